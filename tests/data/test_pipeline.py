@@ -1,0 +1,594 @@
+import io
+import logging
+import threading
+import zlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from tfgan.data import pipeline as pipeline_module
+from tfgan.data.pipeline import (
+    Pipeline,
+    PipelineOptions,
+    decode_picture,
+    epoch_order,
+    random_bits,
+)
+from tfgan.data.sources import DataError, Picture
+
+SIZE = 16
+
+
+def encode(image, format="PNG", **options):
+    file = io.BytesIO()
+    image.save(file, format, **options)
+    return file.getvalue()
+
+
+class ListSource:
+    """Pictures from a list; an exception in the list is raised when it is read."""
+
+    name = "list"
+    class_names: tuple[str, ...] = ()
+
+    def __init__(self, contents):
+        self.contents = contents
+        self.reads = 0
+        self._lock = threading.Lock()
+
+    def __len__(self):
+        return len(self.contents)
+
+    def describe(self, index):
+        return f"list#{index}"
+
+    def fingerprint(self):
+        return "0" * 12
+
+    def read(self, index):
+        with self._lock:
+            self.reads += 1
+        content = self.contents[index]
+        if isinstance(content, Exception):
+            raise content
+        return Picture(content, index, self.describe(index))
+
+
+def numbered(count, size=SIZE):
+    """Pictures that differ from each other and from their mirror images."""
+    pictures = np.zeros((count, size, size, 3), np.uint8)
+    pictures += np.arange(count, dtype=np.uint8)[:, None, None, None]
+    pictures[:, :, : size // 2] += 100
+    return list(pictures)
+
+
+def make(contents, batch_size=4, **options):
+    return Pipeline(
+        ListSource(contents), PipelineOptions(resolution=SIZE, batch_size=batch_size, **options)
+    )
+
+
+def take(dataset, count):
+    return [(element["image"].numpy(), element["label"].numpy()) for element in dataset.take(count)]
+
+
+def assert_same(left, right):
+    assert len(left) == len(right)
+    for (left_image, left_label), (right_image, right_label) in zip(left, right, strict=True):
+        np.testing.assert_array_equal(left_label, right_label)
+        np.testing.assert_array_equal(left_image, right_image)
+
+
+# Decoding
+
+
+def test_decoding_keeps_the_pixels_of_a_picture_of_the_right_size():
+    pixels = np.random.default_rng(0).integers(0, 256, (SIZE, SIZE, 3), np.uint8)
+    image, enlarged = decode_picture(encode(Image.fromarray(pixels)), SIZE)
+    np.testing.assert_array_equal(image, pixels)
+    assert image.dtype == np.uint8
+    assert not enlarged
+
+
+def test_alpha_is_composited_on_white():
+    pixels = np.zeros((SIZE, SIZE, 4), np.uint8)
+    pixels[:8] = (200, 0, 0, 255)
+    pixels[8:12] = (0, 0, 0, 0)
+    pixels[12:] = (0, 0, 0, 51)
+    image, _ = decode_picture(encode(Image.fromarray(pixels)), SIZE)
+    np.testing.assert_array_equal(image[0, 0], (200, 0, 0))
+    np.testing.assert_array_equal(image[9, 0], (255, 255, 255))
+    np.testing.assert_array_equal(image[15, 0], (204, 204, 204))
+
+
+def test_transparent_palette_and_grey_alpha_are_composited_on_white():
+    palette = Image.new("P", (SIZE, SIZE), 1)
+    palette.putpalette([10, 20, 30, 40, 50, 60])
+    palette.paste(0, (0, 0, 8, SIZE))
+    image, _ = decode_picture(encode(palette, transparency=0), SIZE)
+    np.testing.assert_array_equal(image[0, 0], (255, 255, 255))
+    np.testing.assert_array_equal(image[0, 15], (40, 50, 60))
+    image, _ = decode_picture(encode(Image.new("LA", (SIZE, SIZE), (0, 51))), SIZE)
+    np.testing.assert_array_equal(image[0, 0], (204, 204, 204))
+
+
+def test_16_bits_are_scaled_and_not_clipped():
+    values = np.linspace(0, 65535, SIZE * SIZE).round().astype(np.uint16).reshape(SIZE, SIZE)
+    expected = np.round(values.astype(np.float64) / 257).astype(np.uint8)
+    for content in (
+        encode(Image.fromarray(values)),
+        encode(Image.fromarray(values), "TIFF"),
+        encode(Image.fromarray(values.astype(np.int32)), "TIFF"),
+        values,
+    ):
+        image, _ = decode_picture(content, SIZE)
+        np.testing.assert_array_equal(image, np.repeat(expected[..., None], 3, axis=-1))
+
+
+def png_of_16_bit_colours(values):
+    """Pillow writes no such files."""
+    height, width, _ = values.shape
+
+    def chunk(kind, data):
+        check = zlib.crc32(kind + data).to_bytes(4, "big")
+        return len(data).to_bytes(4, "big") + kind + data + check
+
+    header = width.to_bytes(4, "big") + height.to_bytes(4, "big") + bytes([16, 2, 0, 0, 0])
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
+
+
+def test_16_bit_colours_keep_their_high_byte():
+    values = np.random.default_rng(0).integers(0, 65536, (SIZE, SIZE, 3)).astype(np.uint16)
+    image, _ = decode_picture(png_of_16_bit_colours(values), SIZE)
+    np.testing.assert_array_equal(image, values >> 8)
+
+
+def test_values_without_a_known_range_are_refused():
+    floats = Image.fromarray(np.full((SIZE, SIZE), 0.5, np.float32))
+    with pytest.raises(ValueError, match="floating point"):
+        decode_picture(encode(floats, "TIFF"), SIZE)
+    wide = Image.fromarray(np.full((SIZE, SIZE), 1 << 20, np.int32))
+    with pytest.raises(ValueError, match="outside of 16 bits"):
+        decode_picture(encode(wide, "TIFF"), SIZE)
+    with pytest.raises(ValueError, match="float32"):
+        decode_picture(np.zeros((SIZE, SIZE, 3), np.float32), SIZE)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P"])
+def test_one_channel_becomes_grey_in_three(mode):
+    source = Image.new("L", (SIZE, SIZE), 255).convert(mode)
+    image, _ = decode_picture(encode(source), SIZE)
+    np.testing.assert_array_equal(image, np.full((SIZE, SIZE, 3), 255))
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_decoded_arrays_of_any_channel_count_are_read(channels):
+    image, _ = decode_picture(np.full((SIZE, SIZE, channels), 255, np.uint8), SIZE)
+    np.testing.assert_array_equal(image, np.full((SIZE, SIZE, 3), 255))
+
+
+def test_cmyk_becomes_rgb():
+    cyan = Image.new("CMYK", (SIZE, SIZE), (255, 0, 0, 0))
+    image, _ = decode_picture(encode(cyan, "JPEG", quality=100, subsampling=0), SIZE)
+    # JPEG at its best quality is off by at most 2 of 255.
+    np.testing.assert_allclose(image[8, 8].astype(int), (0, 255, 255), atol=2)
+
+
+def test_the_first_frame_of_an_animation_is_taken():
+    frames = [Image.new("RGB", (SIZE, SIZE), color) for color in ((255, 0, 0), (0, 0, 255))]
+    content = encode(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    np.testing.assert_array_equal(decode_picture(content, SIZE)[0][0, 0], (255, 0, 0))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_applied(orientation):
+    upright = np.random.default_rng(0).integers(0, 256, (SIZE, SIZE, 3), np.uint8)
+    # What a camera stores so that the viewer's turning gives the upright picture.
+    stored = {
+        1: upright,
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: upright.transpose(1, 0, 2),
+        6: np.rot90(upright, 1),
+        7: upright[::-1, ::-1].transpose(1, 0, 2),
+        8: np.rot90(upright, -1),
+    }[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    content = encode(Image.fromarray(np.ascontiguousarray(stored)), "PNG", exif=exif)
+    np.testing.assert_array_equal(decode_picture(content, SIZE)[0], upright)
+
+
+def test_crop_takes_the_centre_and_nothing_from_outside_of_it():
+    pixels = np.zeros((SIZE, 3 * SIZE, 3), np.uint8)
+    pixels[:, SIZE : 2 * SIZE] = 255
+    image, _ = decode_picture(pixels, 8, "crop")
+    np.testing.assert_array_equal(image, np.full((8, 8, 3), 255))
+
+
+def test_pad_keeps_the_whole_picture_on_white():
+    image, _ = decode_picture(np.zeros((8, SIZE, 3), np.uint8), SIZE, "pad")
+    np.testing.assert_array_equal(image[:4], np.full((4, SIZE, 3), 255))
+    np.testing.assert_array_equal(image[4:12], np.zeros((8, SIZE, 3)))
+    np.testing.assert_array_equal(image[12:], np.full((4, SIZE, 3), 255))
+
+
+def test_stretch_uses_the_whole_picture():
+    pixels = np.zeros((SIZE, 4 * SIZE, 3), np.uint8)
+    pixels[:, 2 * SIZE :] = 255
+    image, _ = decode_picture(pixels, SIZE, "stretch")
+    assert image[:, :6].max() < 30
+    assert image[:, -6:].min() > 225
+
+
+def lanczos(signal, size):
+    """Antialiased Lanczos resampling (a = 3) of a vector, in float64."""
+    scale = len(signal) / size
+    result = np.zeros(size)
+    for i in range(size):
+        centre = (i + 0.5) * scale
+        x = (np.arange(len(signal)) + 0.5 - centre) / scale
+        weights = np.where(np.abs(x) < 3, np.sinc(x) * np.sinc(x / 3), 0)
+        result[i] = (weights * signal).sum() / weights.sum()
+    return result
+
+
+def test_reduction_is_an_antialiased_lanczos():
+    pixels = np.random.default_rng(0).integers(64, 192, (40, 40, 3), np.uint8)
+    image, _ = decode_picture(pixels, 8)
+    expected = np.apply_along_axis(lanczos, 1, pixels.astype(np.float64), 8)
+    expected = np.apply_along_axis(lanczos, 0, expected, 8)
+    # Pillow rounds to 8 bits after each of the two passes.
+    np.testing.assert_allclose(image, expected, atol=1.01)
+
+
+# Order
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 10, 1000])
+def test_every_epoch_is_a_permutation(count):
+    for epoch in range(5):
+        np.testing.assert_array_equal(np.sort(epoch_order(3, epoch, count)), np.arange(count))
+
+
+def test_epochs_and_seeds_have_different_orders():
+    orders = {tuple(epoch_order(seed, epoch, 50)) for seed in range(10) for epoch in range(10)}
+    assert len(orders) == 100
+
+
+def test_orders_are_uniform():
+    counts = np.zeros((4, 4))
+    for epoch in range(4000):
+        counts[np.arange(4), epoch_order(0, epoch, 4)] += 1
+    # Each is binomial with mean 1000 and standard deviation 27.4; 5 of them.
+    np.testing.assert_allclose(counts, 1000, atol=137)
+
+
+def test_random_bits_are_those_of_splitmix64():
+    # The published generator's first numbers from state 1234567, whose start is the finaliser's
+    # input here as well.
+    mask = (1 << 64) - 1
+
+    def mix(z):
+        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & mask
+        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & mask
+        return z ^ (z >> 31)
+
+    golden = 0x9E3779B97F4A7C15
+    assert mix((1234567 + golden) & mask) == 6457827717110365317
+    start = mix((7 * golden + 5) & mask)
+    expected = [mix((start + golden * i) & mask) for i in (0, 1, 12345678901)]
+    got = random_bits(7, 5, np.array([0, 1, 12345678901]))
+    assert [int(bits) for bits in got] == expected
+
+
+def test_each_epoch_shows_every_picture_once():
+    pipeline = make(numbered(10), batch_size=5)
+    _, labels = pipeline.images(np.arange(40))
+    for epoch in labels.reshape(4, 10):
+        np.testing.assert_array_equal(np.sort(epoch), np.arange(10))
+
+
+@pytest.mark.parametrize("start", [0, 4, 7, 10, 30])
+def test_a_resumed_dataset_continues_the_first_one(start):
+    contents = numbered(10)
+    _, labels = make(contents).images(np.arange(60))
+    images, _ = make(contents).images(np.arange(60))
+    resumed = take(make(contents).dataset(start), 5)
+    np.testing.assert_array_equal(
+        np.concatenate([image for image, _ in resumed]), images[start : start + 20]
+    )
+    np.testing.assert_array_equal(
+        np.concatenate([label for _, label in resumed]), labels[start : start + 20]
+    )
+
+
+def test_resuming_far_into_training_is_immediate_and_exact():
+    position = 25_000_000_000
+    image, _ = take(make(numbered(7)).dataset(position), 1)[0]
+    expected, _ = make(numbered(7)).images(np.arange(position, position + 4))
+    np.testing.assert_array_equal(image, expected)
+
+
+@pytest.mark.parametrize("total", [1, 2, 4])
+def test_replicas_together_see_the_same_global_batches(total):
+    contents, batch = numbered(10), 8
+    expected = take(make(contents, batch).dataset(3), 6)
+    elements = take(make(contents, batch).dataset(3, replicas=total), 6 * total)
+    together = []
+    for step in range(6):
+        images = np.empty_like(expected[0][0])
+        labels = np.empty_like(expected[0][1])
+        for replica in range(total):
+            images[replica::total], labels[replica::total] = elements[step * total + replica]
+        together.append((images, labels))
+    assert_same(together, expected)
+
+
+def test_two_processes_see_the_same_as_one():
+    contents, batch = numbered(10), 8
+    expected = take(make(contents, batch).dataset(0, replicas=4), 12)
+    halves = [
+        take(make(contents, batch).dataset(0, replicas=2, first_replica=first, total_replicas=4), 6)
+        for first in (0, 2)
+    ]
+    together = []
+    for step in range(3):
+        for half in halves:
+            together += half[2 * step : 2 * step + 2]
+    assert_same(together, expected)
+
+
+def test_a_strategy_hands_consecutive_elements_to_its_replicas():
+    strategy = tf.distribute.MirroredStrategy(["CPU:0"])
+    pipeline = make(numbered(10), 4)
+    distributed = strategy.distribute_datasets_from_function(
+        lambda context: pipeline.dataset(0, replicas=strategy.num_replicas_in_sync)
+    )
+    element = next(iter(distributed))
+    np.testing.assert_array_equal(element["image"], pipeline.images(np.arange(4))[0])
+
+
+def test_shapes_are_static():
+    spec = make(numbered(3), 8).dataset(0, replicas=2).element_spec
+    assert spec["image"] == tf.TensorSpec((4, SIZE, SIZE, 3), tf.uint8)
+    assert spec["label"] == tf.TensorSpec((4,), tf.int32)
+
+
+def test_flips_depend_on_the_position_alone_and_are_half():
+    pipeline = make(numbered(1), batch_size=4)
+    positions = np.arange(1000)
+    images, _ = pipeline.images(positions)
+    mirrored = images[:, 0, 0, 0] < images[:, 0, -1, 0]
+    # Binomial with standard deviation 15.8; 5 of them.
+    assert abs(mirrored.sum() - 500) < 79
+    shuffled = np.random.default_rng(0).permutation(positions)
+    again, _ = make(numbered(1)).images(shuffled)
+    np.testing.assert_array_equal(again, images[shuffled])
+    plain, _ = make(numbered(1), flips=False).images(positions)
+    np.testing.assert_array_equal(plain, np.repeat(plain[:1], 1000, axis=0))
+
+
+def test_flips_mirror_left_and_right():
+    pixels = np.random.default_rng(0).integers(0, 256, (SIZE, SIZE, 3), np.uint8)
+    images, _ = make([pixels]).images(np.arange(20))
+    for image in images:
+        assert (image == pixels).all() or (image == pixels[:, ::-1]).all()
+
+
+def test_parallel_reading_keeps_the_order():
+    rng = np.random.default_rng(0)
+    # Large and small pictures in turn finish out of order.
+    contents = [
+        encode(Image.fromarray(rng.integers(0, 256, (size, size, 3), np.uint8)))
+        for size in (16, 300, 16, 200, 16, 16, 250)
+    ]
+    expected, _ = make(contents).images(np.arange(80))
+    for _ in range(2):
+        images = [image for image, _ in take(make(contents, cache_gb=0).dataset(0), 20)]
+        np.testing.assert_array_equal(np.concatenate(images), expected)
+
+
+# Cache
+
+
+def test_pictures_in_the_cache_are_read_once():
+    pipeline = make(numbered(10))
+    first, _ = pipeline.images(np.arange(10))
+    assert pipeline.source.reads == 10
+    for epoch in range(1, 4):
+        pipeline.images(np.arange(10) + 10 * epoch)
+    assert pipeline.source.reads == 10
+    np.testing.assert_array_equal(pipeline.images(np.arange(10))[0], first)
+
+
+def test_the_cache_stays_within_its_bound():
+    pipeline = make(numbered(10), cache_gb=4.9 * SIZE * SIZE * 3 / 1e9)
+    assert pipeline._cache.nbytes <= 4.9 * SIZE * SIZE * 3
+    for epoch in range(3):
+        pipeline.images(np.arange(10) + 10 * epoch)
+    # Four of the ten pictures are kept: the other six are read in each epoch.
+    assert pipeline.source.reads == 10 + 6 + 6
+
+
+def test_the_cache_changes_nothing():
+    contents = numbered(10)
+    cached = make(contents)
+    for _ in range(2):
+        assert_same([cached.images(np.arange(50))], [make(contents, cache_gb=0).images(range(50))])
+
+
+# Broken pictures
+
+
+def broken_contents():
+    whole = encode(Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), "u1")))
+    return {
+        "truncated": whole[: len(whole) // 2],
+        "empty": b"",
+        "text": b"this is not a picture",
+        "header": whole[:12],
+        "gone": FileNotFoundError(2, "No such file or directory", "/data/gone.png"),
+        "jpeg": encode(Image.new("RGB", (64, 64)), "JPEG")[:300],
+    }
+
+
+@pytest.mark.parametrize("kind", list(broken_contents()))
+def test_a_broken_picture_is_named_and_replaced_by_the_next(kind, caplog):
+    contents = numbered(5)
+    contents[2] = broken_contents()[kind]
+    pipeline = make(contents)
+    with caplog.at_level(logging.WARNING, "tfgan"):
+        images, labels = pipeline.images(np.arange(50))
+    assert np.bincount(labels, minlength=5).tolist() == [10, 10, 0, 20, 10]
+    for label, image in zip(labels, images, strict=True):
+        assert image.min() == label
+    ((name, reason),) = pipeline.broken
+    assert name == "list#2"
+    assert reason
+    assert "\n" not in reason
+    assert "BytesIO" not in reason
+    assert len(caplog.records) == 1
+    assert "list#2" in caplog.text
+
+
+def test_replacement_does_not_depend_on_the_order_of_reading():
+    contents = numbered(12)
+    for index in (3, 4, 11):
+        contents[index] = b"broken"
+    forwards, backwards = make(contents), make(contents)
+    expected = forwards.images(np.arange(24))
+    images, labels = backwards.images(np.arange(24)[::-1])
+    assert_same([(images[::-1], labels[::-1])], [expected])
+    assert forwards.broken == backwards.broken
+
+
+def test_more_broken_pictures_than_allowed_stop_and_are_listed():
+    contents = numbered(10)
+    for index in (1, 5, 8):
+        contents[index] = b"broken"
+    make(contents, max_broken=3).images(np.arange(30))
+    pipeline = make(contents, max_broken=2)
+    with pytest.raises(DataError, match=r"--max-broken") as raised:
+        pipeline.images(np.arange(30))
+    for index in (1, 5, 8):
+        assert f"list#{index}: " in str(raised.value)
+    with pytest.raises(DataError):
+        pipeline.images(np.arange(1))
+
+
+def test_no_broken_picture_allowed_stops_at_the_first():
+    contents = numbered(10)
+    contents[4] = b""
+    with pytest.raises(DataError, match="list#4: the file is empty"):
+        make(contents, max_broken=0).images(np.arange(10))
+
+
+def test_nothing_readable_is_an_error_and_no_endless_search():
+    with pytest.raises(DataError, match="None of the 3 pictures") as raised:
+        make([b"a", b"b", b"c"]).probe()
+    assert "list#2" in str(raised.value)
+
+
+def test_a_decompression_bomb_is_named(monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    contents = [encode(Image.new("RGB", (64, 64)))]
+    with pytest.raises(DataError, match=r"list#0: .*decompression bombs"):
+        make(contents, max_broken=0).probe()
+
+
+def test_a_failing_dataset_raises_the_data_error_plainly():
+    contents = numbered(10)
+    contents[4] = b"broken"
+    pipeline = make(contents, max_broken=0)
+    pipeline.check()
+    dataset = pipeline.dataset(0)
+    with pytest.raises(DataError, match="list#4") as raised, pipeline.plain_errors():
+        take(dataset, 4)
+    assert "Traceback" not in str(raised.value)
+    assert raised.value.__suppress_context__
+    assert pipeline.error is raised.value
+    with pytest.raises(DataError, match="list#4"):
+        pipeline.check()
+
+
+def test_other_errors_pass_through_plain_errors():
+    with pytest.raises(tf.errors.InvalidArgumentError), make(numbered(1)).plain_errors():
+        raise tf.errors.InvalidArgumentError(None, None, "something else")
+
+
+def test_memory_errors_are_not_taken_for_broken_pictures():
+    with pytest.raises(MemoryError):
+        make([MemoryError()]).probe()
+
+
+def test_probe_reads_the_first_positions_only():
+    pipeline = make(numbered(100))
+    pipeline.probe(8)
+    assert pipeline.source.reads == 8
+
+
+def test_scaling_up_is_warned_of_once_with_counts(caplog):
+    contents = [*numbered(3, 8), *numbered(5)]
+    pipeline = make(contents)
+    with caplog.at_level(logging.WARNING, "tfgan"):
+        pipeline.probe()
+        pipeline.images(np.arange(100))
+    assert len(caplog.records) == 1
+    assert "3 of the first 8 pictures" in caplog.text
+
+
+def test_no_warning_when_nothing_is_scaled_up(caplog):
+    with caplog.at_level(logging.WARNING, "tfgan"):
+        make(numbered(8, 40)).probe()
+    assert not caplog.records
+
+
+# Options
+
+
+@pytest.mark.parametrize(
+    ("options", "flag"),
+    [
+        ({"resolution": 100}, "--resolution"),
+        ({"resize": "squash"}, "--resize"),
+        ({"batch_size": 0}, "--batch-size"),
+        ({"max_broken": -1}, "--max-broken"),
+        ({"cache_gb": -1.0}, "--cache-gb"),
+        ({"cache_gb": float("nan")}, "--cache-gb"),
+    ],
+)
+def test_wrong_options_say_what_to_do(options, flag):
+    with pytest.raises(DataError, match=rf"{flag} must .* Received: .* Use --"):
+        PipelineOptions(**{"resolution": SIZE, "batch_size": 4, **options})
+
+
+def test_a_batch_that_replicas_cannot_share_is_refused():
+    with pytest.raises(DataError, match=r"replicas, 4. Received: 10. Use --batch-size 8"):
+        make(numbered(3), batch_size=10).dataset(0, replicas=4)
+    with pytest.raises(DataError, match="Use --batch-size 4"):
+        make(numbered(3), batch_size=3).dataset(0, replicas=4)
+    with pytest.raises(ValueError, match="first_replica=3"):
+        make(numbered(3), batch_size=4).dataset(0, replicas=2, first_replica=3, total_replicas=4)
+    with pytest.raises(ValueError, match="start_position"):
+        make(numbered(3)).dataset(-1)
+
+
+def test_an_empty_source_is_refused():
+    with pytest.raises(DataError, match="no pictures"):
+        make([])
+
+
+def test_orders_are_not_kept_for_every_epoch():
+    for epoch in range(20):
+        epoch_order(0, epoch, 100)
+    assert pipeline_module.epoch_order.cache_info().currsize <= 4

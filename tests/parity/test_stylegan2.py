@@ -1,0 +1,164 @@
+"""StyleGAN2 against the published implementation: outputs, losses, gradients."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.parity.published import Case, assert_close, fill, published_name
+from tfgan.models.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
+from training import losses
+from training.systems.stylegan2 import StyleGAN2Config, StyleGAN2System
+
+# Tolerances are those of the parity data's README (float32 on a CPU).
+OUTPUT, PAPER_OUTPUT, SCALAR, GRADIENT = 1e-4, 5e-4, 1e-4, 2e-3
+
+SMALL = ["stylegan2_small", "stylegan2_conditional", "stylegan2_orig_skip", "stylegan2_resnet_orig"]
+CASES = [*SMALL, pytest.param("stylegan2_paper_256", marks=pytest.mark.paper_size)]
+
+
+def make_generator(case: Case) -> StyleGAN2Generator:
+    c = case.config
+    model = StyleGAN2Generator(
+        c["resolution"],
+        c["z_dim"],
+        c["w_dim"],
+        [str(i) for i in range(c["c_dim"])],
+        c["mapping_layers"],
+        c["channel_base"],
+        c["channel_max"],
+        c["g_architecture"],
+    )
+    model.build()
+    fill(model, case.weights("generator"))
+    return model
+
+
+def make_discriminator(case: Case) -> StyleGAN2Discriminator:
+    c = case.config
+    model = StyleGAN2Discriminator(
+        c["resolution"],
+        c["c_dim"],
+        c["channel_base"],
+        c["channel_max"],
+        c["d_architecture"],
+        c["mbstd_group_size"],
+    )
+    model.build()
+    fill(model, case.weights("discriminator"))
+    return model
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_generator_gives_published_images(name):
+    case = Case(name)
+    arrays = case.arrays
+    tolerance = PAPER_OUTPUT if "paper" in name else OUTPUT
+    model = make_generator(case)
+    labels = arrays.get("label")
+    assert_close(model.mapping(arrays["z"], labels), arrays["w"], tolerance, "w")
+    images = model(arrays["z"], labels)
+    assert_close(images, arrays["img_const_noise"], tolerance, "img_const_noise")
+    if "img_no_noise" in arrays:
+        images = model(arrays["z"], labels, noise="none")
+        assert_close(images, arrays["img_no_noise"], tolerance, "img_no_noise")
+    if "img_truncated_07" in arrays:
+        images = model(arrays["z"], labels, truncation_psi=0.7)
+        assert_close(images, arrays["img_truncated_07"], tolerance, "img_truncated_07")
+    cutoff = case.scalars["mixing_cutoff"]
+    assert model.num_styles == case.scalars["num_ws"]
+    styles = [model.truncate(model.mapping(arrays[z], labels)) for z in ("z", "z2")]
+    mixed = tf.concat([styles[0][:, :cutoff], styles[1][:, cutoff:]], axis=1)
+    assert_close(model.synthesis(mixed), arrays["img_mixed"], tolerance, "img_mixed")
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_discriminator_gives_published_logits(name):
+    case = Case(name)
+    arrays = case.arrays
+    tolerance = PAPER_OUTPUT if "paper" in name else OUTPUT
+    model = make_discriminator(case)
+    labels = arrays.get("label")
+    assert_close(model(arrays["x"], labels), arrays["d_real"], tolerance, "d_real")
+    logits = model(arrays["img_const_noise"], labels)
+    assert_close(logits, arrays["d_fake"], tolerance, "d_fake")
+
+
+def make_system(case: Case) -> StyleGAN2System:
+    c = case.config
+    config = StyleGAN2Config(
+        resolution=c["resolution"],
+        batch_size=len(case.arrays["z"]),
+        latent_dim=c["z_dim"],
+        style_dim=c["w_dim"],
+        mapping_layers=c["mapping_layers"],
+        channel_base=c["channel_base"],
+        channel_max=c["channel_max"],
+        group_size=c["mbstd_group_size"],
+        r1_gamma=c["r1_gamma"],
+        pl_weight=c["pl_weight"],
+        pl_decay=c["pl_decay"],
+    )
+    system = StyleGAN2System(config, [str(i) for i in range(c["c_dim"])])
+    fill(system.generator, case.weights("generator"))
+    fill(system.discriminator, case.weights("discriminator"))
+    return system
+
+
+def check_gradients(case: Case, update: str, variables, gradients) -> None:
+    (expected,) = case.spec["grad_norms"][update].values()
+    seen = set()
+    for variable, gradient in zip(variables, gradients, strict=True):
+        name = published_name(variable.path)
+        norm = 0.0 if gradient is None else float(tf.norm(gradient))
+        assert norm == pytest.approx(expected[name], rel=GRADIENT, abs=1e-6), (update, name)
+        seen.add(name)
+    assert seen == set(expected)
+
+
+@pytest.mark.parametrize("name", ["stylegan2_small", "stylegan2_conditional"])
+def test_losses_and_gradients_are_the_published_ones(name):
+    case = Case(name)
+    system = make_system(case)
+    arrays, scalars = case.arrays, case.scalars
+    labels = arrays.get("label")
+    generator, discriminator = system.generator, system.discriminator
+    g_variables = generator.trainable_variables
+    d_variables = discriminator.trainable_variables
+
+    with tf.GradientTape() as tape:
+        images = generator(arrays["z"], labels)
+        loss = tf.reduce_mean(losses.nonsaturating_generator_loss(discriminator(images, labels)))
+    assert float(loss) == pytest.approx(scalars["g_loss"], rel=SCALAR)
+    check_gradients(case, "g_main", g_variables, tape.gradient(loss, g_variables))
+
+    with tf.GradientTape() as tape:
+        real, fake = discriminator(arrays["x"], labels), discriminator(images, labels)
+        loss = tf.reduce_mean(losses.logistic_discriminator_loss(real, fake))
+    assert float(loss) == pytest.approx(scalars["d_loss"], rel=SCALAR)
+    check_gradients(case, "d_main", d_variables, tape.gradient(loss, d_variables))
+
+    batch = {
+        "image": tf.constant(arrays["x"]),
+        "label": tf.constant(np.zeros(4, np.int32) if labels is None else labels),
+    }
+    with tf.GradientTape() as tape:
+        loss, stats = system.d_r1(batch, None)
+        loss = tf.reduce_mean(loss) / system.config.r1_interval
+    assert_close(stats["penalty/r1"], arrays["r1_penalty"], SCALAR, "r1_penalty")
+    assert float(loss) == pytest.approx(scalars["r1_loss"], rel=SCALAR)
+    check_gradients(case, "d_r1", d_variables, tape.gradient(loss, d_variables))
+
+    system.path_length_mean.assign(scalars["pl_mean_before"])
+    rows = len(arrays["pl_noise"])
+    with tf.GradientTape() as tape:
+        some = None if labels is None else labels[:rows]
+        styles = generator.truncate(generator.mapping(arrays["z"][:rows], some))
+        lengths = system.style_path_lengths(styles, generator.synthesis, arrays["pl_noise"])
+        penalty = system.path_length_penalty(lengths)
+        loss = tf.reduce_mean(penalty) * system.config.pl_weight
+    assert_close(lengths, arrays["pl_lengths"], SCALAR, "pl_lengths")
+    assert float(system.path_length_mean.numpy()) == pytest.approx(
+        scalars["pl_mean_after"], rel=SCALAR
+    )
+    assert float(loss) == pytest.approx(scalars["pl_loss"], rel=SCALAR)
+    check_gradients(case, "g_path_length", g_variables, tape.gradient(loss, g_variables))

@@ -1,0 +1,163 @@
+"""The direction of the imports, and names that say nothing."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("tfgan", "training", "export")
+EMPTY_NAMES = {"utils", "util", "misc", "helpers", "helper", "common", "manager", "managers"}
+
+
+def find_imports(source: str, module: str, is_package: bool = False) -> set[str]:
+    """Dotted names that a module imports anywhere in it, `from a import b` as `a` and `a.b`."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parts = module.split(".")
+                parts = parts[: len(parts) - node.level + is_package]
+                base = ".".join([*parts, *filter(None, [base])])
+            found.add(base)
+            found.update(f"{base}.{alias.name}" for alias in node.names)
+    return found
+
+
+def read_modules() -> dict[str, set[str]]:
+    """Module name -> what it imports, for every file of the program."""
+    modules = {}
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            is_package = parts[-1] == "__init__"
+            name = ".".join(parts[:-1] if is_package else parts)
+            modules[name] = find_imports(path.read_text("utf-8"), name, is_package)
+    return modules
+
+
+MODULES = read_modules()
+
+
+def inside(name: str, package: str) -> bool:
+    return name == package or name.startswith(package + ".")
+
+
+def violations(importers, forbidden) -> list[str]:
+    """Imports of modules chosen by `importers` that `forbidden(module, import)` holds for."""
+    return [
+        f"{module} imports {name}"
+        for module, names in MODULES.items()
+        if importers(module)
+        for name in sorted(names)
+        if any(inside(name, package) for package in PACKAGES) and forbidden(module, name)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("import a.b as c", {"a.b"}),
+        ("from a.b import c, d", {"a.b", "a.b.c", "a.b.d"}),
+        ("def f():\n    if True:\n        from a import b", {"a", "a.b"}),
+        ("from . import b", {"p.q", "p.q.b"}),
+        ("from .b import c", {"p.q.b", "p.q.b.c"}),
+        ("from ..b import c", {"p.b", "p.b.c"}),
+        ("class A:\n    import a", {"a"}),
+    ],
+)
+def test_every_form_of_import_is_seen(source, expected):
+    assert find_imports(source, "p.q.m") == expected
+    assert find_imports(source, "p.q", is_package=True) == expected
+
+
+def test_files_are_found():
+    assert {"tfgan.layers.resample", "tfgan.models.stylegan2", "training.phases"} <= set(MODULES)
+    assert "tfgan.layers.resample" in MODULES["tfgan.models.stylegan2"]
+
+
+def test_tfgan_imports_neither_training_nor_export():
+    assert not violations(
+        lambda module: inside(module, "tfgan"), lambda _, name: not inside(name, "tfgan")
+    )
+
+
+def test_training_and_export_never_import_each_other():
+    assert not violations(
+        lambda module: inside(module, "training"), lambda _, name: inside(name, "export")
+    )
+    assert not violations(
+        lambda module: inside(module, "export"), lambda _, name: inside(name, "training")
+    )
+
+
+def test_layers_import_layers_alone():
+    assert not violations(
+        lambda module: inside(module, "tfgan.layers"),
+        lambda _, name: name != "tfgan" and not inside(name, "tfgan.layers"),
+    )
+
+
+def test_models_import_layers_and_never_each_other():
+    assert not violations(
+        lambda module: inside(module, "tfgan.models"),
+        lambda _, name: name != "tfgan" and not inside(name, "tfgan.layers"),
+    )
+
+
+def test_data_and_metrics_import_no_model():
+    assert not violations(
+        lambda module: inside(module, "tfgan.data"),
+        lambda _, name: inside(name, "tfgan.models") or inside(name, "tfgan.layers"),
+    )
+
+
+def test_only_the_entry_imports_a_system():
+    # So the loop, and whatever it imports, serves every system through the types of phases.py.
+    assert not violations(
+        lambda module: (
+            inside(module, "training")
+            and module != "training.run"
+            and not inside(module, "training.systems")
+        ),
+        lambda _, name: inside(name, "training.systems"),
+    )
+
+
+def test_nothing_imports_an_entry_or_lets_a_system_see_the_loop():
+    assert not violations(
+        lambda module: True,
+        lambda module, name: any(
+            inside(name, entry) and module != entry for entry in ("training.run", "export.run")
+        ),
+    )
+    assert not violations(
+        lambda module: inside(module, "training.systems"),
+        lambda _, name: inside(name, "training.loop"),
+    )
+
+
+def test_systems_never_import_each_other():
+    assert not violations(
+        lambda module: inside(module, "training.systems") and module != "training.systems",
+        lambda module, name: (
+            inside(name, "training.systems")
+            and name != "training.systems"
+            and not inside(name, module)
+        ),
+    )
+
+
+def test_no_file_has_a_name_that_says_nothing():
+    rooms = [*PACKAGES, "tests", "mobile_demo"]
+    names = [path for room in rooms for path in (ROOT / room).rglob("*")]
+    assert len(names) > 20
+    empty = [
+        str(path.relative_to(ROOT))
+        for path in names
+        if path.stem.lower() in EMPTY_NAMES and "node_modules" not in path.parts
+    ]
+    assert not empty

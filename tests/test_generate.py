@@ -1,0 +1,227 @@
+"""The command line that makes pictures, figures and videos."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tfgan import generate
+from tfgan.generate import main
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A plain generator, a conditional one and a discriminator, saved."""
+    from tfgan.models.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
+
+    folder = tmp_path_factory.mktemp("models")
+    small = {
+        "latent_dim": 8,
+        "style_dim": 8,
+        "mapping_layers": 2,
+        "channel_base": 128,
+        "channel_max": 16,
+    }
+    models = {
+        "plain": StyleGAN2Generator(16, **small),
+        "classes": StyleGAN2Generator(16, class_names=("a", "b"), **small),
+        "scores": StyleGAN2Discriminator(16, channel_base=128, channel_max=16),
+    }
+    random = np.random.default_rng(0)
+    for name, model in models.items():
+        model.build()
+        for variable in model.variables:
+            variable.assign(variable + 0.1 * random.standard_normal(variable.shape))
+        model.save(folder / f"{name}.keras")
+    np.savez(folder / "plain.npz", *[np.asarray(v) for v in models["plain"].variables])
+    run = folder / "runs" / "first"
+    run.mkdir(parents=True)
+    models["plain"].save(run / "model.keras")
+    (folder / "broken.keras").write_bytes((folder / "plain.keras").read_bytes()[:2000])
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def in_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def read(path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def test_a_saved_model_reads_back_equal_in_a_fresh_process(files):
+    code = (
+        "import sys, numpy as np\n"
+        "from tfgan.loading import load_model\n"
+        "model, saved = load_model(sys.argv[1]), np.load(sys.argv[2])\n"
+        "assert len(model.variables) == len(saved.files)\n"
+        "for variable, name in zip(model.variables, saved.files):\n"
+        "    np.testing.assert_array_equal(np.asarray(variable), saved[name])\n"
+        "assert np.any(np.asarray(model.mapping.average) != 0)\n"
+    )
+    root = os.path.dirname(os.path.dirname(os.path.abspath(generate.__file__)))
+    arguments = [sys.executable, "-c", code, str(files / "plain.keras"), str(files / "plain.npz")]
+    done = subprocess.run(arguments, cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_pictures_of_a_seed_are_those_of_the_grid(files):
+    model = str(files / "plain.keras")
+    assert main([model, "grid", "--rows", "2", "--columns", "3"]) == 0
+    assert main([model, "pictures", "--seeds", "4,0", "--out", "single"]) == 0
+    grid = read("plain-grid.png")
+    assert grid.shape == (2 * 16 + 2, 3 * 16 + 4, 3)
+    np.testing.assert_array_equal(grid[18:34, 18:34], read("single/seed0004.png"))
+    np.testing.assert_array_equal(grid[:16, :16], read("single/seed0000.png"))
+
+
+def test_random_noise_goes_by_seed(files):
+    model = str(files / "plain.keras")
+    assert main([model, "pictures", "--seeds", "0-5", "--noise", "random", "-o", "many"]) == 0
+    assert main([model, "pictures", "--seeds", "5", "--noise", "random", "-o", "one"]) == 0
+    np.testing.assert_array_equal(read("many/seed0005.png"), read("one/seed0005.png"))
+
+
+def test_a_grid_of_a_conditional_model_has_one_class_a_row(files, capsys):
+    model = str(files / "classes.keras")
+    assert main([model, "grid", "--columns", "2", "-o", "by_class.png"]) == 0
+    assert main([model, "grid", "--columns", "2", "--rows", "1", "--class", "b"]) == 0
+    by_class = read("by_class.png")
+    wanted = np.repeat(np.repeat(read("classes-grid.png")[:, :16], 4, axis=0), 4, axis=1)
+    windows = np.lib.stride_tricks.sliding_window_view(by_class, (64, 64), (0, 1))
+    places = np.argwhere(np.all(windows[:, :, 0] == wanted[:, :, 0], axis=(2, 3)))
+    assert len(places) == 1
+    assert places[0][0] > 64  # the second row
+
+
+def test_truncation_at_zero_shows_one_picture_for_all_seeds(files):
+    arguments = [
+        str(files / "plain.keras"),
+        "truncation",
+        "--seeds",
+        "1,2",
+        "--psi",
+        "1",
+        "0",
+        "-1",
+    ]
+    assert main([*arguments, "--scale", "1"]) == 0
+    sheet = read("plain-truncation.png")
+    # Margins and headings come first; pictures are 16 wide with gaps of 2.
+    x, y = sheet.shape[1] - 5 - 34, sheet.shape[0] - 5 - 34
+    average = [sheet[y + row : y + row + 16, x : x + 16] for row in (0, 18)]
+    np.testing.assert_array_equal(average[0], average[1])
+    assert len(np.unique(average[0])) > 1
+    assert np.any(sheet[y : y + 16, x - 18 : x - 2] != sheet[y + 18 : y + 34, x - 18 : x - 2])
+
+
+def test_mixing_has_the_blocks_of_the_resolution(files):
+    assert main([str(files / "plain.keras"), "mixing", "--a", "0-3", "--b", "4-6"]) == 0
+    assert read("plain-mixing.png").shape[0] > 5 * 64
+
+
+@pytest.mark.parametrize(
+    ("resolution", "expected"),
+    [
+        (8, [("Coarse", [0, 1, 2, 3])]),
+        (16, [("Coarse", [0, 1, 2]), ("Middle", [3, 4, 5])]),
+        (64, [("Coarse", [0, 1, 2]), ("Middle", [3, 4, 5, 6]), ("Fine", [7, 8, 9])]),
+    ],
+)
+def test_style_blocks_follow_the_resolutions(resolution, expected):
+    from tfgan.models.stylegan2 import StyleGAN2Generator
+
+    model = StyleGAN2Generator(resolution, 8, 8, mapping_layers=1, channel_base=64, channel_max=4)
+    assert generate.style_blocks(model) == expected
+
+
+@pytest.mark.parametrize("ending", ["gif", "mp4"])
+def test_interpolation_writes_a_video_of_the_asked_length(files, ending):
+    arguments = ["interpolate", "--seconds", "0.4", "--columns", "2", "-o", f"walk.{ending}"]
+    assert main([str(files / "plain.keras"), *arguments]) == 0
+    assert [path.name for path in os.scandir()] == [f"walk.{ending}"]
+    if ending == "gif":
+        with Image.open("walk.gif") as video:
+            assert (video.n_frames, video.size) == (10, (34, 16))
+
+
+@pytest.mark.parametrize("path", generate.PATHS.values())
+def test_paths_pass_their_points_and_close_smoothly(path):
+    points = np.random.default_rng(0).standard_normal((4, 6))
+    walk = path(points, 400)
+    np.testing.assert_allclose(walk[::100], points, atol=1e-6)
+    steps = np.linalg.norm(np.diff(np.concatenate([walk, walk[:1]]), axis=0), axis=1)
+    assert steps.max() < 0.1
+    np.testing.assert_allclose(path(points[:1], 5), np.repeat(points[:1], 5, axis=0), atol=1e-6)
+
+
+def test_the_spline_has_no_corner_at_its_points():
+    points = np.random.default_rng(0).standard_normal((4, 6))
+    walk = generate.spline(points, 4000)
+    pace = 1000 * np.diff(np.concatenate([walk, walk[:2]]), axis=0)
+    # Accelerations of some 10 a point, over steps of a thousandth, and float32 rounding.
+    assert np.max(np.abs(np.diff(pace, axis=0))) < 0.05
+
+
+def test_seeds_are_drawn_one_by_one():
+    rows = generate.latents_of(range(10), 8)
+    np.testing.assert_array_equal(generate.latents_of([5], 8)[0], rows[5])
+    expected = np.random.default_rng(5).standard_normal(8, np.float32)
+    np.testing.assert_array_equal(rows[5], expected)
+
+
+def test_latest_is_the_newest_run(files, monkeypatch):
+    monkeypatch.chdir(files)
+    assert main(["latest", "grid", "--rows", "1", "--columns", "1"]) == 0
+    assert (files / "first-grid.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["none.keras", "grid"], "there is no file"),
+        (["latest", "grid"], "no run with a model.keras"),
+        (["{files}", "grid"], "without model.keras"),
+        (["{files}/plain.npz", "grid"], "must be a .keras file"),
+        (["{files}/broken.keras", "grid"], "not a .keras file"),
+        (["{files}/scores.keras", "grid"], "StyleGAN2Discriminator"),
+        (["{files}/plain.keras", "grid", "--class", "a"], "has no classes"),
+        (["{files}/classes.keras", "grid", "--class", "c"], "must be one of a, b"),
+        (["{files}/plain.keras", "grid", "--cutoff", "99"], "at most 6"),
+        (["{files}/plain.keras", "grid", "-o", "a.jpg"], "must end in .png"),
+        (["{files}/plain.keras", "interpolate", "-o", "a.avi"], ".gif"),
+        (["{files}/plain.keras", "interpolate", "-o", "a.gif", "--fps", "90"], "fps"),
+        (["{files}/plain.keras", "mixing", "--a", "1"], "at least 2 seeds"),
+        (["{files}/plain.keras", "grid", "-o", "/proc/none/a.png"], "cannot be written"),
+        (["{files}/plain.keras", "grid", "-o", "{files}"], "must end in .png"),
+    ],
+)
+def test_a_mistake_gives_one_message_and_writes_nothing(files, capsys, arguments, words):
+    assert main([argument.format(files=files) for argument in arguments]) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert "Traceback" not in error
+    assert len(error.strip().splitlines()) == 1
+    assert list(os.scandir()) == []
+
+
+@pytest.mark.parametrize("seeds", ["", "x", "3-1", "1,,2", "-4", "0-99999999"])
+def test_a_bad_list_of_seeds_is_named(capsys, seeds):
+    with pytest.raises(SystemExit) as stopped:
+        main(["model.keras", "pictures", f"--seeds={seeds}"])
+    assert stopped.value.code == 2
+    assert "seeds must be like" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", generate.VERBS)
+def test_help_of_each_verb_has_an_example(capsys, verb):
+    with pytest.raises(SystemExit) as stopped:
+        main([verb, "--help"])
+    assert stopped.value.code == 0
+    shown = capsys.readouterr().out
+    assert f" {verb} " in shown[shown.index("example:") :] + " "

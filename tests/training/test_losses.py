@@ -1,0 +1,81 @@
+"""Losses against their formulas."""
+
+import numpy as np
+import tensorflow as tf
+
+from training import losses
+
+LOGITS = np.array([[-30.0], [-1.5], [0.0], [0.5], [30.0]], np.float32)
+
+
+def sigmoid(x):
+    return 1.0 / (1.0 + np.exp(-np.float64(x)))
+
+
+def test_generator_loss_is_minus_log_sigmoid_of_the_score():
+    y = losses.nonsaturating_generator_loss(LOGITS)
+    assert y.shape == (5,)
+    assert y.dtype == tf.float32
+    np.testing.assert_allclose(y, -np.log(sigmoid(LOGITS))[:, 0], rtol=1e-5, atol=1e-7)  # float32
+
+
+def test_discriminator_loss_is_the_cross_entropy_of_both_batches():
+    fake = LOGITS[[3, 2, 0, 1, 1]]
+    y = losses.logistic_discriminator_loss(LOGITS, fake)
+    expected = -np.log(sigmoid(LOGITS)) - np.log(sigmoid(-fake))
+    assert y.shape == (5,)
+    assert y.dtype == tf.float32
+    np.testing.assert_allclose(y, expected[:, 0], rtol=1e-5, atol=1e-7)  # float32
+
+
+def test_losses_stay_finite_where_the_sigmoid_saturates():
+    extreme = tf.constant([[-1e4], [1e4]])
+    np.testing.assert_allclose(losses.nonsaturating_generator_loss(extreme), [1e4, 0.0])
+    np.testing.assert_allclose(losses.logistic_discriminator_loss(extreme, -extreme), [2e4, 0.0])
+
+
+def test_squared_gradient_norm_of_a_linear_critic_is_that_of_its_weights():
+    rng = np.random.default_rng(0)
+    weights = rng.normal(size=(4, 6, 3)).astype(np.float32)
+    images = tf.constant(rng.normal(size=(5, 4, 6, 3)), tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        score = tf.reduce_sum(images * weights)
+    y = losses.squared_gradient_norm(tape.gradient(score, images))
+    expected = np.sum(np.float64(weights) ** 2)
+    np.testing.assert_allclose(y, np.full(5, expected), rtol=1e-5)  # float32 sum of 72
+
+
+def test_squared_gradient_norm_is_taken_per_example():
+    rng = np.random.default_rng(0)
+    gradients = rng.normal(size=(3, 4, 6, 2)).astype(np.float32)
+    expected = [sum(float(v) ** 2 for v in example.ravel()) for example in gradients]
+    np.testing.assert_allclose(losses.squared_gradient_norm(gradients), expected, rtol=1e-5)
+
+
+def test_path_length_is_the_root_of_the_mean_over_layers_of_sums_of_squares():
+    gradients = np.random.default_rng(0).normal(size=(3, 4, 5)).astype(np.float32)
+    expected = [
+        np.sqrt(sum(sum(float(v) ** 2 for v in layer) for layer in example) / 4)
+        for example in gradients
+    ]
+    y = losses.path_lengths(gradients)
+    assert y.shape == (3,)
+    np.testing.assert_allclose(y, expected, rtol=1e-5)  # float32
+
+
+def test_path_length_of_a_linear_generator_is_that_of_its_transpose():
+    rng = np.random.default_rng(0)
+    matrices = rng.normal(size=(4, 5, 12)).astype(np.float32)  # [L, W, pixels]
+    noise = rng.normal(size=(3, 12)).astype(np.float32)
+    styles = tf.constant(rng.normal(size=(3, 4, 5)), tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(styles)
+        images = tf.einsum("blw,lwp->bp", styles, matrices)
+        total = tf.reduce_sum(images * noise)
+    y = losses.path_lengths(tape.gradient(total, styles))
+    expected = np.zeros(3)
+    for b in range(3):
+        products = [matrix @ noise[b] for matrix in np.float64(matrices)]
+        expected[b] = np.sqrt(np.mean([np.sum(product**2) for product in products]))
+    np.testing.assert_allclose(y, expected, rtol=1e-5)  # float32

@@ -1,0 +1,143 @@
+"""Command line: prepares the data set, or draws a sheet of its pictures."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+
+from tfgan.data.avatars.drawing import check_size, draw, person_of
+from tfgan.data.avatars.person import Person
+
+_ABOUT = """Draws the built-in data set of faces.
+
+Without --sheet, the set is drawn and stored for training; a set that is already there is left
+as it is. With --sheet, only a picture of some faces is written.
+"""
+
+_EXAMPLES = """examples:
+  python -m tfgan.data.avatars --size 64 --count 8000
+  python -m tfgan.data.avatars --size 128 --sheet faces.png --rows 4 --columns 8 --labels
+"""
+
+_CAPTION_HEIGHT = 56
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m tfgan.data.avatars",
+        description=_ABOUT,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--size",
+        type=int,
+        default=64,
+        help="side of the pictures in pixels: 16, 32, 64 ... 1024 (default: 64)",
+    )
+    parser.add_argument(
+        "--count",
+        type=int,
+        default=8000,
+        help="pictures to train on; a tenth more are drawn for tests (default: 8000)",
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        help="chooses the people; the same seed gives the same pictures (default: 0)",
+    )
+    parser.add_argument(
+        "--data-dir",
+        type=Path,
+        help="folder of data sets (default: $TFDS_DATA_DIR, else ~/tensorflow_datasets)",
+    )
+    parser.add_argument(
+        "--processes",
+        type=int,
+        help="processes that draw; 0 draws in this one (default: one per core)",
+    )
+    sheet = parser.add_argument_group("contact sheet")
+    sheet.add_argument(
+        "--sheet", type=Path, metavar="PNG", help="write a sheet of pictures here, and no data set"
+    )
+    sheet.add_argument("--rows", type=int, default=6, help="rows of the sheet (default: 6)")
+    sheet.add_argument("--columns", type=int, default=10, help="columns of the sheet (default: 10)")
+    sheet.add_argument(
+        "--start", type=int, default=0, help="index of the first picture (default: 0)"
+    )
+    sheet.add_argument(
+        "--labels",
+        action="store_true",
+        help="write the labels below each picture (best from 128 pixels)",
+    )
+    return parser
+
+
+def contact_sheet(
+    size: int, rows: int, columns: int, seed: int = 0, start: int = 0, labels: bool = False
+) -> Image.Image:
+    """Returns a sheet of pictures in the order of the data set, with captions if asked for."""
+    height = size + (_CAPTION_HEIGHT if labels else 0)
+    sheet = Image.new("RGB", (columns * size, rows * height), "white")
+    for k in range(rows * columns):
+        person = person_of(seed, start + k)
+        x, y = k % columns * size, k // columns * height
+        sheet.paste(draw(person, size), (x, y))
+        if labels:
+            caption = _caption(person, characters=max(8, size // 5))
+            ImageDraw.Draw(sheet).text((x + 3, y + size + 2), caption, "black", font_size=9)
+    return sheet
+
+
+def _caption(person: Person, characters: int) -> str:
+    labels = person.labels()
+    words = [labels["expression"], labels["domain"]]
+    words += [name for name, value in labels["attributes"].items() if value and name != "Male"]
+    lines = [""]
+    for word in words:
+        if lines[-1] and len(lines[-1]) + 1 + len(word) > characters:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {word}".strip()
+    return "\n".join(lines)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the command line; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        check_size(options.size)
+        if options.sheet:
+            if min(options.rows, options.columns) < 1:
+                raise ValueError(
+                    "--rows and --columns must be at least 1. "
+                    f"Received: {options.rows} and {options.columns}."
+                )
+            contact_sheet(
+                options.size,
+                options.rows,
+                options.columns,
+                options.seed,
+                options.start,
+                options.labels,
+            ).save(options.sheet)
+            print(f"Wrote {options.sheet}")
+            return 0
+        from tfgan.data.avatars.builder import prepare
+
+        builder = prepare(
+            options.size, options.count, options.seed, options.data_dir, options.processes
+        )
+        print(f"{builder.info.full_name}: {builder.info.splits['train'].num_examples} pictures")
+        print(builder.data_dir)
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

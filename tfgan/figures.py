@@ -1,0 +1,330 @@
+"""Pictures from models: batches, grids, figures with headings, and the files that hold them.
+
+Inside the program pictures are float32 in [-1, 1]; what leaves this file is uint8.
+"""
+
+import contextlib
+import os
+import weakref
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from tqdm import tqdm
+
+VIDEO_ENDINGS = (".gif", ".mp4")
+_INK = (40, 40, 40)
+_compiled: weakref.WeakKeyDictionary[Any, tuple[Any, Any]] = weakref.WeakKeyDictionary()
+
+
+def to_uint8(images) -> np.ndarray:
+    """Rounds pictures from [-1, 1] to 0..255; what lies outside is clipped. Keeps the shape."""
+    return np.clip(np.rint((np.asarray(images) + 1.0) * 127.5), 0, 255).astype(np.uint8)
+
+
+def _functions(model) -> tuple[Any, Any]:
+    """Compiled mapping (with truncation) and synthesis of a model, made once per model."""
+    # Command lines that only draw or fail early start at once without TensorFlow.
+    import tensorflow as tf
+
+    if model not in _compiled:
+        # The entry goes when the model goes, so the functions must not keep it alive.
+        reference = weakref.ref(model)
+
+        @tf.function(autograph=False, reduce_retracing=True)
+        def styles_of(latents, labels, psi, cutoff):
+            model: Any = reference()
+            return model.truncate(model.mapping(latents, labels), psi, cutoff)
+
+        @tf.function(autograph=False)
+        def images_of(styles, noise):
+            model: Any = reference()
+            return model.synthesis(styles, model.make_noise(noise, styles.shape[0]))
+
+        _compiled[model] = styles_of, images_of
+    return _compiled[model]
+
+
+def truncated_styles(
+    model,
+    latents,
+    labels=None,
+    *,
+    truncation_psi: float = 1.0,
+    truncation_cutoff: int | None = None,
+) -> np.ndarray:
+    """Maps latents to one style per layer, truncated.
+
+    Args:
+        model: A generator with `mapping` and `truncate`.
+        latents: [N, Z].
+        labels: Class indices, int [N], or weights of classes, float [N, classes].
+        truncation_psi: Scale of the styles' distance to their average; 1 changes nothing.
+        truncation_cutoff: Number of style layers that are truncated; None: all.
+
+    Returns:
+        [N, L, W], float32.
+    """
+    import tensorflow as tf
+
+    styles_of, _ = _functions(model)
+    labels = None if labels is None else tf.convert_to_tensor(labels)
+    latents = tf.convert_to_tensor(latents, tf.float32)
+    psi = tf.constant(truncation_psi, tf.float32)
+    return styles_of(latents, labels, psi, truncation_cutoff).numpy()
+
+
+def _noise_maps(sizes: Sequence[int], seeds: Sequence[Sequence[int]]) -> list[np.ndarray]:
+    """Standard normal maps of a batch, [B, H, W, 1] per convolution, each picture from its seed."""
+    # The 1 keeps the stream apart from latents of the same seed: NumPy ignores trailing zeros.
+    streams = [np.random.default_rng([*seed, 1]) for seed in seeds]
+    return [
+        np.stack([stream.standard_normal((size, size, 1), np.float32) for stream in streams])
+        for size in sizes
+    ]
+
+
+def synthesize(
+    model,
+    styles,
+    *,
+    noise: str = "fixed",
+    seed: int | Sequence[int] = 0,
+    batch_size: int = 16,
+    progress: str | None = None,
+) -> np.ndarray:
+    """Turns styles into pictures, in batches of one size: the last one is filled up.
+
+    Args:
+        model: A generator with `synthesis` and `make_noise`.
+        styles: [N, L, W].
+        noise: "random", "fixed" or "none".
+        seed: Of the random noise. An integer gives each picture its own noise, by its index; a
+            sequence holds one seed per picture.
+        batch_size: Pictures at a time. Random noise does not depend on it.
+        progress: Words before a progress bar, which shows after two seconds; None: no bar.
+
+    Returns:
+        uint8 [N, R, R, 3].
+    """
+    _, images_of = _functions(model)
+    styles = np.asarray(styles, np.float32)
+    count = len(styles)
+    seeds = [(seed, i) for i in range(count)] if isinstance(seed, int) else [(s, 0) for s in seed]
+    images = np.empty((count, model.resolution, model.resolution, 3), np.uint8)
+    with tqdm(total=count, desc=progress, unit="img", delay=2, disable=progress is None) as bar:
+        for start in range(0, count, batch_size):
+            rows = np.minimum(np.arange(start, start + batch_size), count - 1)
+            maps: Any = noise
+            if noise == "random":
+                maps = _noise_maps(model.synthesis.noise_sizes, [seeds[row] for row in rows])
+            kept = min(batch_size, count - start)
+            images[start : start + kept] = to_uint8(images_of(styles[rows], maps)[:kept])
+            bar.update(kept)
+    return images
+
+
+def generate(
+    model,
+    latents,
+    labels=None,
+    *,
+    truncation_psi: float = 1.0,
+    truncation_cutoff: int | None = None,
+    noise: str = "fixed",
+    seed: int | Sequence[int] = 0,
+    batch_size: int = 16,
+    progress: str | None = None,
+) -> np.ndarray:
+    """Turns latents into pictures; as the model's call, but in batches and without retracing.
+
+    Args:
+        model: A generator with `mapping`, `truncate` and `synthesis`.
+        latents: [N, Z], standard normal.
+        labels: Class indices, int [N] (conditional generators only).
+        truncation_psi: Scale of the styles' distance to their average; 1 changes nothing.
+        truncation_cutoff: Number of style layers that are truncated; None: all.
+        noise: "random", "fixed" or "none".
+        seed: Of the random noise; see `synthesize`.
+        batch_size: Pictures at a time.
+        progress: Words before a progress bar, which shows after two seconds; None: no bar.
+
+    Returns:
+        uint8 [N, R, R, 3].
+    """
+    styles = truncated_styles(
+        model,
+        latents,
+        labels,
+        truncation_psi=truncation_psi,
+        truncation_cutoff=truncation_cutoff,
+    )
+    return synthesize(
+        model, styles, noise=noise, seed=seed, batch_size=batch_size, progress=progress
+    )
+
+
+def enlarge(images: np.ndarray, scale: int) -> np.ndarray:
+    """Repeats each pixel `scale` times along H and W. [..., H, W, 3] -> [..., sH, sW, 3]."""
+    return np.repeat(np.repeat(images, scale, axis=-3), scale, axis=-2)
+
+
+def grid(images: np.ndarray, columns: int, gap: int = 2) -> np.ndarray:
+    """Lays pictures out row by row on white.
+
+    Args:
+        images: uint8 [N, H, W, 3].
+        columns: Pictures in a row.
+        gap: Pixels between pictures.
+
+    Returns:
+        uint8 [H', W', 3].
+    """
+    count, height, width, _ = images.shape
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    shape = (rows * (height + gap) - gap, columns * (width + gap) - gap, 3)
+    sheet = np.full(shape, 255, np.uint8)
+    for i, image in enumerate(images):
+        y, x = i // columns * (height + gap), i % columns * (width + gap)
+        sheet[y : y + height, x : x + width] = image
+    return sheet
+
+
+class Heading(NamedTuple):
+    """Words over columns or beside rows `first` to `last`."""
+
+    text: str
+    first: int
+    last: int
+
+
+def headings(texts: Iterable[str]) -> list[Heading]:
+    """One heading per column or row."""
+    return [Heading(text, i, i) for i, text in enumerate(texts)]
+
+
+def _font(text: str, size: int, width: int):
+    """The built-in font at `size`, or the largest below it in which `text` is at most `width`."""
+    while size > 7 and ImageFont.load_default(size).getlength(text) > width:
+        size -= 1
+    return ImageFont.load_default(size)
+
+
+def _words(text: str, width: int, size: int) -> Image.Image:
+    """A strip [1.6 * size, width] with centred words."""
+    strip = Image.new("RGB", (width, round(1.6 * size)), "white")
+    font = _font(text, size, width)
+    ImageDraw.Draw(strip).text((width / 2, strip.height / 2), text, _INK, font, anchor="mm")
+    return strip
+
+
+def figure(
+    cells: Sequence[Sequence[np.ndarray | None]],
+    columns: Sequence[Heading] = (),
+    rows: Sequence[Heading] = (),
+    *,
+    gap: int = 2,
+    breaks: tuple[Sequence[int], Sequence[int]] = ((), ()),
+) -> np.ndarray:
+    """Lays out a table of pictures with headings above columns and, turned, left of rows.
+
+    Args:
+        cells: Rows of uint8 [H, W, 3], all of one size; None leaves a cell white.
+        columns: Headings above.
+        rows: Headings at the left, read from bottom to top.
+        gap: Pixels between pictures.
+        breaks: Rows and columns that begin a block: a wider gap goes before them.
+
+    Returns:
+        uint8 [H', W', 3].
+    """
+    height, width, _ = next(cell for row in cells for cell in row if cell is not None).shape
+    size = max(10, min(round(height / 7), 40))
+    margin, wide = max(4, size // 2), max(gap, size // 2)
+
+    def starts(count: int, extent: int, first: int, block_starts: Sequence[int]) -> list[int]:
+        return [
+            first + i * (extent + gap) + wide * sum(i >= b for b in block_starts)
+            for i in range(count)
+        ]
+
+    strip = round(1.6 * size)
+    ys = starts(len(cells), height, margin + (strip if columns else 0), breaks[0])
+    xs = starts(len(cells[0]), width, margin + (strip if rows else 0), breaks[1])
+    sheet = Image.new("RGB", (xs[-1] + width + margin, ys[-1] + height + margin), "white")
+    for y, row in zip(ys, cells, strict=True):
+        for x, cell in zip(xs, row, strict=True):
+            if cell is not None:
+                sheet.paste(Image.fromarray(cell), (x, y))
+    for text, first, last in columns:
+        sheet.paste(_words(text, xs[last] + width - xs[first], size), (xs[first], ys[0] - strip))
+    for text, first, last in rows:
+        words = _words(text, ys[last] + height - ys[first], size)
+        sheet.paste(words.transpose(Image.Transpose.ROTATE_90), (xs[0] - strip, ys[first]))
+    return np.asarray(sheet)
+
+
+@contextlib.contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """Gives another name in the same folder, and renames it to `path` once all went well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
+    try:
+        yield partial
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_png(path: str | Path, image: np.ndarray) -> None:
+    """Writes uint8 [H, W, 3] as PNG: the whole file or none. Makes the folder if it is absent."""
+    with _replacing(Path(path)) as partial:
+        Image.fromarray(image).save(partial, format="PNG")
+
+
+def write_video(path: str | Path, frames: Iterable[np.ndarray], fps: float) -> None:
+    """Writes frames as an endless GIF or an MP4 (H.264): the whole file or none.
+
+    Args:
+        path: Ends in .gif or .mp4. The folder is made if it is absent.
+        frames: uint8 [H, W, 3], all of one size.
+        fps: Frames a second. GIF counts in hundredths of a second: 50 at most, and rounded.
+
+    Raises:
+        ValueError: If the ending is unknown, or `fps` is out of range.
+    """
+    from imageio import v2, v3
+
+    path = Path(path)
+    ending = path.suffix.lower()
+    check_video(path, fps)
+    with _replacing(path) as partial:
+        if ending == ".gif":
+            # Pillow merges equal frames, so a still stays a still of the right length.
+            v3.imwrite(
+                partial, list(frames), extension=".gif", duration=round(100 / fps) * 10, loop=0
+            )
+            return
+        # The writer's own `with` leaves ffmpeg running, and writing, where a frame fails.
+        with contextlib.closing(
+            v2.get_writer(
+                partial, format="FFMPEG", fps=fps, codec="libx264", quality=8, macro_block_size=2
+            )
+        ) as writer:
+            for frame in frames:
+                # H.264 stores colour at half size, so both sides must be even.
+                odd = (frame.shape[0] % 2, frame.shape[1] % 2)
+                writer.append_data(np.pad(frame, ((0, odd[0]), (0, odd[1]), (0, 0)), "edge"))
+
+
+def check_video(path: str | Path, fps: float) -> None:
+    """Raises ValueError where `write_video` would, before any frame is made."""
+    ending = Path(path).suffix.lower()
+    if ending not in VIDEO_ENDINGS:
+        raise ValueError(f"a video must end in one of {VIDEO_ENDINGS}. Received: {str(path)!r}.")
+    highest = 50 if ending == ".gif" else 240
+    if not 1 <= fps <= highest:
+        raise ValueError(f"fps of a {ending} file must be from 1 to {highest}. Received: {fps}.")

@@ -1,0 +1,190 @@
+"""Dense and convolution layers with an equalised learning rate."""
+
+import math
+
+import keras
+import tensorflow as tf
+
+from tfgan.layers import resample
+
+LEAKY_SLOPE = 0.2
+# The gain of each activation keeps unit variance.
+ACTIVATION_GAIN = {"linear": 1.0, "leaky_relu": math.sqrt(2.0)}
+
+
+def activate(x, activation: str, gain: float = 1.0, clamp: float | None = None):
+    """Applies an activation, multiplies by `gain`, then clamps to [-clamp, clamp]."""
+    if activation == "leaky_relu":
+        x = tf.nn.leaky_relu(x, LEAKY_SLOPE)
+    if gain != 1.0:
+        x = x * gain
+    return x if clamp is None else tf.clip_by_value(x, -clamp, clamp)
+
+
+def check_activation(activation: str) -> None:
+    """Raises ValueError unless `activation` is one that has a gain."""
+    if activation not in ACTIVATION_GAIN:
+        raise ValueError(
+            f"activation must be one of {list(ACTIVATION_GAIN)}. Received: {activation!r}."
+        )
+
+
+@keras.saving.register_keras_serializable("tfgan")
+class EqualizedDense(keras.layers.Layer):
+    """A dense layer whose weights are stored at unit scale and scaled at run time.
+
+    y = gain * activation(x @ (kernel * m / sqrt(fan_in)) + bias * m), with m the lr multiplier.
+
+    Args:
+        units: Output width.
+        activation: "linear" or "leaky_relu" (slope 0.2, gain sqrt 2).
+        bias_init: Initial value of the bias as it acts, before the lr multiplier.
+        lr_multiplier: Scales the learning rate of this layer's weights.
+
+    Call arguments:
+        x: [B, fan_in].
+
+    Returns:
+        [B, units] in the layer's compute dtype.
+
+    Raises:
+        ValueError: If `activation` is unknown.
+
+    Reference:
+        Karras et al. 2017, arXiv:1710.10196, section 4.1; lr multiplier: arXiv:1812.04948,
+        appendix C.
+    """
+
+    def __init__(
+        self,
+        units: int,
+        activation: str = "linear",
+        bias_init: float = 0.0,
+        lr_multiplier: float = 1.0,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        check_activation(activation)
+        self.units = units
+        self.activation = activation
+        self.bias_init = bias_init
+        self.lr_multiplier = lr_multiplier
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(input_shape[-1], self.units),
+            initializer=keras.initializers.RandomNormal(stddev=1.0 / self.lr_multiplier),
+        )
+        self.bias = self.add_weight(
+            name="bias",
+            shape=(self.units,),
+            initializer=keras.initializers.Constant(self.bias_init / self.lr_multiplier),
+        )
+
+    def call(self, x):
+        kernel = self.kernel * (self.lr_multiplier / math.sqrt(x.shape[-1]))
+        x = tf.matmul(x, kernel) + self.bias * self.lr_multiplier
+        return activate(x, self.activation, ACTIVATION_GAIN[self.activation])
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "activation": self.activation,
+            "bias_init": self.bias_init,
+            "lr_multiplier": self.lr_multiplier,
+        }
+
+
+@keras.saving.register_keras_serializable("tfgan")
+class EqualizedConv2D(keras.layers.Layer):
+    """A convolution with an equalised learning rate and optional FIR resampling by two.
+
+    y = clamp(gain * activation(conv(x, kernel / sqrt(fan_in)) + bias)).
+
+    Args:
+        filters: Output channels.
+        kernel_size: 1 or 3.
+        resample: None, "down" (blur, then stride 2) or "up" (1x1 only: convolve, then FIR).
+        activation: "linear" or "leaky_relu" (slope 0.2, gain sqrt 2).
+        use_bias: Whether a bias is added.
+        gain: Factor on the output; 1/sqrt(2) in residual blocks.
+        clamp: Bound on the output before `gain` (None: no bound). Keeps float16 finite.
+
+    Call arguments:
+        x: Feature maps, [B, H, W, C].
+
+    Returns:
+        [B, H', W', filters] in the layer's compute dtype; H' is H, H/2 or 2H.
+
+    Raises:
+        ValueError: If `activation`, `resample` or their combination with `kernel_size` is unknown.
+
+    Reference:
+        Karras et al. 2020, arXiv:1912.04958, figure 7 and appendix B; NVlabs/stylegan2-ada-pytorch,
+        training/networks.py, Conv2dLayer.
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int,
+        resample: str | None = None,
+        activation: str = "linear",
+        use_bias: bool = True,
+        gain: float = 1.0,
+        clamp: float | None = None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        check_activation(activation)
+        if resample not in (None, "down", "up") or (resample == "up" and kernel_size != 1):
+            raise ValueError(
+                'resample must be None, "down", or "up" with kernel_size 1. '
+                f"Received: {resample!r} with kernel_size {kernel_size}."
+            )
+        self.filters = filters
+        self.kernel_size = kernel_size
+        self.resample = resample
+        self.activation = activation
+        self.use_bias = use_bias
+        self.gain = gain
+        self.clamp = clamp
+
+    def build(self, input_shape):
+        k = self.kernel_size
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(k, k, input_shape[-1], self.filters),
+            initializer=keras.initializers.RandomNormal(stddev=1.0),
+        )
+        if self.use_bias:
+            self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer="zeros")
+
+    def call(self, x):
+        fan_in = self.kernel_size**2 * x.shape[-1]
+        gain = ACTIVATION_GAIN[self.activation] * self.gain
+        kernel = self.kernel * (1.0 / math.sqrt(fan_in))
+        if self.resample == "down":
+            x = resample.convolve_down(x, kernel)
+        else:
+            x = tf.nn.conv2d(x, kernel, 1, "SAME")
+        if self.resample == "up":
+            x = resample.upsample(x)
+        if self.use_bias:
+            x = tf.nn.bias_add(x, self.bias)
+        clamp = None if self.clamp is None else self.clamp * self.gain
+        return activate(x, self.activation, gain, clamp)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+            "resample": self.resample,
+            "activation": self.activation,
+            "use_bias": self.use_bias,
+            "gain": self.gain,
+            "clamp": self.clamp,
+        }

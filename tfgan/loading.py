@@ -1,0 +1,102 @@
+"""Finds and opens `.keras` files for the command lines, with messages that a user can act on."""
+
+import importlib
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+# Importing a module registers its classes with Keras, which then reads them from files.
+MODULES = ("tfgan.models.stylegan2",)
+RUNS = Path("runs")
+
+
+class ModelError(ValueError):
+    """A model file is missing, damaged, or of another kind than asked for."""
+
+
+class OutputError(ValueError):
+    """A result cannot be written where it is wanted."""
+
+
+def check_writable(folder: Path) -> None:
+    """Raises OutputError if files cannot be made in a folder, or the folder itself cannot be."""
+    existing = folder.absolute()
+    while not existing.exists():
+        existing = existing.parent
+    try:
+        # Permission bits say little: root passes them, and read-only disks ignore them.
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        raise OutputError(
+            f"{existing} cannot be written to ({error.strerror}). Choose another place with --out."
+        ) from error
+
+
+def find_model(name: str | Path) -> Path:
+    """Returns the file that a user means.
+
+    Args:
+        name: A `.keras` file, a run folder (its model.keras), or "latest" (the newest run with a
+            model.keras under ./runs, where no file or folder has that name).
+
+    Raises:
+        ModelError: If there is no such file.
+    """
+    path = Path(name)
+    if str(name) == "latest" and not path.exists():
+        found = sorted(RUNS.glob("*/model.keras"), key=lambda file: file.stat().st_mtime)
+        if not found:
+            raise ModelError(
+                f"there is no run with a model.keras under {RUNS.absolute()}. Train one, or give "
+                "the path of a .keras file."
+            )
+        return found[-1]
+    if path.is_dir():
+        if not (path / "model.keras").is_file():
+            raise ModelError(
+                f"{path} is a folder without model.keras. Give a run folder or a .keras file."
+            )
+        return path / "model.keras"
+    if not path.is_file():
+        raise ModelError(f"there is no file {path}. Give a .keras file or a run folder.")
+    if path.suffix != ".keras":
+        raise ModelError(f"the model must be a .keras file or a run folder. Received: {path}.")
+    return path
+
+
+def load_model(path: str | Path) -> Any:
+    """Opens a `.keras` file of any model of this package.
+
+    Raises:
+        ModelError: If the file is missing or cannot be read.
+    """
+    import keras
+
+    path = find_model(path)
+    for module in MODULES:
+        importlib.import_module(module)
+    if not zipfile.is_zipfile(path):
+        raise ModelError(f"{path} is not a .keras file, or was cut short.")
+    try:
+        return keras.saving.load_model(path, compile=False)
+    # A damaged archive, or one of another program, fails in as many ways as Keras has readers.
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ModelError(f"{path} cannot be read as a model of this package: {reason}") from error
+
+
+def load_generator(path: str | Path) -> Any:
+    """Opens a generator with styles (`mapping`, `truncate`, `synthesis`).
+
+    Raises:
+        ModelError: If the file is missing, cannot be read, or holds another kind of model.
+    """
+    model = load_model(path)
+    if not hasattr(model, "truncate"):
+        raise ModelError(
+            f"{path} holds a {type(model).__name__}, but a generator with styles is "
+            "needed, such as the model.keras of a StyleGAN2 run."
+        )
+    return model

@@ -1,0 +1,870 @@
+"""StyleGAN2: mapping network, synthesis network, discriminator, and the model that users call.
+
+Reference:
+    Karras et al. 2020, "Analyzing and Improving the Image Quality of StyleGAN", arXiv:1912.04958.
+    Weights and behaviour agree with NVlabs/stylegan2-ada-pytorch, training/networks.py.
+"""
+
+import math
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfgan.layers.equalized import ACTIVATION_GAIN, EqualizedConv2D, EqualizedDense, activate
+from tfgan.layers.minibatch_stddev import MinibatchStddev
+from tfgan.layers.modulated_conv import ModulatedConv2D
+from tfgan.layers.noise import Noise
+from tfgan.layers.pixel_norm import pixel_norm
+from tfgan.layers.resample import downsample, upsample
+
+ARCHITECTURES = ("orig", "skip", "resnet")
+PRECISIONS = {"float32": "float32", "float16": "mixed_float16", "bfloat16": "mixed_bfloat16"}
+NOISE_MODES = ("random", "fixed", "none")
+
+
+def channels_at(resolution: int, channel_base: int, channel_max: int) -> int:
+    """Feature maps at a resolution: channel_base / resolution, at most channel_max."""
+    return min(channel_base // resolution, channel_max)
+
+
+def _check_network(
+    resolution: int, channel_base: int, channel_max: int, architecture: str, precision: str
+) -> None:
+    if resolution < 8 or resolution > 1024 or resolution & (resolution - 1):
+        raise ValueError(
+            f"resolution must be a power of two from 8 to 1024. Received: {resolution}."
+        )
+    if channels_at(resolution, channel_base, channel_max) < 1:
+        raise ValueError(
+            f"channel_base must be at least the resolution, {resolution}. Received: {channel_base}."
+        )
+    if architecture not in ARCHITECTURES:
+        raise ValueError(
+            f"architecture must be one of {ARCHITECTURES}. Received: {architecture!r}."
+        )
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision must be one of {list(PRECISIONS)}. Received: {precision!r}.")
+
+
+def _block_dtypes(resolution: int, precision: str, half_resolutions: int) -> dict[int, str]:
+    """Dtype policy by block resolution: the top `half_resolutions` use `precision`."""
+    sizes = [2**i for i in range(2, int(math.log2(resolution)) + 1)]
+    half = sizes[max(len(sizes) - half_resolutions, 1) :]  # 4x4 always stays float32, as published
+    return {size: PRECISIONS[precision] if size in half else "float32" for size in sizes}
+
+
+@keras.saving.register_keras_serializable("tfgan")
+class StyleGAN2Mapping(keras.layers.Layer):
+    """Maps latents (and classes) to styles; keeps their running average.
+
+    Z -> pixel norm -> layers x (dense, leaky ReLU). With classes, a normalised embedding of the
+    one-hot label is concatenated to the normalised latent. With `latent_dim` 0 the embedding alone
+    is mapped, which is the discriminator's use.
+
+    Args:
+        latent_dim: Width Z of the latents.
+        style_dim: Width W of the styles.
+        num_classes: Number of classes, 0 for none.
+        num_layers: Dense layers.
+        lr_multiplier: Learning rate multiplier of the dense layers.
+        average_decay: Decay of the running average of styles; None keeps none.
+
+    Call arguments:
+        latents: [B, Z], or None where latent_dim is 0.
+        labels: Class indices, int [B], or one-hot or mixed weights, float [B, num_classes].
+
+    Returns:
+        [B, W], float32.
+
+    Raises:
+        ValueError: If classes are needed and `labels` is missing.
+
+    Reference:
+        Karras et al. 2018, arXiv:1812.04948, section 2; conditioning: arXiv:2006.06676, appendix.
+    """
+
+    def __init__(
+        self,
+        latent_dim: int = 512,
+        style_dim: int = 512,
+        num_classes: int = 0,
+        num_layers: int = 8,
+        lr_multiplier: float = 0.01,
+        average_decay: float | None = 0.998,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.latent_dim = latent_dim
+        self.style_dim = style_dim
+        self.num_classes = num_classes
+        self.num_layers = num_layers
+        self.lr_multiplier = lr_multiplier
+        self.average_decay = average_decay
+        self.embed = EqualizedDense(style_dim, name="embed") if num_classes else None
+        self.dense = [
+            EqualizedDense(style_dim, "leaky_relu", lr_multiplier=lr_multiplier, name=f"fc{i}")
+            for i in range(num_layers)
+        ]
+
+    def build(self, input_shape=None):
+        width = self.latent_dim
+        if self.embed is not None:
+            self.embed.build((None, self.num_classes))
+            width += self.style_dim
+        for layer in self.dense:
+            layer.build((None, width))
+            width = self.style_dim
+        if self.average_decay is not None:
+            self.average = self.add_weight(
+                name="average",
+                shape=(self.style_dim,),
+                initializer="zeros",
+                trainable=False,
+                aggregation="mean",
+            )
+
+    def call(self, latents, labels=None):
+        parts = []
+        if self.latent_dim:
+            parts.append(pixel_norm(latents))
+        if self.embed is not None:
+            if labels is None:
+                raise ValueError(f"labels are needed by a network of {self.num_classes} classes.")
+            labels = tf.convert_to_tensor(labels)
+            if labels.dtype.is_integer:
+                labels = tf.one_hot(labels, self.num_classes)
+            parts.append(pixel_norm(self.embed(labels)))
+        x = tf.concat(parts, axis=-1)
+        for layer in self.dense:
+            x = layer(x)
+        return x
+
+    def update_average(self, styles):
+        """Moves the running average towards the mean of `styles` [B, W] (over all replicas)."""
+        mean = tf.stop_gradient(tf.reduce_mean(styles, axis=0))
+        average = tf.convert_to_tensor(self.average)
+        self.average.assign(mean + (average - mean) * self.average_decay)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "latent_dim": self.latent_dim,
+            "style_dim": self.style_dim,
+            "num_classes": self.num_classes,
+            "num_layers": self.num_layers,
+            "lr_multiplier": self.lr_multiplier,
+            "average_decay": self.average_decay,
+        }
+
+
+@keras.saving.register_keras_serializable("tfgan")
+class SynthesisLayer(keras.layers.Layer):
+    """Style -> modulated 3x3 convolution -> noise -> bias -> leaky ReLU.
+
+    Args:
+        filters: Output channels.
+        upsample: Whether H and W double.
+        gain: Factor on the output beside the activation's; 1/sqrt(2) in residual blocks.
+        clamp: Bound on the output before `gain`, or None.
+
+    Call arguments:
+        x: [B, H, W, C].
+        style: [B, W].
+        noise: [B, H', W', 1] or None for the fixed map.
+
+    Returns:
+        [B, H', W', filters] in the layer's compute dtype.
+
+    Reference:
+        Karras et al. 2020, arXiv:1912.04958, figure 2.
+    """
+
+    def __init__(self, filters, upsample=False, gain=1.0, clamp=None, **kwargs):
+        super().__init__(autocast=False, **kwargs)
+        self.filters = filters
+        self.upsample = upsample
+        self.gain = gain
+        self.clamp = clamp
+        # leaky_relu(g * x) = g * leaky_relu(x) for g > 0: what comes before takes the gain, which
+        # saves a pass over the feature maps.
+        self.total_gain = gain * ACTIVATION_GAIN["leaky_relu"]
+        policy = self.dtype_policy
+        self.conv = ModulatedConv2D(
+            filters, 3, upsample, gain=self.total_gain, dtype=policy, name="conv"
+        )
+        self.noise = Noise(gain=self.total_gain, dtype=policy, name="noise")
+
+    def build(self, x_shape, style_shape, noise_shape=None):
+        batch, height, width, channels = x_shape
+        factor = 2 if self.upsample else 1
+        # A style is a scale, hence the bias of 1; it is needed in float32.
+        self.affine = EqualizedDense(channels, bias_init=1.0, dtype="float32", name="affine")
+        self.affine.build(style_shape)
+        self.conv.build(x_shape)
+        self.noise.build((batch, height * factor, width * factor, self.filters))
+        self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer="zeros")
+
+    def call(self, x, style, noise=None):
+        x = self.conv(x, self.affine(style))
+        x = self.noise(x, noise)
+        x = tf.nn.bias_add(x, tf.cast(self.bias * self.total_gain, x.dtype))
+        clamp = None if self.clamp is None else self.clamp * self.gain
+        return activate(x, "leaky_relu", clamp=clamp)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "upsample": self.upsample,
+            "gain": self.gain,
+            "clamp": self.clamp,
+        }
+
+
+@keras.saving.register_keras_serializable("tfgan")
+class ToRGB(keras.layers.Layer):
+    """Style -> modulated 1x1 convolution without demodulation -> bias.
+
+    Args:
+        channels: Image channels.
+        clamp: Bound on the output, or None.
+
+    Call arguments:
+        x: [B, H, W, C].
+        style: [B, W].
+
+    Returns:
+        [B, H, W, channels], float32.
+
+    Reference:
+        Karras et al. 2020, arXiv:1912.04958, figure 7.
+    """
+
+    def __init__(self, channels=3, clamp=None, **kwargs):
+        super().__init__(autocast=False, **kwargs)
+        self.channels = channels
+        self.clamp = clamp
+        self.conv = ModulatedConv2D(
+            channels, 1, demodulate=False, dtype=self.dtype_policy, name="conv"
+        )
+
+    def build(self, x_shape, style_shape):
+        self.affine = EqualizedDense(x_shape[-1], bias_init=1.0, dtype="float32", name="affine")
+        self.affine.build(style_shape)
+        self.conv.build(x_shape)
+        self.bias = self.add_weight(name="bias", shape=(self.channels,), initializer="zeros")
+
+    def call(self, x, style):
+        x = self.conv(x, self.affine(style))
+        x = tf.nn.bias_add(x, tf.cast(self.bias, x.dtype))
+        x = activate(x, "linear", clamp=self.clamp)
+        return tf.cast(x, tf.float32)
+
+    def get_config(self):
+        return {**super().get_config(), "channels": self.channels, "clamp": self.clamp}
+
+
+@keras.saving.register_keras_serializable("tfgan")
+class SynthesisBlock(keras.layers.Layer):
+    """All layers of one resolution of the synthesis network.
+
+    Args:
+        filters: Channels C of the block.
+        resolution: Output size; 4 starts from the learned constant and has one convolution.
+        architecture: "orig", "skip" (sum of images) or "resnet" (sum of features).
+        is_last: Whether this is the output resolution.
+        clamp: Bound on activations, or None.
+
+    Call arguments:
+        x: [B, H/2, W/2, C'], or None at resolution 4.
+        image: [B, H/2, W/2, 3], or None.
+        styles: [B, L', W]: one per convolution, and one for ToRGB where there is one.
+        noise: One [B, H, W, 1] or None per convolution.
+
+    Returns:
+        Feature maps [B, H, W, C] and image [B, H, W, 3] or None.
+
+    Reference:
+        Karras et al. 2020, arXiv:1912.04958, figure 7.
+    """
+
+    def __init__(self, filters, resolution, architecture="skip", is_last=False, clamp=None, **kw):
+        super().__init__(autocast=False, **kw)
+        self.filters = filters
+        self.resolution = resolution
+        self.architecture = architecture
+        self.is_last = is_last
+        self.clamp = clamp
+        policy = self.dtype_policy
+        starts = resolution == 4
+        residual = architecture == "resnet" and not starts
+        gain = math.sqrt(0.5) if residual else 1.0
+        self.conv0 = (
+            None
+            if starts
+            else SynthesisLayer(filters, upsample=True, clamp=clamp, dtype=policy, name="conv0")
+        )
+        self.conv1 = SynthesisLayer(filters, gain=gain, clamp=clamp, dtype=policy, name="conv1")
+        self.torgb = (
+            ToRGB(clamp=clamp, dtype=policy, name="torgb")
+            if is_last or architecture == "skip"
+            else None
+        )
+        self.skip = (
+            EqualizedConv2D(filters, 1, "up", use_bias=False, gain=gain, dtype=policy, name="skip")
+            if residual
+            else None
+        )
+
+    @property
+    def num_convs(self) -> int:
+        """Convolutions of the block, each with a style and a noise map."""
+        return 1 if self.conv0 is None else 2
+
+    def build(self, x_shape, image_shape=None, styles_shape=None, noise_shape=None):
+        style_shape = (None, styles_shape[-1])
+        out = (None, self.resolution, self.resolution, self.filters)
+        if self.conv0 is None:
+            self.const = self.add_weight(
+                name="const",
+                shape=out[1:],
+                initializer=keras.initializers.RandomNormal(stddev=1.0),
+            )
+        else:
+            self.conv0.build(x_shape, style_shape)
+        self.conv1.build(out, style_shape)
+        if self.torgb is not None:
+            self.torgb.build(out, style_shape)
+        if self.skip is not None:
+            self.skip.build(x_shape)
+
+    def call(self, x, image, styles, noise):
+        if self.conv0 is None:
+            batch = tf.shape(styles)[0] if styles.shape[0] is None else styles.shape[0]
+            x = tf.tile(tf.convert_to_tensor(self.const)[None], [batch, 1, 1, 1])
+        else:
+            shortcut = self.skip(x) if self.skip is not None else None
+            x = self.conv0(x, styles[:, 0], noise[0])
+        x = self.conv1(x, styles[:, self.num_convs - 1], noise[-1])
+        if self.skip is not None:
+            x = x + shortcut
+        if image is not None:
+            image = upsample(image)
+        if self.torgb is not None:
+            rgb = self.torgb(x, styles[:, self.num_convs])
+            image = rgb if image is None else image + rgb
+        return x, image
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "resolution": self.resolution,
+            "architecture": self.architecture,
+            "is_last": self.is_last,
+            "clamp": self.clamp,
+        }
+
+
+@keras.saving.register_keras_serializable("tfgan")
+class StyleGAN2Synthesis(keras.layers.Layer):
+    """Turns one style per layer into images.
+
+    Args:
+        resolution: Output size, a power of two from 8 to 1024.
+        style_dim: Width W of the styles.
+        channel_base: Channels times resolution; 32768 is config f, 16384 config e.
+        channel_max: Upper bound on channels.
+        architecture: "orig", "skip" or "resnet".
+        precision: "float32", "float16" or "bfloat16", used in the top `half_resolutions`.
+        half_resolutions: Number of resolutions in reduced precision.
+        clamp: Bound on activations; None: 256 where precision is float16, else no bound.
+
+    Call arguments:
+        styles: [B, L, W] with L = `num_styles`.
+        noise: One [B, H, W, 1] per convolution, as from `draw_noise`; None uses the fixed maps.
+
+    Returns:
+        Images, float32 [B, resolution, resolution, 3], about [-1, 1].
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Reference:
+        Karras et al. 2020, arXiv:1912.04958, section 4 and figure 7.
+    """
+
+    def __init__(
+        self,
+        resolution: int,
+        style_dim: int = 512,
+        channel_base: int = 32768,
+        channel_max: int = 512,
+        architecture: str = "skip",
+        precision: str = "float32",
+        half_resolutions: int = 4,
+        clamp: float | None = None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        _check_network(resolution, channel_base, channel_max, architecture, precision)
+        self.resolution = resolution
+        self.style_dim = style_dim
+        self.channel_base = channel_base
+        self.channel_max = channel_max
+        self.architecture = architecture
+        self.precision = precision
+        self.half_resolutions = half_resolutions
+        self.clamp = clamp
+        bound = 256.0 if clamp is None and precision == "float16" else clamp
+        self.blocks = [
+            SynthesisBlock(
+                channels_at(size, channel_base, channel_max),
+                size,
+                architecture,
+                is_last=size == resolution,
+                clamp=bound,
+                dtype=dtype,
+                name=f"b{size}",
+            )
+            for size, dtype in _block_dtypes(resolution, precision, half_resolutions).items()
+        ]
+
+    @property
+    def num_styles(self) -> int:
+        """Number L of styles: one per convolution and one for the last ToRGB."""
+        return sum(block.num_convs for block in self.blocks) + 1
+
+    @property
+    def noise_sizes(self) -> list[int]:
+        """Size of each convolution's noise map, in order."""
+        return [block.resolution for block in self.blocks for _ in range(block.num_convs)]
+
+    def build(self, input_shape=None):
+        shape = None
+        for block in self.blocks:
+            block.build(shape, None, (None, self.num_styles, self.style_dim))
+            shape = (None, block.resolution, block.resolution, block.filters)
+
+    def draw_noise(self, batch_size: int, seed: int = 0) -> list:
+        """Returns standard normal noise, one [B, H, W, 1] per convolution; stateless in `seed`."""
+        return [
+            tf.random.stateless_normal([batch_size, size, size, 1], [seed, layer])
+            for layer, size in enumerate(self.noise_sizes)
+        ]
+
+    def zero_noise(self) -> list:
+        """Returns zero maps, one [1, H, W, 1] per convolution: a picture without noise."""
+        return [tf.zeros([1, size, size, 1]) for size in self.noise_sizes]
+
+    def call(self, styles, noise=None):
+        x = image = None
+        first = 0
+        maps = [None] * len(self.noise_sizes) if noise is None else list(noise)
+        for block in self.blocks:
+            convs = block.num_convs
+            # ToRGB shares its style with the next block's first convolution.
+            x, image = block(
+                x, image, styles[:, first : first + convs + 1], maps[first : first + convs]
+            )
+            first += convs
+        return image
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "resolution": self.resolution,
+            "style_dim": self.style_dim,
+            "channel_base": self.channel_base,
+            "channel_max": self.channel_max,
+            "architecture": self.architecture,
+            "precision": self.precision,
+            "half_resolutions": self.half_resolutions,
+            "clamp": self.clamp,
+        }
+
+
+@keras.saving.register_keras_serializable("tfgan")
+class StyleGAN2Generator(keras.Model):
+    """The generator as users call it: latents in, images out. This is what `.keras` files hold.
+
+    Args:
+        resolution: Output size, a power of two from 8 to 1024.
+        latent_dim: Width Z of the latents.
+        style_dim: Width W of the styles.
+        class_names: Names of the classes; empty for an unconditional generator.
+        mapping_layers: Dense layers of the mapping network.
+        channel_base: Channels times resolution; 32768 is config f, 16384 config e.
+        channel_max: Upper bound on channels.
+        architecture: "orig", "skip" or "resnet".
+        precision: "float32", "float16" or "bfloat16", used in the top `half_resolutions`.
+        half_resolutions: Number of resolutions in reduced precision.
+        clamp: Bound on activations; None: 256 where precision is float16, else no bound.
+        style_average_decay: Decay of the running average of styles.
+
+    Call arguments:
+        latents: [B, Z], standard normal.
+        labels: Class indices, int [B] (conditional generators only).
+        truncation_psi: Scale of the styles' distance to their average; 1 changes nothing.
+        truncation_cutoff: Number of style layers that are truncated; None: all.
+        noise: "random", "fixed" or "none", or one map per convolution.
+        seed: Of the random noise.
+
+    Returns:
+        Images, float32 [B, resolution, resolution, 3], about [-1, 1].
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Reference:
+        Karras et al. 2020, arXiv:1912.04958.
+    """
+
+    value_range = (-1.0, 1.0)
+
+    def __init__(
+        self,
+        resolution: int,
+        latent_dim: int = 512,
+        style_dim: int = 512,
+        class_names: Sequence[str] = (),
+        mapping_layers: int = 8,
+        channel_base: int = 32768,
+        channel_max: int = 512,
+        architecture: str = "skip",
+        precision: str = "float32",
+        half_resolutions: int = 4,
+        clamp: float | None = None,
+        style_average_decay: float = 0.998,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.resolution = resolution
+        self.latent_dim = latent_dim
+        self.style_dim = style_dim
+        self.class_names = tuple(class_names)
+        self.mapping_layers = mapping_layers
+        self.channel_base = channel_base
+        self.channel_max = channel_max
+        self.architecture = architecture
+        self.precision = precision
+        self.half_resolutions = half_resolutions
+        self.clamp = clamp
+        self.style_average_decay = style_average_decay
+        self.mapping = StyleGAN2Mapping(
+            latent_dim,
+            style_dim,
+            len(self.class_names),
+            mapping_layers,
+            average_decay=style_average_decay,
+            name="mapping",
+        )
+        self.synthesis = StyleGAN2Synthesis(
+            resolution,
+            style_dim,
+            channel_base,
+            channel_max,
+            architecture,
+            precision,
+            half_resolutions,
+            clamp,
+            name="synthesis",
+        )
+
+    @property
+    def num_styles(self) -> int:
+        """Number L of styles that the synthesis network takes."""
+        return self.synthesis.num_styles
+
+    def build(self, input_shape=None):
+        self.mapping.build()
+        self.synthesis.build()
+        self.built = True
+
+    def truncate(self, styles, psi=1.0, cutoff: int | None = None):
+        """Broadcasts styles to all layers and pulls the first `cutoff` towards their average.
+
+        Args:
+            styles: [B, W] or [B, L, W].
+            psi: 1 changes nothing, 0 gives the average picture.
+            cutoff: Layers that are truncated; None: all.
+
+        Returns:
+            [B, L, W], float32.
+
+        Reference:
+            Karras et al. 2018, arXiv:1812.04948, section 4 and appendix B.
+        """
+        if len(styles.shape) == 2:
+            styles = tf.repeat(styles[:, None], self.num_styles, axis=1)
+        layers = self.num_styles if cutoff is None else cutoff
+        truncated = (np.arange(self.num_styles) < layers).astype(np.float32)[:, None]
+        scale = 1.0 + (tf.cast(psi, tf.float32) - 1.0) * truncated  # [L, 1]
+        average = tf.convert_to_tensor(self.mapping.average)
+        # At psi 1 the scale is exactly 1, and styles must come out untouched.
+        return styles * scale + average * (1.0 - scale)
+
+    def make_noise(self, noise, batch_size: int, seed: int = 0):
+        """Turns a noise mode into what the synthesis network takes."""
+        if not isinstance(noise, str):
+            return noise
+        if noise not in NOISE_MODES:
+            raise ValueError(f"noise must be one of {NOISE_MODES}. Received: {noise!r}.")
+        if noise == "random":
+            return self.synthesis.draw_noise(batch_size, seed)
+        return None if noise == "fixed" else self.synthesis.zero_noise()
+
+    def call(
+        self,
+        latents,
+        labels=None,
+        truncation_psi=1.0,
+        truncation_cutoff=None,
+        noise="fixed",
+        seed=0,
+    ):
+        styles = self.mapping(latents, labels)
+        styles = self.truncate(styles, truncation_psi, truncation_cutoff)
+        return self.synthesis(styles, self.make_noise(noise, tf.shape(styles)[0], seed))
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "resolution": self.resolution,
+            "latent_dim": self.latent_dim,
+            "style_dim": self.style_dim,
+            "class_names": list(self.class_names),
+            "mapping_layers": self.mapping_layers,
+            "channel_base": self.channel_base,
+            "channel_max": self.channel_max,
+            "architecture": self.architecture,
+            "precision": self.precision,
+            "half_resolutions": self.half_resolutions,
+            "clamp": self.clamp,
+            "style_average_decay": self.style_average_decay,
+        }
+
+
+@keras.saving.register_keras_serializable("tfgan")
+class DiscriminatorBlock(keras.layers.Layer):
+    """All layers of one resolution of the discriminator; halves H and W.
+
+    Args:
+        filters: Channels of the first convolution.
+        out_filters: Channels of the second.
+        architecture: "orig", "skip" (sees the image at each resolution) or "resnet".
+        is_first: Whether this is the input resolution.
+        clamp: Bound on activations, or None.
+
+    Call arguments:
+        x: [B, H, W, filters], or None in the first block.
+        image: [B, H, W, 3], or None.
+
+    Returns:
+        Feature maps [B, H/2, W/2, out_filters] and image [B, H/2, W/2, 3] or None.
+
+    Reference:
+        Karras et al. 2020, arXiv:1912.04958, figure 7.
+    """
+
+    def __init__(
+        self, filters, out_filters, architecture="resnet", is_first=False, clamp=None, **kwargs
+    ):
+        super().__init__(autocast=False, **kwargs)
+        self.filters = filters
+        self.out_filters = out_filters
+        self.architecture = architecture
+        self.is_first = is_first
+        self.clamp = clamp
+        policy = self.dtype_policy
+        residual = architecture == "resnet"
+        gain = math.sqrt(0.5) if residual else 1.0
+        self.fromrgb = (
+            EqualizedConv2D(
+                filters, 1, activation="leaky_relu", clamp=clamp, dtype=policy, name="fromrgb"
+            )
+            if is_first or architecture == "skip"
+            else None
+        )
+        self.conv0 = EqualizedConv2D(
+            filters, 3, activation="leaky_relu", clamp=clamp, dtype=policy, name="conv0"
+        )
+        self.conv1 = EqualizedConv2D(
+            out_filters,
+            3,
+            "down",
+            activation="leaky_relu",
+            gain=gain,
+            clamp=clamp,
+            dtype=policy,
+            name="conv1",
+        )
+        self.skip = (
+            EqualizedConv2D(
+                out_filters, 1, "down", use_bias=False, gain=gain, dtype=policy, name="skip"
+            )
+            if residual
+            else None
+        )
+
+    def build(self, x_shape, image_shape=None):
+        if self.fromrgb is not None:
+            self.fromrgb.build((None, None, None, 3))
+        for layer in (self.conv0, self.conv1, self.skip):
+            if layer is not None:
+                layer.build((None, None, None, self.filters))
+
+    def call(self, x, image):
+        if self.fromrgb is not None:
+            features = self.fromrgb(tf.cast(image, self.compute_dtype))
+            x = features if x is None else tf.cast(x, features.dtype) + features
+            image = downsample(image) if self.architecture == "skip" else None
+        x = tf.cast(x, self.compute_dtype)
+        y = self.conv1(self.conv0(x))
+        if self.skip is not None:
+            y = y + self.skip(x)
+        return y, image
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "out_filters": self.out_filters,
+            "architecture": self.architecture,
+            "is_first": self.is_first,
+            "clamp": self.clamp,
+        }
+
+
+@keras.saving.register_keras_serializable("tfgan")
+class StyleGAN2Discriminator(keras.Model):
+    """Scores images; with classes, by projection on a mapped embedding of the class.
+
+    Args:
+        resolution: Input size, a power of two from 8 to 1024.
+        num_classes: Number of classes, 0 for none.
+        channel_base: Channels times resolution; 32768 is config f, 16384 config e.
+        channel_max: Upper bound on channels.
+        architecture: "orig", "skip" or "resnet".
+        group_size: Of the minibatch standard deviation.
+        label_layers: Dense layers that map the class embedding.
+        precision: "float32", "float16" or "bfloat16", used in the top `half_resolutions`.
+        half_resolutions: Number of resolutions in reduced precision.
+        clamp: Bound on activations; None: 256 where precision is float16, else no bound.
+
+    Call arguments:
+        images: [B, resolution, resolution, 3] in [-1, 1].
+        labels: Class indices, int [B] (conditional discriminators only).
+
+    Returns:
+        Logits, float32 [B, 1].
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Reference:
+        Karras et al. 2020, arXiv:1912.04958, figure 7; projection: Miyato and Koyama 2018,
+        arXiv:1802.05637, as in NVlabs/stylegan2-ada-pytorch.
+    """
+
+    def __init__(
+        self,
+        resolution: int,
+        num_classes: int = 0,
+        channel_base: int = 32768,
+        channel_max: int = 512,
+        architecture: str = "resnet",
+        group_size: int = 4,
+        label_layers: int = 8,
+        precision: str = "float32",
+        half_resolutions: int = 4,
+        clamp: float | None = None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        _check_network(resolution, channel_base, channel_max, architecture, precision)
+        self.resolution = resolution
+        self.num_classes = num_classes
+        self.channel_base = channel_base
+        self.channel_max = channel_max
+        self.architecture = architecture
+        self.group_size = group_size
+        self.label_layers = label_layers
+        self.precision = precision
+        self.half_resolutions = half_resolutions
+        self.clamp = clamp
+        bound = 256.0 if clamp is None and precision == "float16" else clamp
+        dtypes = _block_dtypes(resolution, precision, half_resolutions)
+        self.blocks = [
+            DiscriminatorBlock(
+                channels_at(size, channel_base, channel_max),
+                channels_at(size // 2, channel_base, channel_max),
+                architecture,
+                is_first=size == resolution,
+                clamp=bound,
+                dtype=dtypes[size],
+                name=f"b{size}",
+            )
+            for size in sorted(dtypes, reverse=True)[:-1]
+        ]
+        width = channels_at(4, channel_base, channel_max)
+        self.fromrgb = (
+            EqualizedConv2D(width, 1, activation="leaky_relu", clamp=bound, name="fromrgb")
+            if architecture == "skip"
+            else None
+        )
+        self.stddev = MinibatchStddev(group_size, name="stddev")
+        self.conv = EqualizedConv2D(width, 3, activation="leaky_relu", clamp=bound, name="conv")
+        self.fc = EqualizedDense(width, "leaky_relu", name="fc")
+        self.out = EqualizedDense(width if num_classes else 1, name="out")
+        self.mapping = (
+            StyleGAN2Mapping(
+                0, width, num_classes, label_layers, average_decay=None, name="mapping"
+            )
+            if num_classes
+            else None
+        )
+
+    def build(self, input_shape=None):
+        width = channels_at(4, self.channel_base, self.channel_max)
+        for block in self.blocks:
+            block.build(None)
+        if self.fromrgb is not None:
+            self.fromrgb.build((None, None, None, 3))
+        self.conv.build((None, 4, 4, width + 1))
+        self.fc.build((None, 16 * width))
+        self.out.build((None, width))
+        if self.mapping is not None:
+            self.mapping.build()
+        self.built = True
+
+    def call(self, images, labels=None):
+        x, image = None, images
+        for block in self.blocks:
+            x, image = block(x, image)
+        x = tf.cast(x, tf.float32)
+        if self.fromrgb is not None:
+            x = x + self.fromrgb(image)
+        x = self.conv(self.stddev(x))
+        x = self.out(self.fc(tf.reshape(x, [-1, 16 * x.shape[-1]])))
+        if self.mapping is not None:
+            directions = self.mapping(None, labels)
+            x = tf.reduce_sum(x * directions, axis=1, keepdims=True) / math.sqrt(x.shape[-1])
+        return x
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "resolution": self.resolution,
+            "num_classes": self.num_classes,
+            "channel_base": self.channel_base,
+            "channel_max": self.channel_max,
+            "architecture": self.architecture,
+            "group_size": self.group_size,
+            "label_layers": self.label_layers,
+            "precision": self.precision,
+            "half_resolutions": self.half_resolutions,
+            "clamp": self.clamp,
+        }

@@ -1,0 +1,122 @@
+"""Checkpoints: every variable of a run in one file that is whole or absent.
+
+A checkpoint is a NumPy `.npz` archive, written under another name, flushed to the disk, and
+renamed: a kill at any moment leaves the previous ones as they were. Its zip checksums tell a
+damaged file.
+"""
+
+import os
+import re
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+NAME = re.compile(r"^(\d{9})\.npz$")
+
+
+class CheckpointError(ValueError):
+    """A checkpoint is missing, damaged, or of another configuration."""
+
+
+def all_variables(system: Any) -> dict[str, Any]:
+    """Names and variables of everything that training changes: networks, optimisers, state."""
+    found: dict[str, Any] = {}
+    for name, network in system.networks.items():
+        for variable in network.variables:
+            found[f"{name}/{variable.path.split('/', 1)[-1]}"] = variable
+    for name, optimizer in system.optimizers.items():
+        for variable in optimizer.variables:
+            found[f"{name}/{variable.path.split('/', 1)[-1]}"] = variable
+    found.update({f"state/{name}": variable for name, variable in system.state.items()})
+    return found
+
+
+def list_checkpoints(folder: Path) -> list[Path]:
+    """Finished checkpoints in a folder, oldest first."""
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if NAME.match(path.name))
+
+
+def save(
+    folder: Path, variables: Mapping[str, Any], images_seen: int, step: int, keep: int
+) -> Path:
+    """Writes a checkpoint and removes all but the newest `keep`.
+
+    Args:
+        folder: Made if absent.
+        variables: Name -> variable.
+        images_seen: Position in training; names the file.
+        step: Number of steps behind it.
+        keep: Checkpoints that stay, at least 1.
+
+    Returns:
+        Path of the new checkpoint.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays = {name: np.asarray(variable.numpy()) for name, variable in variables.items()}
+    arrays["images_seen"] = np.asarray(images_seen, np.int64)
+    arrays["step"] = np.asarray(step, np.int64)
+    path = folder / f"{images_seen:09d}.npz"
+    partial = path.with_suffix(".partial")
+    with partial.open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)
+    for old in list_checkpoints(folder)[: -max(keep, 1)]:
+        old.unlink()
+    for leftover in folder.glob("*.partial"):
+        leftover.unlink()
+    return path
+
+
+def restore(path: Path, variables: Mapping[str, Any]) -> tuple[int, int]:
+    """Reads a checkpoint into variables; nothing is changed unless all of it fits.
+
+    Args:
+        path: A file that `save` wrote.
+        variables: Name -> variable, exactly those of the checkpoint.
+
+    Returns:
+        images_seen and step.
+
+    Raises:
+        CheckpointError: If the file is damaged, or names or shapes are not those of `variables`.
+    """
+    try:
+        with np.load(path) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        images_seen, step = int(arrays.pop("images_seen")), int(arrays.pop("step"))
+    # A damaged header asks for a password, another compression or another zip version.
+    except (
+        OSError,
+        ValueError,
+        EOFError,
+        KeyError,
+        RuntimeError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
+        raise CheckpointError(
+            f"checkpoint {path} cannot be read ({error}). Remove it to resume from the one before."
+        ) from error
+    missing = sorted(set(variables) - set(arrays))
+    unknown = sorted(set(arrays) - set(variables))
+    shapes = [
+        f"{name}: {arrays[name].shape} in the checkpoint, {tuple(variable.shape)} in the network"
+        for name, variable in variables.items()
+        if name in arrays and arrays[name].shape != tuple(variable.shape)
+    ]
+    if missing or unknown or shapes:
+        raise CheckpointError(
+            f"checkpoint {path} is of another configuration. Missing: {missing[:5]}. "
+            f"Unknown: {unknown[:5]}. Other shapes: {shapes[:5]}."
+        )
+    for name, variable in variables.items():
+        variable.assign(arrays[name])
+    return images_seen, step

@@ -1,0 +1,310 @@
+"""The training loop: runs the phases of any system under a distribution strategy."""
+
+import signal
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfgan.data.pipeline import Pipeline
+from training import checkpoints
+from training.config import ConfigError, TrainingConfig
+from training.monitor import Monitor
+from training.phases import Draws, Phase, Stage, System
+
+ZERO = tf.UnconnectedGradients.ZERO
+PROFILED_STEPS = (8, 12)  # a few steps after all phases are compiled
+
+
+class TrainingError(RuntimeError):
+    """Training cannot go on; the message says where it can be taken up."""
+
+
+class Trainer:
+    """Trains a system until its last stage ends, time is up, or it is told to stop.
+
+    Args:
+        system: Made under the scope of `strategy`.
+        pipeline: Of the training set.
+        config: Options that all systems share.
+        strategy: Where the phases run.
+        folder: The run folder, which exists.
+        profile: Whether to record a profile of a few steps for TensorBoard.
+        graph: Whether to show the graphs of the phases in TensorBoard.
+    """
+
+    def __init__(
+        self,
+        system: System,
+        pipeline: Pipeline,
+        config: TrainingConfig,
+        strategy: tf.distribute.Strategy,
+        folder: Path,
+        profile: bool = False,
+        graph: bool = False,
+    ):
+        self.system = system
+        self.pipeline = pipeline
+        self.config = config
+        self.strategy = strategy
+        self.folder = folder
+        self.profile = profile
+        self.graph = graph
+        self.replicas = strategy.num_replicas_in_sync
+        self.stages = list(system.stages())
+        self.variables = checkpoints.all_variables(system)
+        self.images_seen = 0
+        self.step = 0
+        self._stop: str | None = None
+        self._losses: dict[str, list[Any]] = defaultdict(list)
+        shards = self.replicas * config.accumulate
+        for stage in self.stages:
+            if stage.batch_size % shards:
+                raise ConfigError(
+                    f"--batch-size must be a multiple of devices x accumulate, {self.replicas} x "
+                    f"{config.accumulate}. Received: {stage.batch_size}. "
+                    f"Use --batch-size {-(-stage.batch_size // shards) * shards}."
+                )
+
+    @property
+    def checkpoint_folder(self) -> Path:
+        """Where this run's checkpoints are."""
+        return self.folder / "checkpoints"
+
+    def restore(self) -> None:
+        """Takes up the newest checkpoint of the run folder.
+
+        Raises:
+            CheckpointError: If there is none, or it does not fit.
+        """
+        found = checkpoints.list_checkpoints(self.checkpoint_folder)
+        if not found:
+            raise checkpoints.CheckpointError(f"{self.checkpoint_folder} holds no checkpoint.")
+        self.images_seen, self.step = checkpoints.restore(found[-1], self.variables)
+
+    def train(self) -> str:
+        """Trains, and returns why it ended: "finished", "time", or the name of a signal.
+
+        Raises:
+            TrainingError: If a loss stops being finite. The last checkpoint is from before.
+            DataError: If the pictures cannot be read any more.
+        """
+        total = self.stages[-1].until_images
+        monitor = Monitor(self.folder, total, self.images_seen)
+        try:
+            with self._signals():
+                if self.images_seen == 0:
+                    self._save()
+                    monitor.pictures(0, self.system.sample())
+                for stage in self.stages:
+                    if self.images_seen < stage.until_images and self._stop is None:
+                        self._run_stage(stage, monitor)
+                if self._newest_checkpoint() != self.images_seen:
+                    self._save()
+                    monitor.pictures(self.images_seen, self.system.sample())
+            return self._stop or "finished"
+        finally:
+            monitor.close()
+
+    def _run_stage(self, stage: Stage, monitor: Monitor) -> None:
+        config, batch_size = self.config, stage.batch_size
+        run = {phase.name: self._compile(phase, i) for i, phase in enumerate(stage.phases)}
+        average = self._compile_averages()
+        batches = self._batches(batch_size)
+        deadline = None if config.max_minutes is None else time.time() + config.max_minutes * 60
+        logged_at, logged_images = time.time(), self.images_seen
+        first_step = self.step
+        with self.pipeline.plain_errors():
+            while self.images_seen < stage.until_images and self._stop is None:
+                if self.profile and self.step - first_step == PROFILED_STEPS[0]:
+                    tf.profiler.experimental.start(str(self.folder))
+                batch = next(batches)
+                position = tf.constant(self.images_seen, tf.int64)
+                for phase in stage.phases:
+                    if self.step % phase.interval == phase.offset:
+                        if self.graph and self.step == first_step:
+                            monitor.graph(run[phase.name], (batch, position))
+                        for name, value in run[phase.name](batch, position).items():
+                            self._losses[name].append(value)
+                before, self.images_seen = self.images_seen, self.images_seen + batch_size
+                self.step += 1
+                average(
+                    [
+                        tf.constant(a.decay(self.images_seen, batch_size), tf.float32)
+                        for a in self.system.averages
+                    ]
+                )
+                self.system.after_step(self.step, self.images_seen, batch_size)
+                if self.profile and self.step - first_step == PROFILED_STEPS[1]:
+                    tf.profiler.experimental.stop()
+                    monitor.say(
+                        f"Profile of {PROFILED_STEPS[1] - PROFILED_STEPS[0]} steps written."
+                    )
+                monitor.advance(self.images_seen)
+                if deadline is not None and time.time() > deadline:
+                    self._stop = "time"
+                crosses = _crosses(before, self.images_seen)
+                if crosses(config.checkpoint_kimg) or crosses(config.sample_kimg):
+                    self._check_finite()
+                    if crosses(config.checkpoint_kimg):
+                        self._save()
+                    if crosses(config.sample_kimg):
+                        monitor.pictures(self.images_seen, self.system.sample())
+                now = time.time()
+                if now - logged_at >= config.log_seconds or self._stop is not None:
+                    values = self._check_finite()
+                    rate = (self.images_seen - logged_images) / (now - logged_at)
+                    values.update(self.system.scalars())
+                    monitor.scalars(self.images_seen, {**values, "images_per_second": rate})
+                    self._losses.clear()
+                    logged_at, logged_images = now, self.images_seen
+            self._check_finite()
+
+    def _batches(self, batch_size: int) -> Iterator[Any]:
+        def per_replica(context: tf.distribute.InputContext) -> tf.data.Dataset:
+            local = self.replicas // context.num_input_pipelines
+            return self.pipeline.dataset(
+                self.images_seen,
+                replicas=local,
+                first_replica=context.input_pipeline_id * local,
+                total_replicas=self.replicas,
+            )
+
+        assert batch_size == self.pipeline.options.batch_size
+        return iter(self.strategy.distribute_datasets_from_function(per_replica))
+
+    def _compile(self, phase: Phase, index: int) -> Callable[..., dict[str, Any]]:
+        """A graph that runs one update of a phase on all replicas and averages its statistics."""
+        rounds, replicas = self.config.accumulate, self.replicas
+        shards = rounds * replicas
+
+        def one_round(batch, seed, shard):
+            rows = batch["label"].shape[0]
+            draws = Draws(seed, rows, shard, shards)
+            variables = [[v.value for v in update.variables] for update in phase.updates]
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(variables)
+                loss, stats = phase.loss(batch, draws)
+                # Optimisers sum over replicas, so each example counts as one of the global batch.
+                total = tf.reduce_sum(loss) / (loss.shape[0] * shards)
+            # R1 does not reach the last bias; the published code hands Adam zeros there.
+            gradients = tape.gradient(total, variables, unconnected_gradients=ZERO)
+            return gradients, {name: tf.reduce_mean(value) for name, value in stats.items()}
+
+        def on_replica(batch, seed):
+            replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+            image = tf.cast(batch["image"], tf.float32) / 127.5 - 1.0
+            gradients: Any = None
+            stats: Any = None
+            for i in range(rounds):
+                part = {"image": image[i::rounds], "label": batch["label"][i::rounds]}
+                # One round after the other, or all of them are in memory at once.
+                with tf.control_dependencies(
+                    [] if gradients is None else tf.nest.flatten(gradients)
+                ):
+                    part = {name: tf.identity(value) for name, value in part.items()}
+                more, values = one_round(part, seed, i * replicas + replica)
+                add = tf.nest.map_structure
+                gradients = more if gradients is None else add(tf.add, gradients, more)
+                stats = values if stats is None else add(tf.add, stats, values)
+            stats = {name: value / rounds for name, value in stats.items()}
+            for update, group in zip(phase.updates, gradients, strict=True):
+                if phase.bounded_gradients:
+                    group = [_bound(gradient) for gradient in group]
+                # Each replica's own norm; that of the global gradient where there is one replica.
+                norm = tf.linalg.global_norm(group) * replicas
+                stats[f"gradient_norm/{phase.name}"] = norm
+                update.optimizer.apply(group, update.variables)
+            return stats
+
+        # Nothing here needs autograph, and converting Keras's sources takes longer than tracing.
+        @tf.function(autograph=False)
+        def step(batch, images_seen):
+            seed = tf.stack([tf.constant(self.config.seed, tf.int64), images_seen])
+            seed = tf.random.experimental.stateless_fold_in(seed, tf.constant(index, tf.int64))
+            stats = self.strategy.run(on_replica, args=(batch, seed))
+            return {
+                name: self.strategy.reduce("MEAN", value, axis=None)
+                for name, value in stats.items()
+            }
+
+        return step
+
+    def _compile_averages(self) -> Callable[..., None]:
+        @tf.function(autograph=False)
+        def average(decays):
+            for item, decay in zip(self.system.averages, decays, strict=True):
+                trained = {v.path for v in item.target.trainable_variables}
+                for target, source in zip(
+                    item.target.variables, item.source.variables, strict=True
+                ):
+                    kept = decay if target.path in trained else 0.0
+                    self.strategy.extended.update(
+                        target.value,
+                        lambda t, s, kept=kept: t.assign(s + (t - s) * kept),
+                        args=(source.value,),
+                    )
+
+        return average
+
+    def _check_finite(self) -> dict[str, float]:
+        """Means of the statistics since the last point; stops training where one is not finite."""
+        values = {name: float(np.mean(parts)) for name, parts in self._losses.items()}
+        wrong = [name for name, value in values.items() if not np.isfinite(value)]
+        if wrong:
+            raise TrainingError(
+                f"{', '.join(wrong)} stopped being finite before image {self.images_seen}. The "
+                f"checkpoint of image {self._newest_checkpoint()} is from before: resume with "
+                f"--resume {self.folder}, or start anew with a lower --learning-rate or "
+                "--precision float32."
+            )
+        return values
+
+    def _newest_checkpoint(self) -> int | None:
+        found = checkpoints.list_checkpoints(self.checkpoint_folder)
+        return int(found[-1].stem) if found else None
+
+    def _save(self) -> None:
+        config = self.config
+        checkpoints.save(
+            self.checkpoint_folder, self.variables, self.images_seen, self.step, config.keep
+        )
+        partial = self.folder / "model.partial.keras"
+        self.system.inference_model().save(partial)
+        partial.replace(self.folder / "model.keras")
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Ctrl-C and SIGTERM stop after the step at hand; a second one stops at once."""
+
+        def stop(number: int, frame: Any) -> None:
+            self._stop = signal.Signals(number).name
+            signal.signal(number, previous[number])
+
+        previous: dict[int, Any] = {
+            number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+
+def _crosses(before: int, now: int) -> Callable[[float], bool]:
+    """Tells whether a multiple of so many thousand images lies in (before, now]."""
+
+    def crosses(kimg: float) -> bool:
+        return before // (kimg * 1000) != now // (kimg * 1000)
+
+    return crosses
+
+
+def _bound(gradient):
+    gradient = tf.where(tf.math.is_nan(gradient), tf.zeros_like(gradient), gradient)
+    return tf.clip_by_value(gradient, -1e5, 1e5)

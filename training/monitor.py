@@ -1,0 +1,100 @@
+"""What a run shows: progress bar, curves, pictures. Everything goes to TensorBoard and to files."""
+
+import json
+import resource
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from tfgan import figures
+
+
+class Monitor:
+    """Writes curves to TensorBoard and `stats.jsonl`, pictures to TensorBoard and `samples/`.
+
+    Args:
+        folder: The run folder.
+        total_images: Length of training, for the progress bar.
+        images_seen: Where training starts.
+    """
+
+    def __init__(self, folder: Path, total_images: int, images_seen: int = 0):
+        self.folder = folder
+        self.samples = folder / "samples"
+        self.samples.mkdir(exist_ok=True)
+        self.writer = tf.summary.create_file_writer(str(folder))
+        self.stats = (folder / "stats.jsonl").open("a")
+        self.bar = tqdm(
+            total=total_images,
+            initial=images_seen,
+            unit="img",
+            unit_scale=True,
+            smoothing=0.1,
+            dynamic_ncols=True,
+            mininterval=1.0,
+        )
+
+    def options(self, text: str) -> None:
+        """Shows the options of the run as JSON in TensorBoard's text page."""
+        with self.writer.as_default(step=0):
+            tf.summary.text("options", f"```json\n{text}\n```")
+
+    def graph(self, function: Any, arguments: tuple[Any, ...]) -> None:
+        """Shows the graph of a compiled function in TensorBoard."""
+        concrete = function.get_concrete_function(*arguments)
+        with self.writer.as_default(step=0):
+            tf.summary.graph(concrete.graph)
+
+    def advance(self, images_seen: int) -> None:
+        """Moves the progress bar."""
+        self.bar.update(images_seen - self.bar.n)
+
+    def scalars(self, images_seen: int, values: dict[str, float]) -> None:
+        """Adds one point to each curve, at `images_seen`."""
+        values = {**values, "memory/process_gb": peak_memory_gb(), **device_memory_gb()}
+        with self.writer.as_default(step=images_seen):
+            for name, value in values.items():
+                tf.summary.scalar(name, value)
+        line = {"images_seen": images_seen, "time": round(time.time(), 2), **values}
+        # JSON has no NaN; a strict reader must be able to read every line.
+        strict = {k: v if np.isfinite(v) else None for k, v in line.items()}
+        self.stats.write(json.dumps(strict) + "\n")
+        self.stats.flush()
+        shown = {k.split("/")[1]: f"{v:.3g}" for k, v in values.items() if k.startswith("loss/")}
+        self.bar.set_postfix(shown, refresh=False)
+
+    def pictures(self, images_seen: int, pictures: dict[str, np.ndarray]) -> None:
+        """Shows pictures, uint8 [H, W, 3] by name."""
+        with self.writer.as_default(step=images_seen):
+            for name, picture in pictures.items():
+                tf.summary.image(name, picture[None])
+                figures.write_png(self.samples / f"{name}-{images_seen:09d}.png", picture)
+        self.writer.flush()
+
+    def say(self, text: str) -> None:
+        """Prints a line above the progress bar."""
+        self.bar.write(text)
+
+    def close(self) -> None:
+        """Flushes and closes everything."""
+        self.bar.close()
+        self.writer.close()
+        self.stats.close()
+
+
+def peak_memory_gb() -> float:
+    """Largest resident memory of this process so far, GB (1e9 bytes)."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+
+
+def device_memory_gb() -> dict[str, float]:
+    """Peak memory of each GPU, GB; empty where TensorFlow does not know."""
+    gpus = tf.config.list_logical_devices("GPU")
+    return {
+        f"memory/gpu{i}_gb": tf.config.experimental.get_memory_info(f"GPU:{i}")["peak"] / 1e9
+        for i in range(len(gpus))
+    }

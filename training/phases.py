@@ -1,0 +1,149 @@
+"""What a system tells the loop: phases, stages, averages, and the random numbers they draw from.
+
+What differs between systems is data of these types, so the loop needs no branch for any of them.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import tensorflow as tf
+
+
+class Draws:
+    """Random numbers of one phase of one step, the same however the batch is spread.
+
+    Every draw is made for the global batch from a stateless seed; a shard keeps its rows. Row j of
+    shard s of S is row j * S + s of the global batch: interleaved, because the groups of the
+    minibatch standard deviation are strided too, so S shards train as one does.
+
+    Args:
+        seed: int64 [2].
+        rows: Rows of this shard.
+        shard: Index s of this shard, an int or a scalar tensor.
+        shards: Number S of shards.
+    """
+
+    def __init__(self, seed, rows: int, shard=0, shards: int = 1):
+        self.seed = tf.convert_to_tensor(seed)
+        self.rows = rows
+        self.shard = shard
+        self.shards = shards
+        self._drawn = 0
+
+    def _next_seed(self):
+        self._drawn += 1
+        return tf.random.experimental.stateless_fold_in(self.seed, self._drawn)
+
+    def _keep(self, values):
+        if self.shards == 1:
+            return values
+        kept = values[self.shard :: self.shards]
+        return tf.ensure_shape(kept, [self.rows, *values.shape[1:]])
+
+    def normal(self, shape: Sequence[int] = ()):
+        """Standard normal numbers, float32 [rows, *shape]."""
+        return self._keep(
+            tf.random.stateless_normal([self.rows * self.shards, *shape], self._next_seed())
+        )
+
+    def uniform(self, shape: Sequence[int] = ()):
+        """Uniform numbers in [0, 1), float32 [rows, *shape]."""
+        return self._keep(
+            tf.random.stateless_uniform([self.rows * self.shards, *shape], self._next_seed())
+        )
+
+    def shared_uniform(self, shape: Sequence[int] = ()):
+        """Uniform numbers in [0, 1) that all shards share, float32 [*shape]."""
+        return tf.random.stateless_uniform(list(shape), self._next_seed())
+
+    def fewer(self, rows: int) -> "Draws":
+        """Returns draws of another stream for a smaller batch."""
+        return Draws(self._next_seed(), rows, self.shard, self.shards)
+
+
+@dataclass(frozen=True)
+class Update:
+    """An optimiser and the variables that it changes."""
+
+    optimizer: Any
+    variables: Sequence[Any]
+
+
+# batch, draws -> per-example loss [b], and statistics: name -> scalar or per-example tensor
+Loss = Callable[[Mapping[str, Any], Draws], tuple[Any, dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One kind of update, run in every `interval`-th step.
+
+    Attributes:
+        name: Shown in logs.
+        loss: Called with the batch and `Draws`.
+        updates: What the gradient of the loss changes, and nothing else is changed by it.
+        interval: Steps between runs.
+        offset: First step that runs it.
+        bounded_gradients: Whether non-finite gradients are replaced by 0 and +-1e5, as float16
+            training needs.
+    """
+
+    name: str
+    loss: Loss
+    updates: Sequence[Update]
+    interval: int = 1
+    offset: int = 0
+    bounded_gradients: bool = False
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stretch of training with one batch size, resolution and set of phases."""
+
+    name: str
+    until_images: int
+    batch_size: int
+    resolution: int
+    phases: Sequence[Phase]
+
+
+@dataclass(frozen=True)
+class Average:
+    """Exponential moving average of a network's weights.
+
+    `decay` maps (images_seen, batch_size) to the decay of one step. Trained weights are averaged,
+    others copied.
+    """
+
+    target: Any
+    source: Any
+    decay: Callable[[int, int], float]
+
+
+class System(Protocol):
+    """Networks and losses of one of the four systems, ready for the loop."""
+
+    networks: Mapping[str, Any]  # name -> Keras model, trained ones and averages
+    optimizers: Mapping[str, Any]
+    state: Mapping[str, Any]  # name -> tf.Variable: whatever else a checkpoint must hold
+    averages: Sequence[Average]
+
+    def stages(self) -> Sequence[Stage]:
+        """The stages of training in order."""
+        ...
+
+    def after_step(self, step: int, images_seen: int, batch_size: int) -> None:
+        """Called after each step, outside of the replicas."""
+        ...
+
+    def scalars(self) -> dict[str, float]:
+        """State that is worth a curve."""
+        ...
+
+    def sample(self) -> dict[str, Any]:
+        """Pictures for TensorBoard and samples/: name -> uint8 [H, W, 3]."""
+        ...
+
+    def inference_model(self) -> Any:
+        """The Keras model that `model.keras` holds."""
+        ...

@@ -1,0 +1,249 @@
+"""python -m training.run: trains a generator from pictures.
+
+Examples:
+  python -m training.run --model stylegan2
+      Trains on the built-in drawn faces; about ten minutes on two CPU cores.
+  python -m training.run --model stylegan2 --preset small-data --data my_pictures
+      Trains on a folder of own pictures, with adaptive augmentation.
+  python -m training.run --model stylegan2 --data tfds:oxford_flowers102 --resolution 64
+      Trains on a set of tensorflow-datasets.
+  python -m training.run --resume latest
+      Takes up the newest run where it stopped.
+"""
+
+import argparse
+import dataclasses
+import importlib
+import os
+import re
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+# Module of each model, imported once it is asked for.
+SYSTEMS = {"stylegan2": "training.systems.stylegan2"}
+
+
+def first_pass() -> argparse.ArgumentParser:
+    """Options that decide which other options there are."""
+    parser = argparse.ArgumentParser(
+        prog="python -m training.run",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+        add_help=False,
+    )
+    add = parser.add_argument
+    add("--model", choices=sorted(SYSTEMS), help="system to train")
+    add("--preset", help="named set of options that the others start from; the default is avatars")
+    add("--resume", metavar="RUN", help="run folder to go on with, or 'latest'")
+    add("--runs", type=Path, default=Path("runs"), help="folder of all runs (default: runs)")
+    add("--devices", type=int, default=0, help="number of devices (default: all)")
+    add("--virtual-devices", type=int, default=1, help="split the CPU, to try several devices")
+    add("--dry-run", action="store_true", help="print options, networks and first batch, and exit")
+    add("--profile", action="store_true", help="record a profile of a few steps for TensorBoard")
+    add("--graph", action="store_true", help="show the graphs of the phases in TensorBoard")
+    add("-h", "--help", action="store_true", help="show this help and the options of the model")
+    return parser
+
+
+def latest_run(runs: Path) -> Path:
+    """The newest run folder below `runs`."""
+    from training.config import ConfigError
+
+    found = [path for path in runs.glob("*/config.json") if path.is_file()]
+    if not found:
+        raise ConfigError(f"--resume latest needs a run. Received: {runs} holds none.")
+    return max(found, key=lambda path: path.stat().st_mtime).parent
+
+
+def new_run(runs: Path, name: str) -> Path:
+    """Makes the next numbered run folder: runs/00007-NAME."""
+    runs.mkdir(parents=True, exist_ok=True)
+    numbers = [int(m.group(1)) for p in runs.iterdir() if (m := re.match(r"(\d{5})-", p.name))]
+    folder = runs / f"{max(numbers, default=-1) + 1:05d}-{name}"
+    folder.mkdir()
+    return folder
+
+
+def describe_network(name: str, network: Any) -> str:
+    """Name and parameter count of one network."""
+    trained = sum(v.shape.num_elements() or 1 for v in (w.value for w in network.trainable_weights))
+    return f"  {name:<14} {trained:>12,} trained parameters"
+
+
+def parse(argv: list[str]) -> tuple[argparse.Namespace, str, Any]:
+    """Reads the command line in two passes: model and preset, then their options."""
+    import tyro
+
+    from training.config import ConfigError, check_resumed, read_config
+
+    parser = first_pass()
+    args, rest = parser.parse_known_args(argv)
+    if args.help and args.model is None:
+        parser.print_help()
+        print("\nWith --model MODEL --help: also the options of that model.")
+        sys.exit(0)
+    before = None
+    if args.resume is not None:
+        args.folder = latest_run(args.runs) if args.resume == "latest" else Path(args.resume)
+        stored = read_config(args.folder / "config.json")
+        if args.model not in (None, stored["model"]):
+            raise ConfigError(
+                f"{args.folder} is a run of {stored['model']}. Received: --model {args.model}."
+            )
+        args.model = stored.pop("model")
+    if args.model is None:
+        parser.error(f"--model is needed: one of {', '.join(sorted(SYSTEMS))}")
+    system = importlib.import_module(SYSTEMS[args.model])
+    if args.resume is not None:
+        if args.preset is not None:
+            raise ConfigError("a resumed run keeps its options: leave --preset out.")
+        (config_type,) = {type(make()) for make in system.PRESETS.values()}
+        before = config_type(**stored)
+    else:
+        preset = args.preset or "avatars"
+        if preset not in system.PRESETS:
+            known = ", ".join(system.PRESETS)
+            raise ConfigError(f"--preset must be one of {known}. Received: {preset}.")
+        before = system.PRESETS[preset]()
+    if args.help:
+        parser.print_help()
+        print("\nPresets:")
+        for name, make in system.PRESETS.items():
+            print(f"\n  {name}: {make.__doc__}".rstrip())
+        print(f"\nOptions of --model {args.model}, with the defaults of this preset:\n")
+        rest = ["--help"]
+    config = tyro.cli(
+        type(before),
+        default=before,
+        args=rest,
+        prog=f"python -m training.run --model {args.model}",
+        description="",
+    )
+    config.check()
+    if args.resume is not None:
+        check_resumed(before, config)
+    return args, args.model, config
+
+
+def run(argv: list[str]) -> int:
+    """Does what the command line says; returns the exit status."""
+    started = time.time()
+    args, model, config = parse(argv)
+    import keras
+    import numpy as np
+
+    from tfgan import figures
+    from tfgan.data.pipeline import Pipeline, PipelineOptions
+    from tfgan.data.sources import open_source
+    from training.config import save_config
+    from training.distribution import make_strategy
+    from training.loop import Trainer
+
+    strategy = make_strategy(args.devices, args.virtual_devices)
+    keras.utils.set_random_seed(config.seed)
+    source = open_source(
+        config.data,
+        resolution=config.resolution,
+        conditional=config.conditional,
+        split=config.split,
+        image_key=config.image_key,
+        label_key=config.label_key,
+        data_dir=config.data_dir,
+        avatars_count=config.avatars_count,
+    )
+    pipeline = Pipeline(
+        source,
+        PipelineOptions(
+            config.resolution,
+            config.batch_size,
+            config.resize,
+            config.flips,
+            config.seed,
+            config.max_broken,
+            config.cache_gb,
+        ),
+    )
+    pipeline.probe()
+    class_names = tuple(source.class_names) if config.conditional else ()
+    with strategy.scope():
+        system = importlib.import_module(SYSTEMS[model]).create(config, class_names)
+    print(f"Data      {source.name}: {len(source):,} pictures", end="")
+    print(f" in {len(class_names)} classes" if class_names else "")
+    print(f"Devices   {strategy.num_replicas_in_sync} x {strategy.extended.worker_devices[0]}")
+    print("Networks")
+    for name, network in system.networks.items():
+        print(describe_network(name, network))
+    if args.dry_run:
+        return dry_run(config, pipeline)
+    if args.resume is None:
+        name = re.sub(r"[^A-Za-z0-9]+", "-", Path(config.data).name)
+        args.folder = new_run(args.runs, f"{model}-{name}-{config.resolution}")
+        save_config(args.folder / "config.json", model, config)
+    trainer = Trainer(system, pipeline, config, strategy, args.folder, args.profile, args.graph)
+    if args.resume is not None:
+        trainer.restore()
+        save_config(args.folder / "config.json", model, config)
+    else:
+        reals, _ = pipeline.images(np.arange(config.sample_rows * config.sample_columns))
+        figures.write_png(args.folder / "reals.png", figures.grid(reals, config.sample_columns))
+    print(f"Run       {args.folder}")
+    print(f"Curves    tensorboard --logdir {args.folder.parent}")
+    print(f"Ready after {time.time() - started:.0f} s; the first step also builds the graphs.")
+    sys.stdout.flush()
+    end = trainer.train()
+    reasons = {"finished": "Finished", "time": f"Time is up ({config.max_minutes} minutes)"}
+    print(f"{reasons.get(end, f'Stopped by {end}')} at {trainer.images_seen:,} images.")
+    print(f"Model     {args.folder / 'model.keras'}")
+    print(f"Pictures  {args.folder / 'samples'}")
+    if pipeline.broken:
+        print(f"Skipped   {len(pipeline.broken)} unreadable pictures")
+    if end not in reasons or end == "time":
+        print(f"Go on     python -m training.run --resume {args.folder}")
+    return 0
+
+
+def dry_run(config: Any, pipeline: Any) -> int:
+    """Prints the full configuration and the first batch."""
+    print("Options")
+    for field in dataclasses.fields(config):
+        print(f"  {field.name:<20} {getattr(config, field.name)}")
+    batch = next(iter(pipeline.dataset(0)))
+    print("First batch")
+    for name, value in batch.items():
+        values = value.numpy()
+        print(
+            f"  {name:<8} {values.dtype} {list(values.shape)}, "
+            f"{values.min()} to {values.max()}, mean {values.mean():.1f}"
+        )
+    return 0
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs, and turns a user's mistake into one message and exit status 2."""
+    from tfgan.data.sources import DataError
+    from training.checkpoints import CheckpointError
+    from training.config import ConfigError
+    from training.distribution import DeviceError
+
+    try:
+        return run(sys.argv[1:] if argv is None else argv)
+    except (ConfigError, DataError, CheckpointError, DeviceError) as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("Stopped before training began.", file=sys.stderr)
+        return 130
+    except RuntimeError as error:
+        if type(error).__name__ != "TrainingError":
+            raise
+        print(f"Error: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
