@@ -14,10 +14,14 @@ Runner = Callable[[np.ndarray, float, np.ndarray | None], np.ndarray]
 class Signatures(tf.Module):
     """A generator's uses as functions of fixed types, with the fixed noise maps.
 
+    `noise_scale` scales these maps: 1 as trained, 0 for none. It is an input also because the
+    `.tflite` converter would add constant maps to the biases, a map for each channel instead of one.
+
     map:        latents [B, Z], (labels [B]) -> styles [B, W]
     truncate:   styles [B, W], truncation_psi [] -> styles [B, L, W]
-    synthesize: styles [B, L, W] -> images [B, R, R, 3]
-    generate:   latents [B, Z], truncation_psi [], (labels [B]) -> images [B, R, R, 3]
+    synthesize: styles [B, L, W], noise_scale [] -> images [B, R, R, 3]
+    generate:   latents [B, Z], truncation_psi [], noise_scale [], (labels [B])
+                -> images [B, R, R, 3]
 
     All are float32 but `labels`, int32, which only conditional generators have.
 
@@ -32,6 +36,7 @@ class Signatures(tf.Module):
         self.weights = [variable.value for variable in model.variables]
         latents = tf.TensorSpec([batch_size, model.latent_dim], tf.float32, "latents")
         psi = tf.TensorSpec([], tf.float32, "truncation_psi")
+        scale = tf.TensorSpec([], tf.float32, "noise_scale")
         labels = {}
         if model.class_names:
             labels = {"labels": tf.TensorSpec([batch_size], tf.int32, "labels")}
@@ -44,17 +49,21 @@ class Signatures(tf.Module):
         def truncate(styles, truncation_psi):
             return {"styles": model.truncate(styles, truncation_psi)}
 
-        def synthesize(styles):
-            return {"images": model.synthesis(styles)}
+        def synthesize(styles, noise_scale):
+            return {"images": model.synthesis(styles, model.synthesis.fixed_noise(noise_scale))}
 
-        def generate(latents, truncation_psi, labels=None):
-            return {"images": model(latents, labels, truncation_psi=truncation_psi)}
+        def generate(latents, truncation_psi, noise_scale, labels=None):
+            noise = model.synthesis.fixed_noise(noise_scale)
+            images = model(latents, labels, truncation_psi=truncation_psi, noise=noise)
+            return {"images": images}
 
         self.functions: dict[str, Any] = {
             "map": tf.function(map_).get_concrete_function(latents, **labels),
             "truncate": tf.function(truncate).get_concrete_function(style, psi),
-            "synthesize": tf.function(synthesize).get_concrete_function(styles),
-            "generate": tf.function(generate).get_concrete_function(latents, psi, **labels),
+            "synthesize": tf.function(synthesize).get_concrete_function(styles, scale),
+            "generate": tf.function(generate).get_concrete_function(
+                latents, psi, scale, **labels
+            ),
         }
 
 
@@ -83,7 +92,11 @@ def open_runner(path: Path) -> Runner:
     loaded = tf.saved_model.load(str(path))
 
     def run(latents, psi, labels):
-        inputs = {"latents": tf.constant(latents), "truncation_psi": tf.constant(psi, tf.float32)}
+        inputs = {
+            "latents": tf.constant(latents),
+            "truncation_psi": tf.constant(psi, tf.float32),
+            "noise_scale": tf.constant(1.0),
+        }
         if labels is not None:
             inputs["labels"] = tf.constant(labels, tf.int32)
         # A signature does not keep alive the variables that it reads.

@@ -71,7 +71,11 @@ def open_runner(path: Path) -> saved_model.Runner:
     def run(latents, psi, labels):
         images = []
         for i in range(len(latents)):
-            inputs = {"latents": latents[i : i + 1], "truncation_psi": np.float32(psi)}
+            inputs = {
+                "latents": latents[i : i + 1],
+                "truncation_psi": np.float32(psi),
+                "noise_scale": np.float32(1),
+            }
             if labels is not None:
                 inputs["labels"] = np.asarray(labels[i : i + 1], np.int32)
             images.append(signature(**inputs)["images"])

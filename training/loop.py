@@ -1,5 +1,6 @@
 """The training loop: runs the phases of any system under a distribution strategy."""
 
+import dataclasses
 import signal
 import time
 from collections import defaultdict
@@ -61,6 +62,7 @@ class Trainer:
         self.images_seen = 0
         self.step = 0
         self._stop: str | None = None
+        self._shown_at: int | None = None
         self._losses: dict[str, list[Any]] = defaultdict(list)
         shards = self.replicas * config.accumulate
         for stage in self.stages:
@@ -98,15 +100,16 @@ class Trainer:
         monitor = Monitor(self.folder, total, self.images_seen)
         try:
             with self._signals():
+                monitor.options(dataclasses.asdict(self.config))
                 if self.images_seen == 0:
                     self._save()
-                    monitor.pictures(0, self.system.sample())
+                    self._show(monitor)
                 for stage in self.stages:
                     if self.images_seen < stage.until_images and self._stop is None:
                         self._run_stage(stage, monitor)
                 if self._newest_checkpoint() != self.images_seen:
                     self._save()
-                    monitor.pictures(self.images_seen, self.system.sample())
+                self._show(monitor)
             return self._stop or "finished"
         finally:
             monitor.close()
@@ -154,7 +157,7 @@ class Trainer:
                     if crosses(config.checkpoint_kimg):
                         self._save()
                     if crosses(config.sample_kimg):
-                        monitor.pictures(self.images_seen, self.system.sample())
+                        self._show(monitor)
                 now = time.time()
                 if now - logged_at >= config.log_seconds or self._stop is not None:
                     values = self._check_finite()
@@ -236,6 +239,12 @@ class Trainer:
         return step
 
     def _compile_averages(self) -> Callable[..., None]:
+        def towards(target, source, decay):
+            target.assign_add((source - target) * (1.0 - decay))
+
+        def copy(target, source, decay):
+            target.assign(source)
+
         @tf.function(autograph=False)
         def average(decays):
             for item, decay in zip(self.system.averages, decays, strict=True):
@@ -243,12 +252,8 @@ class Trainer:
                 for target, source in zip(
                     item.target.variables, item.source.variables, strict=True
                 ):
-                    kept = decay if target.path in trained else 0.0
-                    self.strategy.extended.update(
-                        target.value,
-                        lambda t, s, kept=kept: t.assign(s + (t - s) * kept),
-                        args=(source.value,),
-                    )
+                    move = towards if target.path in trained else copy
+                    self.strategy.extended.update(target.value, move, (source.value, decay))
 
         return average
 
@@ -277,6 +282,11 @@ class Trainer:
         partial = self.folder / "model.partial.keras"
         self.system.inference_model().save(partial)
         partial.replace(self.folder / "model.keras")
+
+    def _show(self, monitor: Monitor) -> None:
+        if self._shown_at != self.images_seen:
+            monitor.pictures(self.images_seen, self.system.sample())
+            self._shown_at = self.images_seen
 
     @contextmanager
     def _signals(self) -> Iterator[None]:

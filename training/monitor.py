@@ -38,10 +38,11 @@ class Monitor:
             mininterval=1.0,
         )
 
-    def options(self, text: str) -> None:
-        """Shows the options of the run as JSON in TensorBoard's text page."""
+    def options(self, options: dict[str, Any]) -> None:
+        """Shows the options of the run as a table in TensorBoard's text page."""
+        rows = [f"| `{name}` | `{value}` |" for name, value in options.items()]
         with self.writer.as_default(step=0):
-            tf.summary.text("options", f"```json\n{text}\n```")
+            tf.summary.text("options", "\n".join(["| option | value |", "|---|---|", *rows]))
 
     def graph(self, function: Any, arguments: tuple[Any, ...]) -> None:
         """Shows the graph of a compiled function in TensorBoard."""

@@ -42,7 +42,7 @@ def split(kind):
 def test_layer_passes_the_shared_check(kind, tmp_path):
     size = (10, 12) if kind.get("upsample") else (5, 6)
     check_layer(
-        lambda dtype: ModulatedConv2D(3, **kind, gain=1.5, dtype=dtype),
+        lambda dtype: ModulatedConv2D(3, **kind, dtype=dtype),
         make_inputs(),
         (2, *size, 3),
         {"kernel": ((kind["kernel_size"], kind["kernel_size"], 4, 3), True)},
@@ -53,10 +53,10 @@ def test_layer_passes_the_shared_check(kind, tmp_path):
 @pytest.mark.parametrize("kind", KINDS)
 def test_result_is_a_convolution_per_example_with_explicit_weights(kind):
     x, styles = make_inputs(batch=3)
-    layer = ModulatedConv2D(3, **kind, gain=1.5)
+    layer = ModulatedConv2D(3, **kind)
     y = layer(x, styles)
     size, rest = split(kind)
-    expected = 1.5 * make_plain(size, **rest)(x, styles, layer.kernel.numpy())
+    expected = make_plain(size, **rest)(x, styles, layer.kernel.numpy())
     np.testing.assert_allclose(y, expected, rtol=1e-4, atol=1e-5)  # float32 sums of 36 products
 
 

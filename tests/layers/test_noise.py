@@ -13,7 +13,7 @@ def normal(*shape, seed=0):
 def test_layer_passes_the_shared_check_with_given_noise(tmp_path):
     variables = {"strength": ((), True), "fixed": ((4, 6, 1), False)}
     check_layer(
-        lambda dtype: Noise(gain=1.5, dtype=dtype),
+        lambda dtype: Noise(dtype=dtype),
         [normal(2, 4, 6, 3), normal(2, 4, 6, 1, seed=1)],
         (2, 4, 6, 3),
         variables,
@@ -30,12 +30,12 @@ def test_layer_passes_the_shared_check_with_its_fixed_map(tmp_path):
 
 def test_result_agrees_with_loops():
     x, noise = normal(2, 4, 6, 3), normal(2, 4, 6, 1, seed=1)
-    layer = Noise(gain=1.5)
+    layer = Noise()
     layer.build(x.shape)
     layer.strength.assign(0.7)
     expected = np.float64(x)
     for b, i, j, c in np.ndindex(x.shape):
-        expected[b, i, j, c] += 1.5 * 0.7 * noise[b, i, j, 0]
+        expected[b, i, j, c] += 0.7 * noise[b, i, j, 0]
     np.testing.assert_allclose(layer(x, noise), expected, rtol=1e-5, atol=1e-6)  # float32
 
 

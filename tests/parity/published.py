@@ -14,6 +14,7 @@ class Case:
     """One folder of published inputs and outputs."""
 
     def __init__(self, name: str):
+        self.name = name
         self.spec = json.loads((DATA / name / "spec.json").read_text())
         self.config = self.spec["config"]
         self.scalars = self.spec["scalars"]

@@ -108,10 +108,11 @@ def test_one_step_on_two_replicas_equals_one_step_on_one(tmp_path, undisturbed):
     double = make_trainer(tmp_path, one_step, devices=2)
     double.train()
     expected = checkpoint_values(trainer, 8)
-    for name, value in values(double).items():
-        scale = np.max(np.abs(expected[name])) or 1.0
-        error = np.max(np.abs(value - expected[name])) / scale
-        assert error <= 1e-5, f"{name}: {error:.1e}"
+    errors = {
+        name: np.max(np.abs(value - expected[name])) / (np.max(np.abs(expected[name])) or 1.0)
+        for name, value in values(double).items()
+    }
+    assert {name: float(error) for name, error in errors.items() if error > 1e-5} == {}
     moved = [name for name, value in expected.items() if not np.array_equal(value, before[name])]
     assert {"generator", "discriminator"} <= {name.split("/")[0] for name in moved}
 
@@ -161,7 +162,7 @@ def test_each_phase_changes_only_the_variables_that_it_names(tmp_path):
 
 
 def test_a_loss_that_is_not_finite_stops_and_names_a_usable_checkpoint(tmp_path):
-    trainer = make_trainer(tmp_path, dataclasses.replace(CONFIG, learning_rate=float("inf")))
+    trainer = make_trainer(tmp_path, dataclasses.replace(CONFIG, learning_rate=1e30))
     with pytest.raises(TrainingError, match=r"stopped being finite.*image 0 is from before"):
         trainer.train()
     (usable,) = checkpoints.list_checkpoints(tmp_path / "checkpoints")

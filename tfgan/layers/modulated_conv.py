@@ -24,7 +24,6 @@ class ModulatedConv2D(keras.layers.Layer):
         upsample: Whether to double H and W (transposed convolution, then FIR).
         demodulate: Whether to normalise each output channel to unit expected variance. Without it
             the weights are scaled by 1 / sqrt(fan_in).
-        gain: Factor on the output, for the activation that follows.
         epsilon: Added under the root. Defaults to 1e-8.
 
     Call arguments:
@@ -48,7 +47,6 @@ class ModulatedConv2D(keras.layers.Layer):
         kernel_size: int,
         upsample: bool = False,
         demodulate: bool = True,
-        gain: float = 1.0,
         epsilon: float = 1e-8,
         **kwargs,
     ):
@@ -60,7 +58,6 @@ class ModulatedConv2D(keras.layers.Layer):
         self.kernel_size = kernel_size
         self.upsample = upsample
         self.demodulate = demodulate
-        self.gain = gain
         self.epsilon = epsilon
 
     def build(self, x_shape, styles_shape=None):
@@ -84,9 +81,9 @@ class ModulatedConv2D(keras.layers.Layer):
                 styles = styles / tf.reduce_max(tf.abs(styles), axis=1, keepdims=True)
             power = tf.reduce_sum(tf.square(kernel), axis=[0, 1])
             variance = tf.matmul(tf.square(styles), power)
-            demodulation = tf.math.rsqrt(variance + self.epsilon) * self.gain
+            demodulation = tf.math.rsqrt(variance + self.epsilon)
         else:
-            styles = styles * (self.gain / math.sqrt(fan_in))
+            styles = styles * (1.0 / math.sqrt(fan_in))
         x = tf.cast(x, dtype) * tf.cast(styles, dtype)[:, None, None, :]
         kernel = tf.cast(kernel, dtype)
         convolve = resample.convolve_up if self.upsample else resample.convolve
@@ -102,6 +99,5 @@ class ModulatedConv2D(keras.layers.Layer):
             "kernel_size": self.kernel_size,
             "upsample": self.upsample,
             "demodulate": self.demodulate,
-            "gain": self.gain,
             "epsilon": self.epsilon,
         }

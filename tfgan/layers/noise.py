@@ -8,10 +8,7 @@ import tensorflow as tf
 class Noise(keras.layers.Layer):
     """Adds a noise map, scaled by one learned strength, to every channel.
 
-    y = x + gain * strength * noise, with strength initially 0.
-
-    Args:
-        gain: Constant factor, for the activation that follows.
+    y = x + strength * noise, with strength initially 0.
 
     Call arguments:
         x: Feature maps, [B, H, W, C].
@@ -25,9 +22,8 @@ class Noise(keras.layers.Layer):
         NVlabs/stylegan2-ada-pytorch.
     """
 
-    def __init__(self, gain: float = 1.0, **kwargs):
+    def __init__(self, **kwargs):
         super().__init__(autocast=False, **kwargs)
-        self.gain = gain
 
     def build(self, input_shape):
         self.strength = self.add_weight(
@@ -43,7 +39,4 @@ class Noise(keras.layers.Layer):
 
     def call(self, x, noise=None):
         noise = tf.convert_to_tensor(self.fixed)[None] if noise is None else noise
-        return x + tf.cast(noise * (self.strength * self.gain), x.dtype)
-
-    def get_config(self):
-        return {**super().get_config(), "gain": self.gain}
+        return x + tf.cast(noise * self.strength, x.dtype)

@@ -145,7 +145,7 @@ class StyleGAN2Mapping(keras.layers.Layer):
         """Moves the running average towards the mean of `styles` [B, W] (over all replicas)."""
         mean = tf.stop_gradient(tf.reduce_mean(styles, axis=0))
         average = tf.convert_to_tensor(self.average)
-        self.average.assign(mean + (average - mean) * self.average_decay)
+        self.average.assign(average + (mean - average) * (1.0 - self.average_decay))
 
     def get_config(self):
         return {
@@ -187,14 +187,9 @@ class SynthesisLayer(keras.layers.Layer):
         self.upsample = upsample
         self.gain = gain
         self.clamp = clamp
-        # leaky_relu(g * x) = g * leaky_relu(x) for g > 0: what comes before takes the gain, which
-        # saves a pass over the feature maps.
-        self.total_gain = gain * ACTIVATION_GAIN["leaky_relu"]
         policy = self.dtype_policy
-        self.conv = ModulatedConv2D(
-            filters, 3, upsample, gain=self.total_gain, dtype=policy, name="conv"
-        )
-        self.noise = Noise(gain=self.total_gain, dtype=policy, name="noise")
+        self.conv = ModulatedConv2D(filters, 3, upsample, dtype=policy, name="conv")
+        self.noise = Noise(dtype=policy, name="noise")
 
     def build(self, x_shape, style_shape, noise_shape=None):
         batch, height, width, channels = x_shape
@@ -209,9 +204,9 @@ class SynthesisLayer(keras.layers.Layer):
     def call(self, x, style, noise=None):
         x = self.conv(x, self.affine(style))
         x = self.noise(x, noise)
-        x = tf.nn.bias_add(x, tf.cast(self.bias * self.total_gain, x.dtype))
+        x = tf.nn.bias_add(x, tf.cast(self.bias, x.dtype))
         clamp = None if self.clamp is None else self.clamp * self.gain
-        return activate(x, "leaky_relu", clamp=clamp)
+        return activate(x, "leaky_relu", ACTIVATION_GAIN["leaky_relu"] * self.gain, clamp)
 
     def get_config(self):
         return {
@@ -455,9 +450,10 @@ class StyleGAN2Synthesis(keras.layers.Layer):
             for layer, size in enumerate(self.noise_sizes)
         ]
 
-    def zero_noise(self) -> list:
-        """Returns zero maps, one [1, H, W, 1] per convolution: a picture without noise."""
-        return [tf.zeros([1, size, size, 1]) for size in self.noise_sizes]
+    def fixed_noise(self, scale=1.0) -> list:
+        """Returns the fixed maps times `scale`, one [1, H, W, 1] per convolution."""
+        layers = [layer for block in self.blocks for layer in (block.conv0, block.conv1) if layer]
+        return [tf.convert_to_tensor(layer.noise.fixed)[None] * scale for layer in layers]
 
     def call(self, styles, noise=None):
         x = image = None
@@ -614,7 +610,7 @@ class StyleGAN2Generator(keras.Model):
             raise ValueError(f"noise must be one of {NOISE_MODES}. Received: {noise!r}.")
         if noise == "random":
             return self.synthesis.draw_noise(batch_size, seed)
-        return None if noise == "fixed" else self.synthesis.zero_noise()
+        return None if noise == "fixed" else self.synthesis.fixed_noise(0.0)
 
     def call(
         self,
