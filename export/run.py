@@ -1,18 +1,17 @@
 """Command line: a trained generator as a SavedModel and as `.tflite`, checked against Keras."""
 
 import argparse
-import contextlib
 import json
-import logging
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tfgan.loading import ModelError, OutputError, check_writable, find_model, load_generator
+from tfgan.loading import check_writable, find_model, load_generator
+from tfgan.terminal import UserError, import_tensorflow, quiet
 
 LARGEST_DIFFERENCE = 1e-3  # share of the value range
 
@@ -114,25 +113,6 @@ def output_folder(given: str, model_file: Path, out: Path | None) -> Path:
     return model_file.parent / ("export" if is_run else f"{model_file.stem}-export")
 
 
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps the log lines of TensorFlow and its C++ libraries off the terminal."""
-    import tensorflow as tf
-
-    tf.get_logger().setLevel(logging.ERROR)
-    # The converter and the interpreter write to the descriptor itself, past Python.
-    sys.stderr.flush()
-    saved = os.dup(2)
-    silent = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(silent, 2)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(silent)
-
-
 def _remove(path: Path) -> None:
     if path.is_dir():
         shutil.rmtree(path)
@@ -175,10 +155,10 @@ def export(model, formats: list[str], out: Path) -> list[Any]:
         for name, partial in partials.items():
             form = FORMATS[name]
             print(f"Writing {name}", flush=True)
-            with _quiet():
+            with quiet():
                 form.write(model, partial)
             print(f"Checking {name} against Keras", flush=True)
-            with _quiet():
+            with quiet():
                 result = measure(model, name, partial, form.path, form.open_runner(partial))
             if not result.max_difference <= LARGEST_DIFFERENCE:
                 raise CheckError(
@@ -196,18 +176,17 @@ def export(model, formats: list[str], out: Path) -> list[Any]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
-    # TensorFlow reads it when it is imported, which happens below.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     options = _parser().parse_args(arguments)
     try:
         model_file = find_model(options.model)
         out = output_folder(options.model, model_file, options.out)
         check_writable(out)
         print(f"Loading {model_file}", flush=True)
+        import_tensorflow()
         model = load_generator(model_file)
         out.mkdir(parents=True, exist_ok=True)
         results = export(model, options.formats, out)
-    except (ModelError, OutputError, OSError) as error:
+    except (UserError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except RuntimeError as error:

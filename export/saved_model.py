@@ -15,7 +15,7 @@ class Signatures(tf.Module):
     """A generator's uses as functions of fixed types, with the fixed noise maps.
 
     `noise_scale` scales these maps: 1 as trained, 0 for none. It is an input also because the
-    `.tflite` converter would add constant maps to the biases, a map for each channel instead of one.
+    `.tflite` converter would add constant maps to the biases: a map per channel instead of one.
 
     map:        latents [B, Z], (labels [B]) -> styles [B, W]
     truncate:   styles [B, W], truncation_psi [] -> styles [B, L, W]
@@ -61,9 +61,7 @@ class Signatures(tf.Module):
             "map": tf.function(map_).get_concrete_function(latents, **labels),
             "truncate": tf.function(truncate).get_concrete_function(style, psi),
             "synthesize": tf.function(synthesize).get_concrete_function(styles, scale),
-            "generate": tf.function(generate).get_concrete_function(
-                latents, psi, scale, **labels
-            ),
+            "generate": tf.function(generate).get_concrete_function(latents, psi, scale, **labels),
         }
 
 

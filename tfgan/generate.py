@@ -2,7 +2,6 @@
 
 import argparse
 import math
-import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +11,8 @@ import numpy as np
 from tqdm import tqdm
 
 from tfgan import figures
-from tfgan.loading import ModelError, OutputError, check_writable, find_model, load_generator
+from tfgan.loading import check_writable, find_model, load_generator
+from tfgan.terminal import UserError, import_tensorflow
 
 # One batch size for all verbs and counts: the same seed then gives the same pixels everywhere.
 BATCH = 4
@@ -37,7 +37,7 @@ python -m tfgan.generate MODEL VERB --help explains one verb.
 """
 
 
-class UsageError(ValueError):
+class UsageError(UserError):
     """Options that cannot work."""
 
 
@@ -515,8 +515,6 @@ def _output(options: argparse.Namespace, model_file: Path) -> Path:
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
-    # TensorFlow reads it when it is imported, which happens below.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] and arguments[0] in VERBS and {"-h", "--help"} & set(arguments):
         arguments = ["MODEL", *arguments]
@@ -525,8 +523,9 @@ def main(arguments: list[str] | None = None) -> int:
         model_file = find_model(options.model)
         out = _output(options, model_file)
         print(f"Loading {model_file}", flush=True)
+        import_tensorflow()
         VERBS[options.verb](_Pictures(load_generator(model_file), options), options, out)
-    except (UsageError, ModelError, OutputError, OSError) as error:
+    except (UserError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     print(f"Wrote {out}")

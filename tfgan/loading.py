@@ -6,16 +6,18 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from tfgan.terminal import UserError
+
 # Importing a module registers its classes with Keras, which then reads them from files.
 MODULES = ("tfgan.models.stylegan2",)
 RUNS = Path("runs")
 
 
-class ModelError(ValueError):
+class ModelError(UserError):
     """A model file is missing, damaged, or of another kind than asked for."""
 
 
-class OutputError(ValueError):
+class OutputError(UserError):
     """A result cannot be written where it is wanted."""
 
 

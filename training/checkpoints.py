@@ -15,10 +15,12 @@ from typing import Any
 
 import numpy as np
 
+from tfgan.terminal import UserError
+
 NAME = re.compile(r"^(\d{9})\.npz$")
 
 
-class CheckpointError(ValueError):
+class CheckpointError(UserError):
     """A checkpoint is missing, damaged, or of another configuration."""
 
 

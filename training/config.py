@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from tfgan.terminal import UserError
 
-class ConfigError(ValueError):
+
+class ConfigError(UserError):
     """An option has a value that cannot work."""
 
 

@@ -2,8 +2,10 @@
 
 import tensorflow as tf
 
+from tfgan.terminal import UserError
 
-class DeviceError(ValueError):
+
+class DeviceError(UserError):
     """The devices that were asked for are not there."""
 
 

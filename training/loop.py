@@ -16,9 +16,9 @@ from tfgan.data.pipeline import Pipeline
 from training import checkpoints
 from training.config import ConfigError, TrainingConfig
 from training.monitor import Monitor
-from training.phases import Draws, Phase, Stage, System
+from training.phases import Stage, System
+from training.steps import compile_averages, compile_phase
 
-ZERO = tf.UnconnectedGradients.ZERO
 PROFILED_STEPS = (8, 12)  # a few steps after all phases are compiled
 
 
@@ -116,8 +116,11 @@ class Trainer:
 
     def _run_stage(self, stage: Stage, monitor: Monitor) -> None:
         config, batch_size = self.config, stage.batch_size
-        run = {phase.name: self._compile(phase, i) for i, phase in enumerate(stage.phases)}
-        average = self._compile_averages()
+        run = {
+            phase.name: compile_phase(phase, i, self.strategy, config.seed, config.accumulate)
+            for i, phase in enumerate(stage.phases)
+        }
+        average = compile_averages(self.system.averages, self.strategy)
         batches = self._batches(batch_size)
         deadline = None if config.max_minutes is None else time.time() + config.max_minutes * 60
         logged_at, logged_images = time.time(), self.images_seen
@@ -181,82 +184,6 @@ class Trainer:
         assert batch_size == self.pipeline.options.batch_size
         return iter(self.strategy.distribute_datasets_from_function(per_replica))
 
-    def _compile(self, phase: Phase, index: int) -> Callable[..., dict[str, Any]]:
-        """A graph that runs one update of a phase on all replicas and averages its statistics."""
-        rounds, replicas = self.config.accumulate, self.replicas
-        shards = rounds * replicas
-
-        def one_round(batch, seed, shard):
-            rows = batch["label"].shape[0]
-            draws = Draws(seed, rows, shard, shards)
-            variables = [[v.value for v in update.variables] for update in phase.updates]
-            with tf.GradientTape(watch_accessed_variables=False) as tape:
-                tape.watch(variables)
-                loss, stats = phase.loss(batch, draws)
-                # Optimisers sum over replicas, so each example counts as one of the global batch.
-                total = tf.reduce_sum(loss) / (loss.shape[0] * shards)
-            # R1 does not reach the last bias; the published code hands Adam zeros there.
-            gradients = tape.gradient(total, variables, unconnected_gradients=ZERO)
-            return gradients, {name: tf.reduce_mean(value) for name, value in stats.items()}
-
-        def on_replica(batch, seed):
-            replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-            image = tf.cast(batch["image"], tf.float32) / 127.5 - 1.0
-            gradients: Any = None
-            stats: Any = None
-            for i in range(rounds):
-                part = {"image": image[i::rounds], "label": batch["label"][i::rounds]}
-                # One round after the other, or all of them are in memory at once.
-                with tf.control_dependencies(
-                    [] if gradients is None else tf.nest.flatten(gradients)
-                ):
-                    part = {name: tf.identity(value) for name, value in part.items()}
-                more, values = one_round(part, seed, i * replicas + replica)
-                add = tf.nest.map_structure
-                gradients = more if gradients is None else add(tf.add, gradients, more)
-                stats = values if stats is None else add(tf.add, stats, values)
-            stats = {name: value / rounds for name, value in stats.items()}
-            for update, group in zip(phase.updates, gradients, strict=True):
-                if phase.bounded_gradients:
-                    group = [_bound(gradient) for gradient in group]
-                # Each replica's own norm; that of the global gradient where there is one replica.
-                norm = tf.linalg.global_norm(group) * replicas
-                stats[f"gradient_norm/{phase.name}"] = norm
-                update.optimizer.apply(group, update.variables)
-            return stats
-
-        # Nothing here needs autograph, and converting Keras's sources takes longer than tracing.
-        @tf.function(autograph=False)
-        def step(batch, images_seen):
-            seed = tf.stack([tf.constant(self.config.seed, tf.int64), images_seen])
-            seed = tf.random.experimental.stateless_fold_in(seed, tf.constant(index, tf.int64))
-            stats = self.strategy.run(on_replica, args=(batch, seed))
-            return {
-                name: self.strategy.reduce("MEAN", value, axis=None)
-                for name, value in stats.items()
-            }
-
-        return step
-
-    def _compile_averages(self) -> Callable[..., None]:
-        def towards(target, source, decay):
-            target.assign_add((source - target) * (1.0 - decay))
-
-        def copy(target, source, decay):
-            target.assign(source)
-
-        @tf.function(autograph=False)
-        def average(decays):
-            for item, decay in zip(self.system.averages, decays, strict=True):
-                trained = {v.path for v in item.target.trainable_variables}
-                for target, source in zip(
-                    item.target.variables, item.source.variables, strict=True
-                ):
-                    move = towards if target.path in trained else copy
-                    self.strategy.extended.update(target.value, move, (source.value, decay))
-
-        return average
-
     def _check_finite(self) -> dict[str, float]:
         """Means of the statistics since the last point; stops training where one is not finite."""
         values = {name: float(np.mean(parts)) for name, parts in self._losses.items()}
@@ -313,8 +240,3 @@ def _crosses(before: int, now: int) -> Callable[[float], bool]:
         return before // (kimg * 1000) != now // (kimg * 1000)
 
     return crosses
-
-
-def _bound(gradient):
-    gradient = tf.where(tf.math.is_nan(gradient), tf.zeros_like(gradient), gradient)
-    return tf.clip_by_value(gradient, -1e5, 1e5)

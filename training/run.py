@@ -14,14 +14,13 @@ Examples:
 import argparse
 import dataclasses
 import importlib
-import os
 import re
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+from tfgan.terminal import UserError, import_tensorflow
 
 # Module of each model, imported once it is asked for.
 SYSTEMS = {"stylegan2": "training.systems.stylegan2"}
@@ -98,12 +97,18 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, str, Any]:
         args.model = stored.pop("model")
     if args.model is None:
         parser.error(f"--model is needed: one of {', '.join(sorted(SYSTEMS))}")
+    import_tensorflow()
     system = importlib.import_module(SYSTEMS[args.model])
     if args.resume is not None:
         if args.preset is not None:
             raise ConfigError("a resumed run keeps its options: leave --preset out.")
         (config_type,) = {type(make()) for make in system.PRESETS.values()}
-        before = config_type(**stored)
+        try:
+            before = config_type(**stored)
+        except TypeError as error:
+            raise ConfigError(
+                f"{args.folder / 'config.json'} is of another version: {error}."
+            ) from error
     else:
         preset = args.preset or "avatars"
         if preset not in system.PRESETS:
@@ -136,6 +141,7 @@ def run(argv: list[str]) -> int:
     args, model, config = parse(argv)
     import keras
     import numpy as np
+    import tensorflow as tf
 
     from tfgan import figures
     from tfgan.data.pipeline import Pipeline, PipelineOptions
@@ -144,6 +150,8 @@ def run(argv: list[str]) -> int:
     from training.distribution import make_strategy
     from training.loop import Trainer
 
+    # Grappler's remapper gives up on these gradients with an error per phase, and gains nothing.
+    tf.config.optimizer.set_experimental_options({"remapping": False})
     strategy = make_strategy(args.devices, args.virtual_devices)
     keras.utils.set_random_seed(config.seed)
     source = open_source(
@@ -225,15 +233,10 @@ def dry_run(config: Any, pipeline: Any) -> int:
 
 def main(argv: list[str] | None = None) -> int:
     """Runs, and turns a user's mistake into one message and exit status 2."""
-    from tfgan.data.sources import DataError
-    from training.checkpoints import CheckpointError
-    from training.config import ConfigError
-    from training.distribution import DeviceError
-
     try:
         return run(sys.argv[1:] if argv is None else argv)
-    except (ConfigError, DataError, CheckpointError, DeviceError) as error:
-        print(f"Error: {error}", file=sys.stderr)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("Stopped before training began.", file=sys.stderr)
@@ -241,7 +244,7 @@ def main(argv: list[str] | None = None) -> int:
     except RuntimeError as error:
         if type(error).__name__ != "TrainingError":
             raise
-        print(f"Error: {error}", file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return 1
 
 

@@ -110,7 +110,9 @@ def test_the_tflite_file_has_built_in_operators_and_one_copy_of_the_weights(expo
     assert held < 1.4 * weights
     details = Interpreter(model_path=str(out / "float32.tflite")).get_signature_list()
     assert sorted(details) == ["generate", "map", "synthesize", "truncate"]
-    inputs = ["latents", "truncation_psi", "noise_scale"] + (["labels"] if model.class_names else [])
+    inputs = ["latents", "truncation_psi", "noise_scale"] + (
+        ["labels"] if model.class_names else []
+    )
     assert sorted(details["generate"]["inputs"]) == sorted(inputs)
 
 

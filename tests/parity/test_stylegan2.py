@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.parity.layouts import RosinalityCase, TF1Case
 from tests.parity.published import Case, assert_close, fill, published_name
 from tfgan.models.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
 from training import losses
@@ -83,10 +84,31 @@ def test_discriminator_gives_published_logits(name):
     assert_close(logits, arrays["d_fake"], tolerance, "d_fake")
 
 
-# The pre-activation of this unit is zero within float32 rounding for the second example, so an order
-# of summation decides on which side of leaky ReLU's kink it falls. In float64 it is positive, as in
-# the published float32 run; ours rounds to -2e-7, and the path length penalty, a difference, sees
-# it. The bias moves it back: by less than the rounding error of the sum.
+OTHER_LAYOUTS = [(RosinalityCase, "stylegan2_rosinality_64"), (TF1Case, "stylegan2_tf1_small")]
+
+
+@pytest.mark.parametrize(("kind", "name"), OTHER_LAYOUTS)
+def test_generators_of_other_checkpoint_layouts_give_their_images(kind, name):
+    case = kind(name)
+    arrays = case.arrays
+    model = make_generator(case)
+    assert_close(model.mapping(arrays["z"]), arrays["w"], OUTPUT, "w")
+    assert_close(model(arrays["z"]), arrays["img_const_noise"], OUTPUT, "img_const_noise")
+    images = model(arrays["z"], truncation_psi=0.7)
+    assert_close(images, arrays["img_truncated_07"], OUTPUT, "img_truncated_07")
+
+
+@pytest.mark.parametrize(("kind", "name"), OTHER_LAYOUTS)
+def test_discriminators_of_other_checkpoint_layouts_give_their_logits(kind, name):
+    case = kind(name)
+    model = make_discriminator(case)
+    assert_close(model(case.arrays["x"]), case.arrays["d_real"], OUTPUT, "d_real")
+
+
+# The pre-activation of this unit is zero within float32 rounding for the second example, so the
+# order of a sum decides on which side of leaky ReLU's kink it falls. In float64 it is positive, as
+# in the published float32 run; ours rounds to -2e-7, and the path length penalty, a difference,
+# sees it. The bias moves it back: by less than the rounding error of the sum.
 KINKS = {"stylegan2_conditional": [("b16", 16, 1e-6)]}
 
 

@@ -17,12 +17,14 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from tfgan.terminal import UserError
+
 logger = logging.getLogger("tfgan")
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 
 
-class DataError(ValueError):
+class DataError(UserError):
     """A user's mistake with the data; its message says what to do and is shown alone."""
 
 

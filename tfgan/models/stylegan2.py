@@ -143,6 +143,7 @@ class StyleGAN2Mapping(keras.layers.Layer):
 
     def update_average(self, styles):
         """Moves the running average towards the mean of `styles` [B, W] (over all replicas)."""
+        assert self.average_decay is not None, "this network keeps no average"
         mean = tf.stop_gradient(tf.reduce_mean(styles, axis=0))
         average = tf.convert_to_tensor(self.average)
         self.average.assign(average + (mean - average) * (1.0 - self.average_decay))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
+from tqdm import tqdm
 
 from tfgan.data.avatars.drawing import check_size
 from tfgan.data.avatars.labels import ATTRIBUTES, DOMAINS, EXPRESSIONS
@@ -116,7 +119,11 @@ class Avatars(tfds.core.GeneratorBasedBuilder):
 
     def _generate_examples(self, indices: range) -> Iterator[tuple[int, dict[str, Any]]]:
         config = self.builder_config
-        for index, png, labels in draw_examples(config.size, indices, config.seed, self._processes):
+        examples = draw_examples(config.size, indices, config.seed, self._processes)
+        progress = tqdm(
+            examples, "Drawing avatars", len(indices), unit="img", delay=2.0, dynamic_ncols=True
+        )
+        for index, png, labels in progress:
             yield index, {"image": png, "id": index, **labels}
 
 
@@ -150,10 +157,16 @@ def prepare(
     builder = Avatars(config=config, data_dir=data_dir, processes=processes)
     if not Path(builder.data_dir).exists():
         _check_writable(Path(builder.data_dir))
-    builder.download_and_prepare(
-        file_format=tfds.core.FileFormat.ARRAY_RECORD,
-        download_config=tfds.download.DownloadConfig(try_download_gcs=False),
-    )
+    # What it prints is about downloads, which there are none of, and two nested bars.
+    tfds.disable_progress_bar()
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            builder.download_and_prepare(
+                file_format=tfds.core.FileFormat.ARRAY_RECORD,
+                download_config=tfds.download.DownloadConfig(try_download_gcs=False),
+            )
+    finally:
+        tfds.enable_progress_bar()
     return builder
 
 
