@@ -4,7 +4,7 @@ import dataclasses
 import signal
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,18 @@ from training.phases import Stage, System
 from training.steps import compile_averages, compile_phase
 
 PROFILED_STEPS = (8, 12)  # a few steps after all phases are compiled
+
+
+def check_batch_sizes(stages: Sequence[Stage], replicas: int, accumulate: int) -> None:
+    """Raises ConfigError unless replicas and rounds divide the batch of every stage."""
+    shards = replicas * accumulate
+    for stage in stages:
+        if stage.batch_size % shards:
+            raise ConfigError(
+                f"--batch-size must be a multiple of devices x accumulate, {replicas} x "
+                f"{accumulate}. Received: {stage.batch_size}. "
+                f"Use --batch-size {-(-stage.batch_size // shards) * shards}."
+            )
 
 
 class TrainingError(RuntimeError):
@@ -64,14 +76,6 @@ class Trainer:
         self._stop: str | None = None
         self._shown_at: int | None = None
         self._losses: dict[str, list[Any]] = defaultdict(list)
-        shards = self.replicas * config.accumulate
-        for stage in self.stages:
-            if stage.batch_size % shards:
-                raise ConfigError(
-                    f"--batch-size must be a multiple of devices x accumulate, {self.replicas} x "
-                    f"{config.accumulate}. Received: {stage.batch_size}. "
-                    f"Use --batch-size {-(-stage.batch_size // shards) * shards}."
-                )
 
     @property
     def checkpoint_folder(self) -> Path:

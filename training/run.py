@@ -148,7 +148,7 @@ def run(argv: list[str]) -> int:
     from tfgan.data.sources import open_source
     from training.config import save_config
     from training.distribution import make_strategy
-    from training.loop import Trainer
+    from training.loop import Trainer, check_batch_sizes
 
     # Grappler's remapper gives up on these gradients with an error per phase, and gains nothing.
     tf.config.optimizer.set_experimental_options({"remapping": False})
@@ -180,6 +180,7 @@ def run(argv: list[str]) -> int:
     class_names = tuple(source.class_names) if config.conditional else ()
     with strategy.scope():
         system = importlib.import_module(SYSTEMS[model]).create(config, class_names)
+    check_batch_sizes(system.stages(), strategy.num_replicas_in_sync, config.accumulate)
     print(f"Data      {source.name}: {len(source):,} pictures", end="")
     print(f" in {len(class_names)} classes" if class_names else "")
     print(f"Devices   {strategy.num_replicas_in_sync} x {strategy.extended.worker_devices[0]}")

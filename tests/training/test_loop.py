@@ -8,12 +8,14 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tfgan.data.pipeline import Pipeline, PipelineOptions
 from tfgan.data.sources import Picture
 from training import checkpoints
 from training.config import ConfigError
-from training.loop import Trainer, TrainingError
+from training.loop import Trainer, TrainingError, check_batch_sizes
+from training.phases import Stage
 from training.steps import compile_phase
 from training.systems import stylegan2
 
@@ -50,7 +52,8 @@ CONFIG = dataclasses.replace(
     channel_max=8,
     r1_interval=2,
     pl_interval=2,
-    ada=False,
+    ada=True,
+    ada_kimg=0.128,  # p moves by 0.25 in the fourth step
     total_kimg=0.032,
     sample_rows=1,
     sample_columns=2,
@@ -60,14 +63,17 @@ CONFIG = dataclasses.replace(
 )
 
 
-def make_trainer(folder, config=CONFIG, devices=1):
-    folder.mkdir(exist_ok=True)
+def make_trainer(folder, config=CONFIG, devices=1, **shows):
+    folder.mkdir(parents=True, exist_ok=True)
     strategy = tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(devices)])
-    options = PipelineOptions(config.resolution, config.batch_size, seed=config.seed)
+    pipeline = Pipeline(
+        RandomPictures(), PipelineOptions(config.resolution, config.batch_size, seed=config.seed)
+    )
     keras.utils.set_random_seed(config.seed)
     with strategy.scope():
         system = stylegan2.create(config)
-    return Trainer(system, Pipeline(RandomPictures(), options), config, strategy, folder)
+    system.ada_p.assign(0.5)  # from the first step on, half of the augmentations happen
+    return Trainer(system, pipeline, config, strategy, folder, **shows)
 
 
 def values(trainer):
@@ -103,17 +109,22 @@ def test_resumed_run_is_bit_identical_to_an_undisturbed_one(tmp_path, undisturbe
         np.testing.assert_array_equal(value, expected[name], err_msg=name)
 
 
+def too_far(actual, expected):
+    """Variables that differ by more than 1e-5 of their largest value, and by how much."""
+    errors = {
+        name: float(np.max(np.abs(value - expected[name])) / (np.max(np.abs(value)) or 1.0))
+        for name, value in actual.items()
+    }
+    return {name: error for name, error in errors.items() if not error <= 1e-5}
+
+
 def test_one_step_on_two_replicas_equals_one_step_on_one(tmp_path, undisturbed):
     trainer, before = undisturbed
     one_step = dataclasses.replace(CONFIG, total_kimg=0.008)  # runs all four phases
     double = make_trainer(tmp_path, one_step, devices=2)
     double.train()
     expected = checkpoint_values(trainer, 8)
-    errors = {
-        name: np.max(np.abs(value - expected[name])) / (np.max(np.abs(expected[name])) or 1.0)
-        for name, value in values(double).items()
-    }
-    assert {name: float(error) for name, error in errors.items() if error > 1e-5} == {}
+    assert too_far(values(double), expected) == {}
     moved = [name for name, value in expected.items() if not np.array_equal(value, before[name])]
     assert {"generator", "discriminator"} <= {name.split("/")[0] for name in moved}
 
@@ -150,7 +161,7 @@ def test_each_phase_changes_only_the_variables_that_it_names(tmp_path):
     (stage,) = trainer.stages
     batch = next(trainer._batches(stage.batch_size))
     # State that a phase may move beside its variables.
-    state = {"generator/mapping/average", "state/path_length_mean"}
+    state = {"generator/mapping/average", "state/path_length_mean", "state/real_signs"}
     for index, phase in enumerate(stage.phases):
         before = values(trainer)
         step = compile_phase(phase, index, trainer.strategy, seed=0, rounds=1)
@@ -163,6 +174,64 @@ def test_each_phase_changes_only_the_variables_that_it_names(tmp_path):
         assert {n.split("/")[0] for n in moved} <= {network, optimizer}, phase.name
 
 
+def test_two_rounds_give_the_update_of_one(tmp_path):
+    whole, halves = (make_trainer(tmp_path / str(rounds)) for rounds in (1, 2))
+    (stage,) = whole.stages
+    batch = next(whole._batches(stage.batch_size))
+    for index, name in ((0, "g_main"), (2, "d_main"), (3, "d_r1")):
+        for rounds, trainer in ((1, whole), (2, halves)):
+            phase = trainer.stages[0].phases[index]
+            assert phase.name == name
+            compile_phase(phase, index, trainer.strategy, 0, rounds)(
+                batch, tf.constant(8, tf.int64)
+            )
+    actual, expected = values(halves), values(whole)
+    weights = {n: v for n, v in actual.items() if n.startswith(("generator/", "discriminator/"))}
+    # Each round moves it once, as in the published code.
+    del weights["generator/mapping/average"]
+    assert too_far(weights, expected) == {}
+    signs, counts = actual["state/real_signs"]
+    assert counts == 2.0
+    assert signs / counts == expected["state/real_signs"][0]
+
+
+def test_augmentation_follows_the_scores_of_real_pictures(undisturbed):
+    trainer, _ = undisturbed
+    before, after = (checkpoint_values(trainer, images_seen) for images_seen in (24, 32))
+    assert before["state/ada_p"] == 0.5
+    # 32 images are a quarter of ada_kimg: p moves so far, by the sign of (mean sign - target).
+    signs = [
+        line["score/real_sign"]
+        for line in map(json.loads, (trainer.folder / "stats.jsonl").read_text().splitlines())
+    ]
+    wanted = 0.75 if np.mean(signs) > CONFIG.ada_target else 0.25
+    assert after["state/ada_p"] == wanted
+    np.testing.assert_array_equal(after["state/real_signs"], [0.0, 0.0])
+    assert before["state/real_signs"][1] == 3.0
+
+
+def test_tensorboard_shows_curves_pictures_options_graph_and_profile(tmp_path):
+    config = dataclasses.replace(CONFIG, pl_weight=0.0, total_kimg=0.112, log_seconds=0.0)
+    config = dataclasses.replace(config, checkpoint_kimg=1000.0, sample_kimg=0.056)
+    trainer = make_trainer(tmp_path, config, profile=True, graph=True)
+    trainer.train()
+    shown = EventAccumulator(str(tmp_path), size_guidance={"images": 0, "scalars": 0})
+    shown.Reload()
+    tags = shown.Tags()
+    assert tags["graph"]
+    tensors = set(tags["tensors"])
+    curves = "loss/g loss/d penalty/r1 score/real score/fake learning_rate/g learning_rate/d"
+    curves += " gradient_norm/g_main gradient_norm/d_r1 augment_p path_length_mean"
+    curves += " images_per_second memory/process_gb"
+    assert set(curves.split()) <= tensors
+    assert "options/text_summary" in tensors or "options" in tensors
+    assert [event.step for event in shown.Tensors("average")] == [0, 56, 112]
+    lines = [json.loads(line) for line in (tmp_path / "stats.jsonl").read_text().splitlines()]
+    assert [line["images_seen"] for line in lines] == list(range(8, 113, 8))
+    assert set(curves.split()) <= set().union(*lines)
+    assert list(tmp_path.glob("plugins/profile/*/*.xplane.pb"))
+
+
 def test_a_loss_that_is_not_finite_stops_and_names_a_usable_checkpoint(tmp_path):
     trainer = make_trainer(tmp_path, dataclasses.replace(CONFIG, learning_rate=1e30))
     with pytest.raises(TrainingError, match=r"stopped being finite.*image 0 is from before"):
@@ -172,6 +241,8 @@ def test_a_loss_that_is_not_finite_stops_and_names_a_usable_checkpoint(tmp_path)
         assert all(np.all(np.isfinite(archive[name])) for name in archive.files)
 
 
-def test_batch_that_devices_and_rounds_do_not_divide_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match=r"Received: 8\. Use --batch-size 9"):
-        make_trainer(tmp_path, dataclasses.replace(CONFIG, accumulate=3))
+def test_batch_that_devices_and_rounds_do_not_divide_is_refused():
+    stage = Stage("train", 100, 8, 16, ())
+    check_batch_sizes([stage], replicas=2, accumulate=2)
+    with pytest.raises(ConfigError, match=r"Received: 8\. Use --batch-size 12"):
+        check_batch_sizes([stage], replicas=2, accumulate=3)

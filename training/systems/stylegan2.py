@@ -254,11 +254,12 @@ class StyleGAN2System:
         mean = tf.VariableAggregation.MEAN
         self.path_length_mean = tf.Variable(0.0, trainable=False, aggregation=mean)
         self.ada_p = tf.Variable(0.0, trainable=False)
-        self.real_sign = tf.Variable(0.0, trainable=False, aggregation=mean)
+        # Sum of the mean signs of D on real pictures, and how many there are, since p was moved.
+        self.real_signs = tf.Variable([0.0, 0.0], trainable=False, aggregation=mean)
         self.state = {
             "path_length_mean": self.path_length_mean,
             "ada_p": self.ada_p,
-            "real_sign": self.real_sign,
+            "real_signs": self.real_signs,
         }
         self.averages = [Average(self.average, self.generator, self._ema_decay)]
 
@@ -381,7 +382,7 @@ class StyleGAN2System:
         loss = losses.logistic_discriminator_loss(real_logits, fake_logits)
         sign = tf.sign(real_logits)
         if self.config.ada:
-            self.real_sign.assign_add(tf.reduce_mean(sign) / ADA_INTERVAL)
+            self.real_signs.assign_add(tf.stack([tf.reduce_mean(sign), 1.0]))
         return loss, {"loss/d": loss, "score/real": real_logits, "score/real_sign": sign}
 
     def d_r1(self, batch, draws: Draws):
@@ -399,13 +400,13 @@ class StyleGAN2System:
         if self.config.ada and step % ADA_INTERVAL == 0:
             p = update_p(
                 self.ada_p,
-                self.real_sign,
+                self.real_signs[0] / self.real_signs[1],
                 ADA_INTERVAL * batch_size,
                 self.config.ada_target,
                 self.config.ada_kimg,
             )
             self.ada_p.assign(p)
-            self.real_sign.assign(0.0)
+            self.real_signs.assign([0.0, 0.0])
 
     def scalars(self) -> dict[str, float]:
         """State that is worth a curve."""

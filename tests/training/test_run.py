@@ -1,0 +1,153 @@
+"""The command line of training, as a user meets it."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tfgan.loading import load_generator
+from training import run
+
+# The smallest run there is; one device, because the suite splits the CPU into two.
+TINY = [
+    *["--model", "stylegan2", "--preset", "smoke", "--devices", "1", "--resolution", "8"],
+    *["--latent-dim", "8", "--style-dim", "8", "--mapping-layers", "1", "--channel-base", "64"],
+    *["--channel-max", "8", "--no-ada", "--pl-weight", "0"],
+]
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Two classes of six pictures each, of several shapes."""
+    root = tmp_path / "pictures"
+    for name, color in (("red", (200, 30, 30)), ("blue", (30, 30, 200))):
+        (root / name).mkdir(parents=True)
+        for i in range(6):
+            Image.new("RGB", (9 + i, 12), color).save(root / name / f"{i}.png")
+    return root
+
+
+def test_help_teaches_without_a_model_and_lists_every_option_with_one(capsys):
+    for arguments, words in (
+        (["--help"], ["--model {stylegan2}", "--resume latest", "--dry-run"]),
+        (["--model", "stylegan2", "--help"], ["--r1-gamma", "ffhq-1024: ", "9 days", "--keep"]),
+    ):
+        with pytest.raises(SystemExit) as stopped:
+            run.main(arguments)
+        assert stopped.value.code == 0
+        shown = capsys.readouterr().out
+        for word in words:
+            assert word in shown
+
+
+def test_dry_run_prints_options_networks_and_first_batch_and_writes_nothing(
+    tmp_path, pictures, capsys
+):
+    arguments = ["--data", str(pictures), "--runs", str(tmp_path / "runs"), "--dry-run"]
+    assert run.main([*TINY, *arguments]) == 0
+    shown = capsys.readouterr().out
+    assert "12 pictures" in shown
+    assert "discriminator" in shown
+    assert "trained parameters" in shown
+    assert "r1_interval" in shown
+    assert "uint8 [8, 8, 8, 3]" in shown
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--resolution", "100"], "must be a power of two from 8 to 1024. Received: 100"),
+        (["--resolution", "2048"], "Received: 2048"),
+        (["--data", "{tmp}/nothing"], "{tmp}/nothing"),
+        (["--data", "{tmp}/empty"], "{tmp}/empty"),
+        (["--data", "tfds:no_such_set"], "no_such_set"),
+        (["--data", "{tmp}/flat", "--conditional"], "sub-folders"),
+        (["--preset", "huge"], "--preset must be one of"),
+        (["--batch-size", "0"], "--batch-size must be positive. Received: 0"),
+        (["--batch-size", "8", "--accumulate", "3"], "Use --batch-size 9"),
+        (["--channel-base", "4"], "--channel-base must be at least the resolution"),
+        (["--style-mixing", "2"], "--style-mixing must be from 0 to 1"),
+        (["--devices", "5"], "--devices must be at most 2"),
+        (["--max-minutes", "-1"], "--max-minutes must be positive"),
+        (["--resume", "{tmp}/none"], "is not a run folder"),
+        (["--resume", "latest"], "--resume latest needs a run"),
+    ],
+)
+def test_a_mistake_gives_one_message_and_no_run_folder(tmp_path, capsys, arguments, words):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "flat").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "flat" / "a.png")
+    given = [text.format(tmp=tmp_path) for text in arguments]
+    base = TINY if "--preset" not in given else TINY[:2]
+    if "--resume" in given:
+        base = []
+    if "--data" not in given:
+        given += ["--data", str(tmp_path / "flat")] if "--resume" not in given else []
+    assert run.main([*base, *given, "--runs", str(tmp_path / "runs")]) == 2
+    error = capsys.readouterr().err
+    assert words.format(tmp=tmp_path) in error
+    assert "Traceback" not in error
+    assert not list((tmp_path / "runs").glob("*"))
+
+
+def test_classes_of_a_folder_are_trained_saved_and_resumed(tmp_path, pictures, capsys):
+    runs = ["--runs", str(tmp_path / "runs")]
+    arguments = ["--data", str(pictures), "--conditional", "--total-kimg", "0.008"]
+    assert run.main([*TINY, *arguments, *runs]) == 0
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert (folder / "reals.png").is_file()
+    model = load_generator(folder)
+    assert model.class_names == ("blue", "red")
+    latents = np.zeros([2, 8], np.float32)
+    blue, red = np.asarray(model(latents, np.array([0, 1])))
+    assert np.max(np.abs(blue - red)) > 0
+    capsys.readouterr()
+    # Longer is the same run; another batch size would be another.
+    assert run.main(["--resume", "latest", "--batch-size", "16", *runs]) == 2
+    assert "--batch-size: 8 -> 16" in capsys.readouterr().err
+    assert run.main(["--resume", "latest", "--total-kimg", "0.016", "--devices", "1", *runs]) == 0
+    assert "Finished at 16 images" in capsys.readouterr().out
+    assert json.loads((folder / "config.json").read_text())["total_kimg"] == 0.016
+
+
+def start(tmp_path: Path, pictures: Path) -> subprocess.Popen:
+    """Starts an endless run and waits until it has trained a little."""
+    command = [sys.executable, "-m", "training.run", *TINY, "--data", str(pictures)]
+    command += ["--runs", str(tmp_path / "runs"), "--total-kimg", "1000", "--log-seconds", "0.1"]
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+    until = time.time() + 300
+    while not list((tmp_path / "runs").glob("*/stats.jsonl")) or not any(
+        path.stat().st_size for path in (tmp_path / "runs").glob("*/stats.jsonl")
+    ):
+        assert process.poll() is None, (tmp_path / "log").read_text()
+        assert time.time() < until, (tmp_path / "log").read_text()
+        time.sleep(0.1)
+    return process
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_and_the_run_goes_on_from_there(tmp_path, pictures, number, capsys):
+    process = start(tmp_path, pictures)
+    process.send_signal(number)
+    try:
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+    (folder,) = (tmp_path / "runs").iterdir()
+    log = (tmp_path / "log").read_text()
+    assert f"Stopped by {number.name} at" in log
+    assert f"--resume {folder}" in log
+    stopped_at = int(sorted((folder / "checkpoints").iterdir())[-1].stem)
+    assert stopped_at > 0
+    assert list((folder / "samples").glob(f"*-{stopped_at:09d}.png"))
+    arguments = ["--resume", str(folder), "--devices", "1"]
+    assert run.main([*arguments, "--total-kimg", str((stopped_at + 8) / 1000)]) == 0
+    assert f"Finished at {stopped_at + 8:,} images" in capsys.readouterr().out
