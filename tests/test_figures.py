@@ -158,3 +158,9 @@ def test_a_video_that_fails_leaves_no_file(tmp_path, ending):
 def test_check_video_names_what_was_given(name, fps):
     with pytest.raises(ValueError, match="Received"):
         figures.check_video(name, fps)
+
+
+def test_sheet_enlarges_small_pictures_to_96_pixels_and_leaves_large_ones():
+    small, large = colours(4, 32, 32), colours(4, 128, 128)
+    assert figures.sheet(small, columns=2).shape == (2 * 96 + 2, 2 * 96 + 2, 3)
+    assert figures.sheet(large, columns=2).shape == (2 * 128 + 2, 2 * 128 + 2, 3)

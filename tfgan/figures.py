@@ -171,6 +171,19 @@ def enlarge(images: np.ndarray, scale: int) -> np.ndarray:
     return np.repeat(np.repeat(images, scale, axis=-3), scale, axis=-2)
 
 
+def sheet(images: np.ndarray, columns: int) -> np.ndarray:
+    """The grid that a training run shows: pictures of fewer than 96 pixels are enlarged.
+
+    Args:
+        images: uint8 [N, H, W, 3].
+        columns: Pictures in a row.
+
+    Returns:
+        uint8 [H', W', 3].
+    """
+    return grid(enlarge(images, -(-96 // images.shape[1])), columns)
+
+
 def grid(images: np.ndarray, columns: int, gap: int = 2) -> np.ndarray:
     """Lays pictures out row by row on white.
 

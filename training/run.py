@@ -199,7 +199,7 @@ def run(argv: list[str]) -> int:
         save_config(args.folder / "config.json", model, config)
     else:
         reals, _ = pipeline.images(np.arange(config.sample_rows * config.sample_columns))
-        figures.write_png(args.folder / "reals.png", figures.grid(reals, config.sample_columns))
+        figures.write_png(args.folder / "reals.png", figures.sheet(reals, config.sample_columns))
     print(f"Run       {args.folder}")
     print(f"Curves    tensorboard --logdir {args.folder.parent}")
     print(f"Ready after {time.time() - started:.0f} s; the first step also builds the graphs.")

@@ -112,7 +112,7 @@ def pytorch_step(options: argparse.Namespace, started: float) -> dict:
         torch.device("cpu"), generator.mapping, generator.synthesis, discriminator, r1_gamma=10
     )
     adam = {
-        network: torch.optim.Adam(network.parameters(), lr=0.002, betas=(0, 0.99), eps=1e-8)
+        network: torch.optim.Adam(network.parameters(), lr=0.002, betas=(0.0, 0.99), eps=1e-8)
         for network in (generator, discriminator)
     }
     real, label = torch.rand([batch_size, 3, size, size]) * 2 - 1, torch.zeros([batch_size, 0])

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -18,6 +17,7 @@ from tfgan.models.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
 from training import losses
 from training.augment import augment, update_p
 from training.config import ConfigError, TrainingConfig
+from training.optimizers import Adam
 from training.phases import Average, Draws, Phase, Stage, Update
 
 ADA_INTERVAL = 4  # steps between updates of the augmentation probability
@@ -200,7 +200,7 @@ PRESETS = {
 }
 
 
-def adam(config: StyleGAN2Config, interval: int | None) -> keras.optimizers.Adam:
+def adam(config: StyleGAN2Config, interval: int | None) -> Adam:
     """Adam with the correction for lazy regularisation every `interval` steps.
 
     lr * c and beta^c with c = interval / (interval + 1), because interval + 1 updates happen where
@@ -210,9 +210,7 @@ def adam(config: StyleGAN2Config, interval: int | None) -> keras.optimizers.Adam
         Karras et al. 2020, arXiv:1912.04958, appendix B.
     """
     c = 1.0 if interval is None else interval / (interval + 1)
-    return keras.optimizers.Adam(
-        config.learning_rate * c, beta_1=0.0, beta_2=config.beta_2**c, epsilon=1e-8
-    )
+    return Adam(config.learning_rate * c, beta_1=0.0, beta_2=config.beta_2**c, epsilon=1e-8)
 
 
 class StyleGAN2System:
@@ -431,7 +429,7 @@ class StyleGAN2System:
         images = figures.generate(
             self.average, latents, labels, truncation_psi=self.config.sample_psi
         )
-        return {"average": figures.grid(images, columns)}
+        return {"average": figures.sheet(images, columns)}
 
     def inference_model(self) -> StyleGAN2Generator:
         """The averaged generator."""

@@ -1,0 +1,44 @@
+"""Adam of one operator against Keras's own."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from training.optimizers import Adam
+
+OPTIONS = {"learning_rate": 0.01, "beta_1": 0.3, "beta_2": 0.9, "epsilon": 1e-8}
+
+
+def train(kind, strategy, start, gradients):
+    """Values of two variables and of the optimiser after one step for each gradient."""
+    with strategy.scope():
+        variables = [keras.Variable(start), keras.Variable(2.0 * start)]
+        optimizer = kind(**OPTIONS)
+        optimizer.build(variables)
+
+    @tf.function(autograph=False)
+    def step(gradient):
+        def on_replica():
+            share = gradient / strategy.num_replicas_in_sync
+            optimizer.apply([share, -share], variables)
+
+        strategy.run(on_replica)
+
+    for gradient in gradients:
+        step(tf.constant(gradient))
+    return [np.array(v) for v in (*variables, *optimizer.variables)]
+
+
+@pytest.mark.parametrize("devices", [1, 2])
+def test_updates_are_those_of_keras(devices):
+    strategy = tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(devices)])
+    random = np.random.default_rng(0)
+    start = random.standard_normal([3, 4]).astype(np.float32)
+    gradients = random.standard_normal([5, 3, 4]).astype(np.float32)
+    ours, theirs = (
+        train(kind, strategy, start, gradients) for kind in (Adam, keras.optimizers.Adam)
+    )
+    for actual, expected in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(actual, expected, rtol=1e-6, atol=1e-7)  # float32
+    assert np.max(np.abs(ours[0] - start)) > 0.01

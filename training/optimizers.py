@@ -1,0 +1,35 @@
+"""Adam with one operator per variable."""
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable("tfgan")
+class Adam(keras.optimizers.Adam):
+    """keras.optimizers.Adam, computed by TensorFlow's own operator.
+
+    m <- beta_1 m + (1 - beta_1) g;  v <- beta_2 v + (1 - beta_2) g^2
+    w <- w - lr sqrt(1 - beta_2^t) / (1 - beta_1^t) * m / (sqrt(v) + epsilon)
+
+    Keras writes this as 38 small operators for each variable, which are half of what has to be
+    built before the first step of a GAN. For float32 variables and dense gradients.
+
+    Reference:
+        Kingma and Ba 2014, arXiv:1412.6980, algorithm 1 in the form of the end of section 2.
+    """
+
+    def update_step(self, gradient, variable, learning_rate):
+        index = self._get_variable_index(variable)
+        step = tf.cast(self.iterations + 1, tf.float32)
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=self._momentums[index].value.handle,
+            v=self._velocities[index].value.handle,
+            beta1_power=tf.pow(self.beta_1, step),
+            beta2_power=tf.pow(self.beta_2, step),
+            lr=learning_rate,
+            beta1=self.beta_1,
+            beta2=self.beta_2,
+            epsilon=self.epsilon,
+            grad=gradient,
+        )
