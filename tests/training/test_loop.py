@@ -232,6 +232,19 @@ def test_tensorboard_shows_curves_pictures_options_graph_and_profile(tmp_path):
     assert list(tmp_path.glob("plugins/profile/*/*.xplane.pb"))
 
 
+def test_a_step_in_float16_moves_every_weight_and_leaves_it_finite(tmp_path):
+    config = dataclasses.replace(CONFIG, precision="float16", half_resolutions=1)
+    trainer = make_trainer(tmp_path, dataclasses.replace(config, total_kimg=0.008))
+    before = values(trainer)
+    trainer.train()
+    for name, value in values(trainer).items():
+        assert np.all(np.isfinite(value)), name
+    for network in ("generator", "discriminator"):
+        for variable in trainer.system.networks[network].trainable_variables:
+            name = f"{network}/{variable.path.split('/', 1)[-1]}"
+            assert not np.array_equal(before[name], np.array(variable)), name
+
+
 def test_a_loss_that_is_not_finite_stops_and_names_a_usable_checkpoint(tmp_path):
     trainer = make_trainer(tmp_path, dataclasses.replace(CONFIG, learning_rate=1e30))
     with pytest.raises(TrainingError, match=r"stopped being finite.*image 0 is from before"):

@@ -80,28 +80,31 @@ class StyleGAN2Config(TrainingConfig):
 
 
 def avatars() -> StyleGAN2Config:
-    """Drawn faces at 64 pixels.
+    """Drawn faces at 32 pixels.
 
     Hardware: 2 CPU cores. Time: under 10 minutes. Aims at faces that a stranger recognises, not at
-    a published number.
+    a published number: small batches, a high learning rate and a light R1 make the most of 5,000
+    steps. For 64 pixels give --resolution 64 --learning-rate 0.004 --r1-gamma 0.05 and an hour.
     """
     return StyleGAN2Config(
         preset="avatars",
         data="avatars",
-        resolution=64,
-        batch_size=16,
-        total_kimg=60.0,
-        max_minutes=8.5,
+        resolution=32,
+        batch_size=8,
+        total_kimg=45.0,
+        max_minutes=7.5,
         latent_dim=64,
         style_dim=64,
         mapping_layers=2,
         channel_base=1024,
         channel_max=64,
-        r1_gamma=0.5,
+        learning_rate=0.006,
+        r1_gamma=0.01,
+        style_mixing=0.5,
         ema_kimg=1.0,
         ema_rampup=None,
-        sample_kimg=2.0,
-        checkpoint_kimg=10.0,
+        sample_kimg=3.0,
+        checkpoint_kimg=9.0,
     )
 
 
