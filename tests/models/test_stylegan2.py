@@ -30,8 +30,10 @@ def normal(*shape, seed=0):
 
 def make_generator(resolution=16, spread=0.2, **kwargs):
     keras.utils.set_random_seed(0)
-    small = {"latent_dim": 6, "style_dim": 5, "mapping_layers": 2, "channel_max": 4}
-    model = StyleGAN2Generator(resolution, channel_base=64, **{**small, **kwargs})
+    small = {"latent_dim": 6, "style_dim": 5, "mapping_layers": 2}
+    # Two channels at least: demodulation undoes the style of a single one.
+    channels = {"channel_base": max(64, 2 * resolution), "channel_max": 4}
+    model = StyleGAN2Generator(resolution, **{**small, **channels, **kwargs})
     model.build()
     randomize(model, spread=spread)  # Strengths and biases, which start at zero, act as well.
     return model

@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from tests.training.strategies import mirrored
 from tfgan.data.pipeline import Pipeline, PipelineOptions
 from tfgan.data.sources import Picture
 from training import checkpoints
@@ -65,7 +66,7 @@ CONFIG = dataclasses.replace(
 
 def make_trainer(folder, config=CONFIG, devices=1, **shows):
     folder.mkdir(parents=True, exist_ok=True)
-    strategy = tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(devices)])
+    strategy = mirrored(devices)
     pipeline = Pipeline(
         RandomPictures(), PipelineOptions(config.resolution, config.batch_size, seed=config.seed)
     )

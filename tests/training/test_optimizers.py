@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.training.strategies import mirrored
 from training.optimizers import Adam
 
 OPTIONS = {"learning_rate": 0.01, "beta_1": 0.3, "beta_2": 0.9, "epsilon": 1e-8}
@@ -32,7 +33,7 @@ def train(kind, strategy, start, gradients):
 
 @pytest.mark.parametrize("devices", [1, 2])
 def test_updates_are_those_of_keras(devices):
-    strategy = tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(devices)])
+    strategy = mirrored(devices)
     random = np.random.default_rng(0)
     start = random.standard_normal([3, 4]).astype(np.float32)
     gradients = random.standard_normal([5, 3, 4]).astype(np.float32)
