@@ -183,7 +183,8 @@ def run(argv: list[str]) -> int:
     check_batch_sizes(system.stages(), strategy.num_replicas_in_sync, config.accumulate)
     print(f"Data      {source.name}: {len(source):,} pictures", end="")
     print(f" in {len(class_names)} classes" if class_names else "")
-    print(f"Devices   {strategy.num_replicas_in_sync} x {strategy.extended.worker_devices[0]}")
+    kind = strategy.extended.worker_devices[0].split("device:")[-1].split(":")[0]
+    print(f"Devices   {strategy.num_replicas_in_sync} x {kind}")
     print("Networks")
     for name, network in system.networks.items():
         print(describe_network(name, network))
