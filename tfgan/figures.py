@@ -4,6 +4,7 @@ Inside the program pictures are float32 in [-1, 1]; what leaves this file is uin
 """
 
 import contextlib
+import itertools
 import os
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,6 +23,11 @@ _compiled: weakref.WeakKeyDictionary[Any, tuple[Any, Any]] = weakref.WeakKeyDict
 def to_uint8(images) -> np.ndarray:
     """Rounds pictures from [-1, 1] to 0..255; what lies outside is clipped. Keeps the shape."""
     return np.clip(np.rint((np.asarray(images) + 1.0) * 127.5), 0, 255).astype(np.uint8)
+
+
+def to_float(images: np.ndarray) -> np.ndarray:
+    """The inverse of `to_uint8`: 0..255 to float32 in [-1, 1]. Keeps the shape."""
+    return images.astype(np.float32) / np.float32(127.5) - np.float32(1)
 
 
 def _functions(model) -> tuple[Any, Any]:
@@ -278,6 +284,45 @@ def figure(
         words = _words(text, ys[last] + height - ys[first], size)
         sheet.paste(words.transpose(Image.Transpose.ROTATE_90), (xs[0] - strip, ys[first]))
     return np.asarray(sheet)
+
+
+class StyleRow(NamedTuple):
+    """One row of `translations`: words, the picture that the style is from or None, the style."""
+
+    heading: str
+    reference: np.ndarray | None
+    style: Any
+
+
+def translations(model, sources: np.ndarray, rows: Sequence[StyleRow]) -> np.ndarray:
+    """The figure of StarGAN v2: sources across, styles down, small pictures enlarged.
+
+    Args:
+        model: A model with `translate`.
+        sources: uint8 [N, R, R, 3].
+        rows: What each row translates the sources to.
+
+    Returns:
+        uint8 [H', W', 3].
+
+    Reference:
+        Choi et al. 2020, arXiv:1912.01865, figures 4 and 6.
+    """
+    scale = -(-96 // sources.shape[1])
+    floats = to_float(sources)
+    cells: list[list[np.ndarray | None]] = [[None, *enlarge(sources, scale)]]
+    for _, reference, style in rows:
+        styles = np.repeat(np.asarray(style)[None], len(sources), axis=0)
+        pictures = enlarge(to_uint8(model.translate(floats, styles)), scale)
+        cells.append([None if reference is None else enlarge(reference, scale), *pictures])
+    runs = [
+        (text, list(group))
+        for text, group in itertools.groupby(
+            enumerate(rows, start=1), key=lambda item: item[1].heading
+        )
+    ]
+    heads = [Heading(text, group[0][0], group[-1][0]) for text, group in runs]
+    return figure(cells, rows=heads, breaks=([1], [1]))
 
 
 @contextlib.contextmanager

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from tfgan.data.pipeline import PipelineOptions
+from tfgan.data.sources import check_resolution
 from tfgan.terminal import UserError
 
 
@@ -42,10 +44,20 @@ class TrainingConfig:
     sample_columns: int = 8  # columns of the sample grid
     log_seconds: float = 5.0  # between points of the curves
 
+    def pipeline_options(self) -> PipelineOptions:
+        """What happens to the pictures on their way into a batch."""
+        return PipelineOptions(
+            self.resolution,
+            self.batch_size,
+            self.resize,
+            self.flips,
+            self.seed,
+            self.max_broken,
+            self.cache_gb,
+        )
+
     def check(self) -> None:
         """Raises ConfigError for values that cannot work."""
-        from tfgan.data.sources import check_resolution
-
         check_resolution(self.resolution)
         positive = (
             "batch_size accumulate total_kimg checkpoint_kimg sample_kimg keep sample_rows "

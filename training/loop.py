@@ -216,7 +216,9 @@ class Trainer:
 
     def _show(self, monitor: Monitor) -> None:
         if self._shown_at != self.images_seen:
-            monitor.pictures(self.images_seen, self.system.sample())
+            count = self.config.sample_rows * self.config.sample_columns
+            images, labels = self.pipeline.images(np.arange(count))
+            monitor.pictures(self.images_seen, self.system.sample(images, labels))
             self._shown_at = self.images_seen
 
     @contextmanager

@@ -11,6 +11,9 @@ class Adam(keras.optimizers.Adam):
     m <- beta_1 m + (1 - beta_1) g;  v <- beta_2 v + (1 - beta_2) g^2
     w <- w - lr sqrt(1 - beta_2^t) / (1 - beta_1^t) * m / (sqrt(v) + epsilon)
 
+    With `coupled_decay` c, g is g + c w before anything else: the L2 penalty of PyTorch's Adam,
+    which is not the decoupled `weight_decay` of Keras.
+
     Keras writes this as 38 small operators for each variable, which are half of what has to be
     built before the first step of a GAN. For float32 variables and dense gradients.
 
@@ -18,7 +21,13 @@ class Adam(keras.optimizers.Adam):
         Kingma and Ba 2014, arXiv:1412.6980, algorithm 1 in the form of the end of section 2.
     """
 
+    def __init__(self, *args, coupled_decay: float = 0.0, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.coupled_decay = coupled_decay
+
     def update_step(self, gradient, variable, learning_rate):
+        if self.coupled_decay:
+            gradient = gradient + self.coupled_decay * variable
         index = self._get_variable_index(variable)
         step = tf.cast(self.iterations + 1, tf.float32)
         tf.raw_ops.ResourceApplyAdam(
@@ -33,3 +42,6 @@ class Adam(keras.optimizers.Adam):
             epsilon=self.epsilon,
             grad=gradient,
         )
+
+    def get_config(self):
+        return {**super().get_config(), "coupled_decay": self.coupled_decay}

@@ -140,8 +140,14 @@ class System(Protocol):
         """State that is worth a curve."""
         ...
 
-    def sample(self) -> dict[str, Any]:
-        """Pictures for TensorBoard and samples/: name -> uint8 [H, W, 3]."""
+    def sample(self, images: Any, labels: Any) -> dict[str, Any]:
+        """Pictures for TensorBoard and samples/: name -> uint8 [H, W, 3].
+
+        Args:
+            images: The same training pictures each time, uint8 [N, R, R, 3], as many as a sample
+                grid has cells.
+            labels: Their classes, int32 [N].
+        """
         ...
 
     def inference_model(self) -> Any:

@@ -23,7 +23,10 @@ from typing import Any
 from tfgan.terminal import UserError, import_tensorflow
 
 # Module of each model, imported once it is asked for.
-SYSTEMS = {"stylegan2": "training.systems.stylegan2"}
+SYSTEMS = {
+    "stargan-v2": "training.systems.stargan_v2",
+    "stylegan2": "training.systems.stylegan2",
+}
 
 
 def first_pass() -> argparse.ArgumentParser:
@@ -144,7 +147,7 @@ def run(argv: list[str]) -> int:
     import tensorflow as tf
 
     from tfgan import figures
-    from tfgan.data.pipeline import Pipeline, PipelineOptions
+    from tfgan.data.pipeline import Pipeline
     from tfgan.data.sources import open_source
     from training.config import save_config
     from training.distribution import make_strategy
@@ -164,18 +167,7 @@ def run(argv: list[str]) -> int:
         data_dir=config.data_dir,
         avatars_count=config.avatars_count,
     )
-    pipeline = Pipeline(
-        source,
-        PipelineOptions(
-            config.resolution,
-            config.batch_size,
-            config.resize,
-            config.flips,
-            config.seed,
-            config.max_broken,
-            config.cache_gb,
-        ),
-    )
+    pipeline = Pipeline(source, config.pipeline_options())
     pipeline.probe()
     class_names = tuple(source.class_names) if config.conditional else ()
     with strategy.scope():

@@ -24,8 +24,8 @@ def compile_phase(
         rounds: Parts that a replica's batch is split into, one after the other, to save memory.
 
     Returns:
-        batch, images_seen -> statistics, each averaged over the global batch. The batch holds
-        "image", uint8 [b, R, R, 3], and "label", int32 [b], per replica.
+        batch, images_seen -> statistics, each averaged over the global batch. The batch is
+        that of `Pipeline.batch`, per replica; the loss sees its images as float32 in [-1, 1].
     """
     replicas = strategy.num_replicas_in_sync
     shards = rounds * replicas
@@ -44,11 +44,11 @@ def compile_phase(
 
     def on_replica(batch, seed):
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-        image = tf.cast(batch["image"], tf.float32) / 127.5 - 1.0
+        batch = {name: _to_float(value) for name, value in batch.items()}
         gradients: Any = None
         stats: Any = None
         for i in range(rounds):
-            part = {"image": image[i::rounds], "label": batch["label"][i::rounds]}
+            part = {name: value[i::rounds] for name, value in batch.items()}
             # One round after the other, or all of them are in memory at once.
             with tf.control_dependencies([] if gradients is None else tf.nest.flatten(gradients)):
                 part = {name: tf.identity(value) for name, value in part.items()}
@@ -74,6 +74,11 @@ def compile_phase(
         return {name: strategy.reduce("MEAN", value, axis=None) for name, value in stats.items()}
 
     return step
+
+
+def _to_float(values):
+    """Pictures, uint8, become float32 in [-1, 1]; labels stay."""
+    return tf.cast(values, tf.float32) / 127.5 - 1.0 if values.dtype == tf.uint8 else values
 
 
 def _bound(gradient):

@@ -592,3 +592,86 @@ def test_orders_are_not_kept_for_every_epoch():
     for epoch in range(20):
         epoch_order(0, epoch, 100)
     assert pipeline_module.epoch_order.cache_info().currsize <= 4
+
+
+# References
+
+
+class ClassSource(ListSource):
+    """Ten pictures, each of its own grey: eight of the first class, one of each other one."""
+
+    class_names = ("many", "one", "other")
+
+    def __init__(self):
+        super().__init__([np.full((SIZE, SIZE, 3), 20 * index, np.uint8) for index in range(10)])
+
+    def labels(self):
+        return np.array([0] * 8 + [1, 2], np.int32)
+
+    def read(self, index):
+        return super().read(index)._replace(label=int(self.labels()[index]))
+
+
+def make_references(**options):
+    settings = PipelineOptions(SIZE, 6, references=True, **options)
+    return Pipeline(ClassSource(), settings)
+
+
+def test_classes_come_in_equal_shares_with_references_of_one_class():
+    batch = make_references().batch(np.arange(3000))
+    members = ClassSource().labels()
+    for name, label in (
+        ("image", "label"),
+        ("reference", "reference_label"),
+        ("reference2", "reference_label"),
+    ):
+        shares = np.bincount(batch[label], minlength=3) / 3000
+        # Four standard deviations of a share of 1/3.
+        np.testing.assert_allclose(shares, 1 / 3, atol=4 * np.sqrt(2 / 9 / 3000))
+        np.testing.assert_array_equal(members[batch[name][:, 0, 0, 0] // 20], batch[label])
+    # Nothing is drawn twice from one number: source, target and references are independent.
+    same = np.mean(batch["label"] == batch["reference_label"])
+    assert abs(same - 1 / 3) < 4 * np.sqrt(2 / 9 / 3000)
+    many = batch["reference_label"] == 0
+    equal = np.all(batch["reference"][many] == batch["reference2"][many], axis=(1, 2, 3))
+    assert abs(np.mean(equal) - 1 / 8) < 4 * np.sqrt(7 / 64 / np.sum(many))
+
+
+def test_a_batch_with_references_depends_on_its_positions_alone():
+    first, second = make_references(random_crop=0.5), make_references(random_crop=0.5)
+    whole = first.batch(np.arange(12))
+    for i in range(12):
+        for name, value in second.batch(np.array([i])).items():
+            np.testing.assert_array_equal(value[0], whole[name][i])
+    shards = [
+        next(iter(make_references(random_crop=0.5).dataset(6, first_replica=r, total_replicas=2)))
+        for r in range(2)
+    ]
+    for name, value in whole.items():
+        for r, shard in enumerate(shards):
+            np.testing.assert_array_equal(shard[name], value[6 + r :: 2])
+
+
+def test_a_random_crop_shows_most_of_a_picture_as_often_as_asked():
+    ramp = np.tile(np.arange(0, 256, 16, dtype=np.uint8)[None, :, None], (SIZE, 1, 3))
+
+    def crops(chance):
+        pipeline = make_references(random_crop=chance, flips=False)
+        pipeline.source.contents = [ramp] * 10
+        return pipeline.batch(np.arange(400))["image"]
+
+    assert np.all(crops(0.0) == ramp)
+    changed = np.any(crops(0.25) != ramp, axis=(1, 2, 3))
+    assert abs(np.mean(changed) - 0.25) < 4 * np.sqrt(0.25 * 0.75 / 400)
+    # The share of the width that is left shows in the share of the grey values.
+    row = crops(1.0)[:, 0, :, 0].astype(float)
+    widths = (row[:, -3] - row[:, 2]) / (ramp[0, -3, 0] - ramp[0, 2, 0])
+    assert 0.8 < np.min(widths) < 0.88  # sqrt(0.8 * 0.9) = 0.85, and rounding to whole greys
+    assert 0.97 < np.max(widths) <= 1.02
+
+
+def test_references_of_fewer_than_two_classes_are_refused():
+    source = ClassSource()
+    source.labels = lambda: np.zeros(10, np.int32)
+    with pytest.raises(DataError, match=r"two or more classes.*Received: 1.*none of one, other"):
+        Pipeline(source, PipelineOptions(SIZE, 6, references=True))

@@ -105,6 +105,17 @@ def test_pictures_beside_the_classes_are_left_out_with_a_warning(tmp_path, caplo
     assert "2 pictures" in caplog.text
 
 
+def test_labels_of_a_folder_are_those_of_its_pictures(tmp_path):
+    for name in ("b/1.png", "a/1.png", "a/x/2.png", "b/3.png", "beside.png"):
+        save(tmp_path / name)
+    source = FolderSource(str(tmp_path), conditional=True)
+    expected = [source.read(i).label for i in range(len(source))]
+    np.testing.assert_array_equal(source.labels(), expected)
+    assert expected == [0, 0, 1, 1]
+    plain = FolderSource(str(tmp_path))
+    np.testing.assert_array_equal(plain.labels(), np.zeros(5))
+
+
 def test_fewer_than_two_classes_are_refused(tmp_path):
     save(tmp_path / "a.png")
     with pytest.raises(DataError, match=r"0 such sub-folders and 1 pictures beside"):
@@ -309,6 +320,14 @@ def test_classes_of_a_tfds_set_are_its_only_class_label(data_dir):
     source = open_tiny(data_dir, conditional=True)
     assert source.class_names == ("even", "odd")
     assert [source.read(i).label for i in range(4)] == [0, 1, 0, 1]
+
+
+def test_labels_of_a_tfds_set_are_those_of_its_pictures(data_dir):
+    source = open_tiny(data_dir, conditional=True)
+    expected = [source.read(i).label for i in range(len(source))]
+    np.testing.assert_array_equal(source.labels(), expected)
+    assert len(set(expected)) > 1
+    np.testing.assert_array_equal(open_tiny(data_dir).labels(), np.zeros(TINY_COUNT))
 
 
 def test_a_nested_flag_can_be_the_classes(data_dir):

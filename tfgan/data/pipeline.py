@@ -9,6 +9,7 @@ import contextlib
 import dataclasses
 import functools
 import io
+import itertools
 import logging
 import os
 import threading
@@ -30,6 +31,13 @@ _WHITE = (255, 255, 255)
 _GOLDEN = 0x9E3779B97F4A7C15
 _UINT64 = 0xFFFFFFFFFFFFFFFF
 _ORDER_STREAM, _FLIP_STREAM = 1, 2
+# Image and label of a batch with references; the random streams of class, picture, mirror, crop.
+# The streams of epochs are odd, so these are even; both references are of one class.
+_BALANCED = (
+    ("image", "label", (4, 6, 2, 18)),
+    ("reference", "reference_label", (8, 10, 12, 20)),
+    ("reference2", "reference_label", (8, 14, 16, 22)),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +53,11 @@ class PipelineOptions:
         seed: Decides the order of the pictures and the flips.
         max_broken: Broken pictures that are skipped before training stops; 0 stops at the first.
         cache_gb: Decoded pictures are kept in memory up to this size, in gigabytes (1e9 bytes).
+        references: Whether classes are drawn in equal shares, with replacement, and each picture
+            comes with two reference pictures of one other drawn class, as image-to-image
+            translation needs them. Else every epoch shows every picture once.
+        random_crop: With `references`, probability that a random box of an image becomes the
+            image: 0.8 to 1 of its area, sides in the ratio 0.9 to 1.1.
     """
 
     resolution: int
@@ -54,6 +67,8 @@ class PipelineOptions:
     seed: int = 0
     max_broken: int = 10
     cache_gb: float = 1.0
+    references: bool = False
+    random_crop: float = 0.0
 
     def __post_init__(self) -> None:
         check_resolution(self.resolution)
@@ -241,6 +256,19 @@ class Pipeline:
         self._cache = np.empty((rows, size, size, 3), np.uint8)
         self._cache_labels = np.zeros(rows, np.int32)
         self._cached = np.zeros(rows, bool)
+        if options.references:
+            members = source.labels()
+            self._by_class = [np.flatnonzero(members == c) for c in range(len(source.class_names))]
+            empty = [
+                n for n, m in zip(source.class_names, self._by_class, strict=True) if not len(m)
+            ]
+            if len(self._by_class) < 2 or empty:
+                raise DataError(
+                    f"--data {source.name} must have pictures of two or more classes. Received: "
+                    f"{len(self._by_class) - len(empty)} such classes"
+                    + (f"; none of {', '.join(empty)}." if empty else ".")
+                    + " Make a sub-folder for each class, or name another --label-key."
+                )
 
     @property
     def broken(self) -> list[tuple[str, str]]:
@@ -259,18 +287,77 @@ class Pipeline:
         Raises:
             DataError: If more pictures are broken than `max_broken`.
         """
-        self._stop_if_too_many_are_broken()
         positions = np.asarray(positions, np.int64)
-        size = self.options.resolution
-        images = np.empty((len(positions), size, size, 3), np.uint8)
-        labels = np.empty(len(positions), np.int32)
         epochs, places = np.divmod(positions, self._count)
         indices = np.empty(len(positions), np.int64)
         for epoch in np.unique(epochs):
             rows = epochs == epoch
             order = epoch_order(self.options.seed, int(epoch), self._count)
             indices[rows] = order[places[rows]]
+        return self._read(indices, positions, _FLIP_STREAM)
 
+    def batch(self, positions: np.ndarray) -> dict[str, np.ndarray]:
+        """What one step of training sees at some positions.
+
+        Args:
+            positions: Integers [B], each 0 or more.
+
+        Returns:
+            "image", uint8 [B, H, W, 3], and "label", int32 [B]; with `references` also
+            "reference" and "reference2", uint8 [B, H, W, 3], of the classes "reference_label",
+            int32 [B].
+
+        Raises:
+            DataError: If more pictures are broken than `max_broken`.
+        """
+        if not self.options.references:
+            images, labels = self.images(positions)
+            return {"image": images, "label": labels}
+        positions = np.asarray(positions, np.int64)
+        batch: dict[str, np.ndarray] = {}
+        for name, label_name, streams in _BALANCED:
+            indices = self._balanced(positions, *streams[:2])
+            images, labels = self._read(indices, positions, streams[2])
+            self._crop(images, positions, streams[3])
+            batch |= {name: images, label_name: labels}
+        return batch
+
+    def _balanced(self, positions: np.ndarray, class_stream: int, stream: int) -> np.ndarray:
+        """Indices of pictures: a class in equal shares, then any picture of it."""
+        seed = self.options.seed
+        drawn = random_bits(seed, class_stream, positions) % np.uint64(len(self._by_class))
+        bits = random_bits(seed, stream, positions)
+        counts = np.array([len(members) for members in self._by_class], np.uint64)
+        places = (bits % counts[drawn]).astype(np.int64)
+        return np.array(
+            [self._by_class[c][place] for c, place in zip(drawn, places, strict=True)], np.int64
+        )
+
+    def _crop(self, images: np.ndarray, positions: np.ndarray, stream: int) -> None:
+        """Cuts a random box out of some images and scales it to the whole size, in place.
+
+        A box has 0.8 to 1 of the area and sides in the ratio 0.9 to 1.1, as in StarGAN v2's code.
+        """
+        bits = [random_bits(self.options.seed, stream, 8 * positions + i) for i in range(5)]
+        chance, area, ratio, left, top = (b.astype(np.float64) / 2.0**64 for b in bits)
+        size = self.options.resolution
+        for row in np.flatnonzero(chance < self.options.random_crop):
+            side = size * np.sqrt(0.8 + 0.2 * area[row])
+            stretch = np.sqrt(0.9 * (1.1 / 0.9) ** ratio[row])
+            width, height = min(side * stretch, size), min(side / stretch, size)
+            x, y = left[row] * (size - width), top[row] * (size - height)
+            image = Image.fromarray(images[row])
+            box = (x, y, x + width, y + height)
+            images[row] = image.resize((size, size), Image.Resampling.BILINEAR, box)
+
+    def _read(
+        self, indices: np.ndarray, positions: np.ndarray, flip_stream: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Pictures by index, mirrored by position."""
+        self._stop_if_too_many_are_broken()
+        size = self.options.resolution
+        images = np.empty((len(positions), size, size, 3), np.uint8)
+        labels = np.empty(len(positions), np.int32)
         keepable = indices < len(self._cache)
         hits = np.zeros(len(positions), bool)
         hits[keepable] = self._cached[indices[keepable]]
@@ -282,7 +369,7 @@ class Pipeline:
         self._warn_of_enlarging()
 
         if self.options.flips:
-            bits = random_bits(self.options.seed, _FLIP_STREAM, positions)
+            bits = random_bits(self.options.seed, flip_stream, positions)
             mirrored = bits >> np.uint64(63) == 1
             images[mirrored] = images[mirrored, :, ::-1]
         return images, labels
@@ -310,8 +397,8 @@ class Pipeline:
             total_replicas: Replicas of all processes. Defaults to `replicas`.
 
         Returns:
-            Elements `{"image": uint8 [B / R, H, W, 3], "label": int32 [B / R]}`. When reading
-            one fails for good, its iterator raises a TensorFlow error; see `plain_errors`.
+            Elements as `batch` gives them, of B / R rows. When reading one fails for good, its
+            iterator raises a TensorFlow error; see `plain_errors`.
 
         Raises:
             DataError: If the batch cannot be shared evenly by the replicas.
@@ -334,19 +421,28 @@ class Pipeline:
             )
         rows = np.arange(batch // total) * total
 
-        def read(element: np.int64) -> tuple[np.ndarray, np.ndarray]:
+        names = [("image", "label")]
+        if self.options.references:
+            names = [(image, label) for image, label, _ in _BALANCED]
+        keys = list(dict.fromkeys(itertools.chain.from_iterable(names)))
+
+        def read(element: np.int64) -> list[np.ndarray]:
             step, replica = divmod(int(element), replicas)
+            first = start_position + step * batch + first_replica + replica
             try:
-                return self.images(start_position + step * batch + first_replica + replica + rows)
+                found = self.batch(first + rows)
+                return [found[key] for key in keys]
             except DataError as error:
                 self.error = self.error or error
                 raise
 
         def to_element(element: tf.Tensor) -> dict[str, tf.Tensor]:
-            image, label = tf.numpy_function(read, [element], [tf.uint8, tf.int32])
-            image.set_shape((len(rows), size, size, 3))
-            label.set_shape((len(rows),))
-            return {"image": image, "label": label}
+            types = [tf.int32 if key.endswith("label") else tf.uint8 for key in keys]
+            found = dict(zip(keys, tf.numpy_function(read, [element], types), strict=True))
+            for key, value in found.items():
+                shape = (len(rows),) if key.endswith("label") else (len(rows), size, size, 3)
+                value.set_shape(shape)
+            return found
 
         # Pillow releases the interpreter's lock while it decodes and resizes, so whole batches
         # are made side by side; more of them than this would only hold memory.

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from tqdm import tqdm
 
 from tfgan.terminal import UserError
 
@@ -61,6 +62,10 @@ class Source(Protocol):
 
     def describe(self, index: int) -> str:
         """The name of a picture, without reading it."""
+        ...
+
+    def labels(self) -> np.ndarray:
+        """The class of every picture, int32 [N], without decoding them; 0 without classes."""
         ...
 
     def fingerprint(self) -> str:
@@ -211,6 +216,12 @@ class FolderSource:
         if self.class_names:
             label = bisect.bisect_right(self._class_starts, index) - 1
         return Picture(content, label, path)
+
+    def labels(self) -> np.ndarray:
+        if not self.class_names:
+            return np.zeros(len(self), np.int32)
+        counts = np.diff([*self._class_starts, len(self)])
+        return np.repeat(np.arange(len(counts), dtype=np.int32), counts)
 
     def fingerprint(self) -> str:
         # Without the folder's own path: the same pictures may have moved.
@@ -379,6 +390,10 @@ class TfdsSource:
         # Only these two features are parsed; the picture is left as it is encoded.
         keys = [key for key in (self._image_key, self._label_key) if key is not None]
         self._features = tfds.features.FeaturesDict(_nest({key: features[key] for key in keys}))
+        if self._label_key is not None:
+            self._label_feature = tfds.features.FeaturesDict(
+                _nest({self._label_key: features[self._label_key]})
+            )
         self._decoders = _nest({self._image_key: tfds.decode.SkipDecoding()})
         self._records = self._open_records()
 
@@ -396,6 +411,16 @@ class TfdsSource:
         if label < 0:
             raise ValueError(f"it has no label: {self._label_key} is {label}")
         return Picture(_pick(example, self._image_key), label, self.describe(index))
+
+    def labels(self) -> np.ndarray:
+        labels = np.zeros(len(self), np.int32)
+        if self._label_key is None:
+            return labels
+        numbers = tqdm(range(len(self)), "Reading labels", delay=2.0, dynamic_ncols=True)
+        for index in numbers:
+            example = self._label_feature.deserialize_example_np(self._records[index])
+            labels[index] = int(_pick(example, self._label_key))
+        return labels
 
     def fingerprint(self) -> str:
         return _fingerprint(

@@ -420,19 +420,20 @@ class StyleGAN2System:
             values["augment_p"] = float(self.ada_p.numpy())
         return values
 
-    def sample(self) -> dict[str, np.ndarray]:
+    def sample(self, images: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
         """A grid of the averaged generator on fixed latents; with classes, one class a row."""
+        del images, labels  # It draws from latents alone.
         columns = self.config.sample_columns
         rows = self.config.sample_rows
         latents = np.random.default_rng(self.config.seed).standard_normal(
             (rows * columns, self.config.latent_dim), dtype=np.float32
         )
         classes = len(self.average.class_names)
-        labels = np.repeat(np.arange(rows) % classes, columns) if classes else None
-        images = figures.generate(
-            self.average, latents, labels, truncation_psi=self.config.sample_psi
+        drawn = np.repeat(np.arange(rows) % classes, columns) if classes else None
+        pictures = figures.generate(
+            self.average, latents, drawn, truncation_psi=self.config.sample_psi
         )
-        return {"average": figures.sheet(images, columns)}
+        return {"average": figures.sheet(pictures, columns)}
 
     def inference_model(self) -> StyleGAN2Generator:
         """The averaged generator."""
