@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from tfgan import figures
 from tfgan.data.pipeline import PipelineOptions
+from tfgan.loading import load_model
 from tfgan.models.stargan_v2 import StarGANv2, StarGANv2Discriminator
 from training import losses
 from training.config import ConfigError, TrainingConfig
@@ -29,9 +30,11 @@ class StarGANv2Config(TrainingConfig):
     conditional: bool = True  # domains are the classes: sub-folders of the folder, or the label key
     latent_dim: int = 16  # width Z of the latents
     style_dim: int = 64  # width S of the styles
-    hidden_dim: int = 512  # width of the mapping network
+    mapping_width: int = 512  # width of the mapping network
     channel_base: int = 16384  # channels x resolution of the first layer
     channel_max: int = 512  # upper bound on channels
+    w_hpf: float = 0.0  # high-pass skips divide by this; 1 for faces, 0 for anything else
+    landmarks: str | None = None  # .keras file of the face landmarks that w_hpf above 0 needs
     precision: Literal["float32", "float16", "bfloat16"] = "float32"  # of the feature maps
     learning_rate: float = 1e-4  # Adam, for G, E and D
     mapping_learning_rate: float = 1e-6  # Adam, for F
@@ -58,6 +61,11 @@ class StarGANv2Config(TrainingConfig):
                 "StarGAN v2 translates between domains, which are the classes of the data: leave "
                 "--no-conditional out."
             )
+        if self.w_hpf and self.landmarks is None:
+            raise ConfigError(
+                f"--w-hpf {self.w_hpf:g} needs --landmarks FILE, a .keras file of the network that "
+                "finds face landmarks. Without one use --w-hpf 0, which has no high-pass skips."
+            )
         for name in ("ema_decay", "random_crop"):
             if not 0 <= getattr(self, name) <= 1:
                 flag = "--" + name.replace("_", "-")
@@ -81,7 +89,7 @@ def avatars() -> StarGANv2Config:
         batch_size=8,
         total_kimg=40.0,
         max_minutes=13.0,
-        hidden_dim=64,
+        mapping_width=64,
         style_dim=32,
         channel_base=1024,
         channel_max=64,
@@ -130,12 +138,12 @@ def smoke() -> StarGANv2Config:
         preset="smoke",
         data="avatars",
         avatars_count=64,
-        resolution=16,
+        resolution=32,
         batch_size=4,
         total_kimg=0.064,
         latent_dim=4,
         style_dim=8,
-        hidden_dim=16,
+        mapping_width=16,
         channel_base=128,
         channel_max=16,
         diversity_kimg=0.128,
@@ -209,12 +217,20 @@ class StarGANv2System:
             domain_names,
             config.latent_dim,
             config.style_dim,
-            config.hidden_dim,
+            config.w_hpf,
+            self._load_landmarks(),
+            config.mapping_width,
             config.channel_base,
             config.channel_max,
-            precision=config.precision,
+            config.precision,
             name=name,
         )
+
+    def _load_landmarks(self):
+        if not self.config.w_hpf:
+            return None
+        assert self.config.landmarks is not None  # `check` has seen to it
+        return load_model(self.config.landmarks)
 
     def stages(self) -> Sequence[Stage]:
         """One stage of four updates a step, in the published order."""
@@ -262,7 +278,7 @@ class StarGANv2System:
 
     def _discriminator_loss(self, kind: str, batch, styles):
         images = batch["image"]
-        fakes = tf.stop_gradient(self.model.generator(images, styles))
+        fakes = tf.stop_gradient(self.model.translate(images, styles))
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(images)
             real = self.discriminator(images, batch["label"])
@@ -280,13 +296,14 @@ class StarGANv2System:
     def _generator_loss(self, kind: str, batch, styles, other_styles):
         config, model, images = self.config, self.model, batch["image"]
         target = batch["reference_label"]
-        fakes = model.generator(images, styles)
+        masks = model.masks(images)
+        fakes = model.generator(images, styles, masks)
         adversarial = losses.nonsaturating_generator_loss(self.discriminator(fakes, target))
         style = losses.mean_absolute(model.style_encoder(fakes, target), styles)
-        others = tf.stop_gradient(model.generator(images, other_styles))
+        others = tf.stop_gradient(model.generator(images, other_styles, masks))
         diversity = losses.mean_absolute(fakes, others)
         own_styles = model.style_encoder(images, batch["label"])
-        cycle = losses.mean_absolute(model.generator(fakes, own_styles), images)
+        cycle = losses.mean_absolute(model.translate(fakes, own_styles), images)
         loss = (
             adversarial
             + config.style_weight * style
