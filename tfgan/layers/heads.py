@@ -21,13 +21,13 @@ class DomainDense(keras.layers.Layer):
 
     Call arguments:
         x: [B, fan_in].
-        domains: int [B], each from 0 to D - 1.
+        labels: Domain indices, int [B], each from 0 to D - 1.
 
     Returns:
         [B, units] in the layer's compute dtype.
 
     Reference:
-        Choi et al. 2020, arXiv:1912.01865, section 2.1: "multiple output branches".
+        Choi et al. 2020, arXiv:1912.01865, section 2.1: multiple output branches.
     """
 
     def __init__(self, units: int, num_domains: int, **kwargs):
@@ -35,23 +35,23 @@ class DomainDense(keras.layers.Layer):
         self.units = units
         self.num_domains = num_domains
 
-    def build(self, x_shape, domains_shape=None):
+    def build(self, x_shape, labels_shape=None):
         width = self.num_domains * self.units
         self.kernel = self.add_weight(
             name="kernel", shape=(x_shape[-1], width), initializer=he_normal()
         )
         self.bias = self.add_weight(name="bias", shape=(width,), initializer="zeros")
 
-    def call(self, x, domains):
+    def call(self, x, labels):
         if x.shape[0] is not None and x.shape[0] < self.num_domains:
             # Gathered along axis 1, because the gradient of rows would be sparse.
             shape = [-1, self.num_domains, self.units]
-            kernel = tf.gather(tf.reshape(self.kernel, shape), domains, axis=1)
-            bias = tf.gather(tf.reshape(self.bias, shape), domains, axis=1)
+            kernel = tf.gather(tf.reshape(self.kernel, shape), labels, axis=1)
+            bias = tf.gather(tf.reshape(self.bias, shape), labels, axis=1)
             return tf.einsum("bi,ibo->bo", x, kernel) + bias[0]
         y = tf.matmul(x, self.kernel) + self.bias
         y = tf.reshape(y, [-1, self.num_domains, self.units])
-        return tf.gather(y, domains, axis=1, batch_dims=1)
+        return tf.gather(y, labels, axis=1, batch_dims=1)
 
     def get_config(self):
         return {
