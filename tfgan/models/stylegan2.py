@@ -17,10 +17,10 @@ from tfgan.layers.minibatch_stddev import MinibatchStddev
 from tfgan.layers.modulated_conv import ModulatedConv2D
 from tfgan.layers.noise import Noise
 from tfgan.layers.pixel_norm import pixel_norm
+from tfgan.layers.precision import PRECISIONS, check_precision
 from tfgan.layers.resample import downsample, upsample
 
 ARCHITECTURES = ("orig", "skip", "resnet")
-PRECISIONS = {"float32": "float32", "float16": "mixed_float16", "bfloat16": "mixed_bfloat16"}
 NOISE_MODES = ("random", "fixed", "none")
 
 
@@ -44,8 +44,7 @@ def _check_network(
         raise ValueError(
             f"architecture must be one of {ARCHITECTURES}. Received: {architecture!r}."
         )
-    if precision not in PRECISIONS:
-        raise ValueError(f"precision must be one of {list(PRECISIONS)}. Received: {precision!r}.")
+    check_precision(precision)
 
 
 def _block_dtypes(resolution: int, precision: str, half_resolutions: int) -> dict[int, str]:

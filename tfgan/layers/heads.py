@@ -1,0 +1,61 @@
+"""Branches of a network, one per domain."""
+
+import keras
+import tensorflow as tf
+
+from tfgan.layers.he import he_normal
+
+
+@keras.saving.register_keras_serializable("tfgan")
+class DomainDense(keras.layers.Layer):
+    """D dense layers side by side, of which each example uses that of its domain.
+
+    y = x @ kernel[:, d] + bias[d] with d the example's domain, [fan_in, D, units] and [D, units]
+    stored flat. All branches are one matrix product, from which each example takes its part; a
+    batch with fewer examples than there are branches gathers their weights instead, so that
+    nothing is computed that nobody asked for. Both give the same numbers.
+
+    Args:
+        units: Output width of each branch.
+        num_domains: Number of branches D.
+
+    Call arguments:
+        x: [B, fan_in].
+        labels: Domain indices, int [B], each from 0 to D - 1.
+
+    Returns:
+        [B, units] in the layer's compute dtype.
+
+    Reference:
+        Choi et al. 2020, arXiv:1912.01865, section 2.1: multiple output branches.
+    """
+
+    def __init__(self, units: int, num_domains: int, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.num_domains = num_domains
+
+    def build(self, x_shape, labels_shape=None):
+        width = self.num_domains * self.units
+        self.kernel = self.add_weight(
+            name="kernel", shape=(x_shape[-1], width), initializer=he_normal()
+        )
+        self.bias = self.add_weight(name="bias", shape=(width,), initializer="zeros")
+
+    def call(self, x, labels):
+        if x.shape[0] is not None and x.shape[0] < self.num_domains:
+            # Gathered along axis 1, because the gradient of rows would be sparse.
+            shape = [-1, self.num_domains, self.units]
+            kernel = tf.gather(tf.reshape(self.kernel, shape), labels, axis=1)
+            bias = tf.gather(tf.reshape(self.bias, shape), labels, axis=1)
+            return tf.einsum("bi,ibo->bo", x, kernel) + bias[0]
+        y = tf.matmul(x, self.kernel) + self.bias
+        y = tf.reshape(y, [-1, self.num_domains, self.units])
+        return tf.gather(y, labels, axis=1, batch_dims=1)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "num_domains": self.num_domains,
+        }

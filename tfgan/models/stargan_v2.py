@@ -1,0 +1,726 @@
+"""StarGAN v2: generator, mapping network, style encoder, discriminator, and the users' model.
+
+Reference:
+    Choi et al. 2020, "StarGAN v2: Diverse Image Synthesis for Multiple Domains", arXiv:1912.01865.
+    Weights and behaviour agree with clovaai/stargan-v2, core/model.py.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfgan.layers.adain import AdaIN
+from tfgan.layers.he import he_normal
+from tfgan.layers.heads import DomainDense
+from tfgan.layers.high_pass import HighPass
+from tfgan.layers.instance_norm import InstanceNorm
+from tfgan.layers.precision import PRECISIONS, check_precision
+
+LEAKY_SLOPE = 0.2
+SQRT_HALF = math.sqrt(0.5)
+# Size of a high-pass skip -> which of the two masks it is seen through.
+SKIP_MASKS = {32: 0, 64: 1, 128: 1}
+
+
+def channels_at(resolution: int, levels: int, channel_base: int, channel_max: int) -> list[int]:
+    """Feature maps before and after each of `levels` halvings of H and W.
+
+    They double, at most to channel_max, from channel_base / resolution. As published, the first
+    number has no upper bound.
+    """
+    widths = [channel_base // resolution]
+    for _ in range(levels):
+        widths.append(min(2 * widths[-1], channel_max))
+    return widths
+
+
+def _check_network(resolution: int, channel_base: int, precision: str) -> None:
+    if resolution < 32 or resolution > 1024 or resolution & (resolution - 1):
+        raise ValueError(
+            f"resolution must be a power of two from 32 to 1024. Received: {resolution}."
+        )
+    if channel_base < resolution:
+        raise ValueError(
+            f"channel_base must be at least the resolution, {resolution}. Received: {channel_base}."
+        )
+    check_precision(precision)
+
+
+def _check_high_pass(w_hpf: float) -> None:
+    if w_hpf < 0:
+        raise ValueError(f"w_hpf must be 0, for no high-pass skips, or above. Received: {w_hpf}.")
+
+
+def conv(filters: int, kernel_size: int, **kwargs) -> keras.layers.Conv2D:
+    """A convolution that keeps H and W, with He initialisation."""
+    return keras.layers.Conv2D(
+        filters, kernel_size, padding="same", kernel_initializer=he_normal(), **kwargs
+    )
+
+
+def activate(x):
+    """Leaky ReLU of slope 0.2."""
+    return tf.nn.leaky_relu(x, LEAKY_SLOPE)
+
+
+def halve(x):
+    """Mean of each 2 x 2 pixels: [B, H, W, C] -> [B, H/2, W/2, C]."""
+    return tf.nn.avg_pool2d(x, 2, 2, "VALID")
+
+
+def double(x):
+    """Repeats each pixel 2 x 2: [B, H, W, C] -> [B, 2H, 2W, C]."""
+    return tf.image.resize(x, [2 * x.shape[1], 2 * x.shape[2]], "nearest")
+
+
+@keras.saving.register_keras_serializable("tfgan")
+class ResidualBlock(keras.layers.Layer):
+    """Pre-activation residual block that may halve H and W.
+
+    y = (shortcut(x) + conv2(act(norm2(half(conv1(act(norm1(x)))))))) / sqrt(2), with leaky ReLU.
+
+    Args:
+        filters: Output channels.
+        downsample: Whether H and W halve, by averaging.
+        normalize: Whether there are instance norms, as in the generator's encoder.
+
+    Call arguments:
+        x: [B, H, W, C].
+
+    Returns:
+        [B, H', W', filters] in the dtype of `x`.
+
+    Reference:
+        Choi et al. 2020, arXiv:1912.01865, appendix, "Network architecture".
+    """
+
+    def __init__(self, filters: int, downsample: bool = False, normalize: bool = False, **kwargs):
+        super().__init__(autocast=False, **kwargs)
+        self.filters = filters
+        self.downsample = downsample
+        self.normalize = normalize
+
+    def build(self, input_shape):
+        policy, width = self.dtype_policy, input_shape[-1]
+        self.norm1 = InstanceNorm(dtype=policy, name="norm1") if self.normalize else None
+        self.norm2 = InstanceNorm(dtype=policy, name="norm2") if self.normalize else None
+        self.conv1 = conv(width, 3, dtype=policy, name="conv1")
+        self.conv2 = conv(self.filters, 3, dtype=policy, name="conv2")
+        self.conv1x1 = (
+            conv(self.filters, 1, use_bias=False, dtype=policy, name="conv1x1")
+            if width != self.filters
+            else None
+        )
+        for layer in (self.norm1, self.norm2, self.conv1, self.conv2, self.conv1x1):
+            if layer is not None:
+                layer.build((None, None, None, width))
+
+    def call(self, x):
+        y = x if self.norm1 is None else self.norm1(x)
+        y = self.conv1(activate(y))
+        if self.downsample:
+            # The published shortcut convolves first: the same numbers for four times the work.
+            x, y = halve(x), halve(y)
+        y = y if self.norm2 is None else self.norm2(y)
+        y = self.conv2(activate(y))
+        x = x if self.conv1x1 is None else self.conv1x1(x)
+        return (x + y) * SQRT_HALF
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "downsample": self.downsample,
+            "normalize": self.normalize,
+        }
+
+
+@keras.saving.register_keras_serializable("tfgan")
+class AdaINBlock(keras.layers.Layer):
+    """Pre-activation block of the decoder, whose style acts by AdaIN; it may double H and W.
+
+    y = (shortcut(x) + conv2(act(adain2(conv1(double(act(adain1(x)))))))) / sqrt(2), with leaky
+    ReLU; without shortcut there is no division either.
+
+    Args:
+        filters: Output channels.
+        upsample: Whether H and W double, by repeating pixels.
+        shortcut: Whether there is a shortcut. Networks with high-pass skips have none.
+
+    Call arguments:
+        x: [B, H, W, C].
+        style: [B, S], float32.
+
+    Returns:
+        [B, H', W', filters] in the dtype of `x`.
+
+    Reference:
+        Choi et al. 2020, arXiv:1912.01865, appendix, "Network architecture". The published code
+        keeps, and never uses, weights of a shortcut that is not there.
+    """
+
+    def __init__(self, filters: int, upsample: bool = False, shortcut: bool = True, **kwargs):
+        super().__init__(autocast=False, **kwargs)
+        self.filters = filters
+        self.upsample = upsample
+        self.shortcut = shortcut
+
+    def build(self, x_shape, style_shape):
+        policy, width = self.dtype_policy, x_shape[-1]
+        maps_in, maps_out = (None, None, None, width), (None, None, None, self.filters)
+        self.norm1 = AdaIN(dtype=policy, name="norm1")
+        self.norm2 = AdaIN(dtype=policy, name="norm2")
+        self.conv1 = conv(self.filters, 3, dtype=policy, name="conv1")
+        self.conv2 = conv(self.filters, 3, dtype=policy, name="conv2")
+        self.norm1.build(maps_in, style_shape)
+        self.norm2.build(maps_out, style_shape)
+        self.conv1.build(maps_in)
+        self.conv2.build(maps_out)
+        self.conv1x1 = None
+        if self.shortcut and width != self.filters:
+            self.conv1x1 = conv(self.filters, 1, use_bias=False, dtype=policy, name="conv1x1")
+            self.conv1x1.build(maps_in)
+
+    def call(self, x, style):
+        y = activate(self.norm1(x, style))
+        y = self.conv1(double(y) if self.upsample else y)
+        y = self.conv2(activate(self.norm2(y, style)))
+        if not self.shortcut:
+            return y
+        # The published shortcut convolves last: the same numbers for four times the work.
+        x = x if self.conv1x1 is None else self.conv1x1(x)
+        x = double(x) if self.upsample else x
+        return (x + y) * SQRT_HALF
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "upsample": self.upsample,
+            "shortcut": self.shortcut,
+        }
+
+
+@keras.saving.register_keras_serializable("tfgan")
+class StarGANv2Generator(keras.layers.Layer):
+    """Translates images to styles: encoder, bottleneck, AdaIN decoder, high-pass skips.
+
+    The encoder halves H and W down to 16 (8 with high-pass skips); two blocks follow on each side.
+
+    Args:
+        resolution: Size of the images, a power of two from 32 to 1024.
+        style_dim: Width S of the styles.
+        w_hpf: Divides the high-pass filter of the skips; 0 for shortcuts instead of skips.
+        channel_base: Channels of the first layer times the resolution.
+        channel_max: Upper bound on the channels of later layers.
+        precision: "float32", "float16" or "bfloat16".
+
+    Call arguments:
+        x: Images, [B, resolution, resolution, 3] in [-1, 1].
+        style: [B, S].
+        masks: Two [B, H, W, 1], for the skip at 32 and for those above; None where w_hpf is 0.
+
+    Returns:
+        Images, float32 [B, resolution, resolution, 3], about [-1, 1].
+
+    Raises:
+        ValueError: If an argument is out of range, or `masks` are missing.
+
+    Reference:
+        Choi et al. 2020, arXiv:1912.01865, figure 2 and appendix; skips: clovaai/stargan-v2.
+    """
+
+    def __init__(
+        self,
+        resolution: int,
+        style_dim: int = 64,
+        w_hpf: float = 0.0,
+        channel_base: int = 16384,
+        channel_max: int = 512,
+        precision: str = "float32",
+        **kwargs,
+    ):
+        super().__init__(autocast=False, **kwargs)
+        _check_network(resolution, channel_base, precision)
+        _check_high_pass(w_hpf)
+        self.resolution = resolution
+        self.style_dim = style_dim
+        self.w_hpf = w_hpf
+        self.channel_base = channel_base
+        self.channel_max = channel_max
+        self.precision = precision
+        policy = PRECISIONS[precision]
+        levels = int(math.log2(resolution)) - (3 if w_hpf else 4)
+        widths = channels_at(resolution, levels, channel_base, channel_max)
+        self.from_rgb = conv(widths[0], 3, dtype=policy, name="from_rgb")
+        self.encoder = [
+            ResidualBlock(
+                width, downsample=i < levels, normalize=True, dtype=policy, name=f"encode{i}"
+            )
+            for i, width in enumerate([*widths[1:], widths[-1], widths[-1]])
+        ]
+        self.decoder = [
+            AdaINBlock(width, upsample=i > 1, shortcut=not w_hpf, dtype=policy, name=f"decode{i}")
+            for i, width in enumerate([widths[-1], widths[-1], *reversed(widths[:-1])])
+        ]
+        self.high_pass = HighPass(w_hpf, dtype=policy, name="high_pass") if w_hpf else None
+        self.norm = InstanceNorm(dtype=policy, name="norm")
+        self.to_rgb = conv(3, 1, dtype=policy, name="to_rgb")
+
+    def build(self, input_shape=None):
+        self.from_rgb.build((None, None, None, 3))
+        width = self.from_rgb.filters
+        for block in self.encoder:
+            block.build((None, None, None, width))
+            width = block.filters
+        for block in self.decoder:
+            block.build((None, None, None, width), (None, self.style_dim))
+            width = block.filters
+        self.norm.build((None, None, None, width))
+        self.to_rgb.build((None, None, None, width))
+
+    def call(self, x, style, masks=None):
+        if self.high_pass is not None and masks is None:
+            raise ValueError(f"masks are needed by a network of w_hpf {self.w_hpf}.")
+        skips = {}
+        x = self.from_rgb(tf.cast(x, self.from_rgb.compute_dtype))
+        for block in self.encoder:
+            skips[x.shape[1]] = x
+            x = block(x)
+        for block in self.decoder:
+            x = block(x, style)
+            size = x.shape[1]
+            if self.high_pass is not None and size in SKIP_MASKS:
+                x = x + self.high_pass(skips[size], masks[SKIP_MASKS[size]])
+        return tf.cast(self.to_rgb(activate(self.norm(x))), tf.float32)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "resolution": self.resolution,
+            "style_dim": self.style_dim,
+            "w_hpf": self.w_hpf,
+            "channel_base": self.channel_base,
+            "channel_max": self.channel_max,
+            "precision": self.precision,
+        }
+
+
+@keras.saving.register_keras_serializable("tfgan")
+class StarGANv2Mapping(keras.layers.Layer):
+    """Maps latents to styles of the asked domains.
+
+    Four dense layers that all domains share, then four of each domain; ReLU between them.
+
+    Args:
+        num_domains: Number of domains D.
+        latent_dim: Width Z of the latents.
+        style_dim: Width S of the styles.
+        width: Of the layers between.
+
+    Call arguments:
+        latents: [B, Z], standard normal.
+        labels: Domain indices, int [B].
+
+    Returns:
+        [B, S], float32.
+
+    Reference:
+        Choi et al. 2020, arXiv:1912.01865, section 2.1 and appendix.
+    """
+
+    def __init__(
+        self,
+        num_domains: int,
+        latent_dim: int = 16,
+        style_dim: int = 64,
+        width: int = 512,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.num_domains = num_domains
+        self.latent_dim = latent_dim
+        self.style_dim = style_dim
+        self.width = width
+        self.shared = [
+            keras.layers.Dense(
+                width, activation="relu", kernel_initializer=he_normal(), name=f"shared{i}"
+            )
+            for i in range(4)
+        ]
+        self.heads = [
+            DomainDense(units, num_domains, name=f"heads{i}")
+            for i, units in enumerate([width, width, width, style_dim])
+        ]
+
+    def build(self, input_shape=None):
+        width = self.latent_dim
+        for layer in [*self.shared, *self.heads]:
+            layer.build((None, width))
+            width = self.width
+
+    def call(self, latents, labels):
+        x = latents
+        for layer in self.shared:
+            x = layer(x)
+        for layer in self.heads[:-1]:
+            x = tf.nn.relu(layer(x, labels))
+        return self.heads[-1](x, labels)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_domains": self.num_domains,
+            "latent_dim": self.latent_dim,
+            "style_dim": self.style_dim,
+            "width": self.width,
+        }
+
+
+@keras.saving.register_keras_serializable("tfgan")
+class ImageFeatures(keras.layers.Layer):
+    """Convolutions that style encoder and discriminator share in kind: image -> one vector.
+
+    Residual blocks without norms halve H and W down to 4; a 4x4 convolution takes them to 1.
+
+    Args:
+        resolution: Size of the images, a power of two from 32 to 1024.
+        channel_base: Channels of the first layer times the resolution.
+        channel_max: Upper bound on the channels of later layers.
+        precision: "float32", "float16" or "bfloat16".
+
+    Call arguments:
+        x: Images, [B, resolution, resolution, 3] in [-1, 1].
+
+    Returns:
+        [B, C], float32.
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Reference:
+        Choi et al. 2020, arXiv:1912.01865, appendix, "Network architecture".
+    """
+
+    def __init__(
+        self,
+        resolution: int,
+        channel_base: int = 16384,
+        channel_max: int = 512,
+        precision: str = "float32",
+        **kwargs,
+    ):
+        super().__init__(autocast=False, **kwargs)
+        _check_network(resolution, channel_base, precision)
+        self.resolution = resolution
+        self.channel_base = channel_base
+        self.channel_max = channel_max
+        self.precision = precision
+        policy = PRECISIONS[precision]
+        levels = int(math.log2(resolution)) - 2
+        widths = channels_at(resolution, levels, channel_base, channel_max)
+        self.from_rgb = conv(widths[0], 3, dtype=policy, name="from_rgb")
+        self.blocks = [
+            ResidualBlock(width, downsample=True, dtype=policy, name=f"b{i}")
+            for i, width in enumerate(widths[1:])
+        ]
+        self.conv = keras.layers.Conv2D(
+            widths[-1], 4, kernel_initializer=he_normal(), dtype=policy, name="conv"
+        )
+
+    @property
+    def width(self) -> int:
+        """Width C of the vector."""
+        return self.conv.filters
+
+    def build(self, input_shape=None):
+        self.from_rgb.build((None, None, None, 3))
+        width = self.from_rgb.filters
+        for block in self.blocks:
+            block.build((None, None, None, width))
+            width = block.filters
+        self.conv.build((None, 4, 4, width))
+
+    def call(self, x):
+        x = self.from_rgb(tf.cast(x, self.from_rgb.compute_dtype))
+        for block in self.blocks:
+            x = block(x)
+        x = activate(self.conv(activate(x)))
+        return tf.cast(tf.squeeze(x, [1, 2]), tf.float32)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "resolution": self.resolution,
+            "channel_base": self.channel_base,
+            "channel_max": self.channel_max,
+            "precision": self.precision,
+        }
+
+
+@keras.saving.register_keras_serializable("tfgan")
+class StarGANv2StyleEncoder(keras.layers.Layer):
+    """Reads the styles of reference images, each as one of its domain.
+
+    Args:
+        resolution: Size of the images, a power of two from 32 to 1024.
+        num_domains: Number of domains D.
+        style_dim: Width S of the styles.
+        channel_base: Channels of the first layer times the resolution.
+        channel_max: Upper bound on the channels of later layers.
+        precision: "float32", "float16" or "bfloat16".
+
+    Call arguments:
+        x: Images, [B, resolution, resolution, 3] in [-1, 1].
+        labels: Domain indices, int [B].
+
+    Returns:
+        [B, S], float32.
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Reference:
+        Choi et al. 2020, arXiv:1912.01865, section 2.1 and appendix.
+    """
+
+    def __init__(
+        self,
+        resolution: int,
+        num_domains: int,
+        style_dim: int = 64,
+        channel_base: int = 16384,
+        channel_max: int = 512,
+        precision: str = "float32",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.resolution = resolution
+        self.num_domains = num_domains
+        self.style_dim = style_dim
+        self.channel_base = channel_base
+        self.channel_max = channel_max
+        self.precision = precision
+        self.features = ImageFeatures(
+            resolution, channel_base, channel_max, precision, name="features"
+        )
+        self.heads = DomainDense(style_dim, num_domains, name="heads")
+
+    def build(self, input_shape=None):
+        self.features.build()
+        self.heads.build((None, self.features.width))
+
+    def call(self, x, labels):
+        return self.heads(self.features(x), labels)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "resolution": self.resolution,
+            "num_domains": self.num_domains,
+            "style_dim": self.style_dim,
+            "channel_base": self.channel_base,
+            "channel_max": self.channel_max,
+            "precision": self.precision,
+        }
+
+
+@keras.saving.register_keras_serializable("tfgan")
+class StarGANv2Discriminator(keras.Model):
+    """Scores images, each as one of its domain.
+
+    Args:
+        resolution: Size of the images, a power of two from 32 to 1024.
+        num_domains: Number of domains D.
+        channel_base: Channels of the first layer times the resolution.
+        channel_max: Upper bound on the channels of later layers.
+        precision: "float32", "float16" or "bfloat16".
+
+    Call arguments:
+        images: [B, resolution, resolution, 3] in [-1, 1].
+        labels: Domain indices, int [B].
+
+    Returns:
+        Logits, float32 [B, 1].
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Reference:
+        Choi et al. 2020, arXiv:1912.01865, section 2.1 and appendix.
+    """
+
+    def __init__(
+        self,
+        resolution: int,
+        num_domains: int,
+        channel_base: int = 16384,
+        channel_max: int = 512,
+        precision: str = "float32",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.resolution = resolution
+        self.num_domains = num_domains
+        self.channel_base = channel_base
+        self.channel_max = channel_max
+        self.precision = precision
+        self.features = ImageFeatures(
+            resolution, channel_base, channel_max, precision, name="features"
+        )
+        self.heads = DomainDense(1, num_domains, name="heads")
+
+    def build(self, input_shape=None):
+        self.features.build()
+        self.heads.build((None, self.features.width))
+        self.built = True
+
+    def call(self, images, labels):
+        return self.heads(self.features(images), labels)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "resolution": self.resolution,
+            "num_domains": self.num_domains,
+            "channel_base": self.channel_base,
+            "channel_max": self.channel_max,
+            "precision": self.precision,
+        }
+
+
+@keras.saving.register_keras_serializable("tfgan")
+class StarGANv2(keras.Model):
+    """Translates images between domains, as users call it. This is what `.keras` files hold.
+
+    Args:
+        resolution: Size of the images, a power of two from 32 to 1024.
+        domain_names: Names of the domains, at least two.
+        latent_dim: Width Z of the latents.
+        style_dim: Width S of the styles.
+        w_hpf: Divides the high-pass filter of the skips; 0 for shortcuts instead of skips.
+        landmarks: Network whose `masks(x)` gives the two masks of the skips (such as
+            FaceLandmarks); None where w_hpf is 0. It is not trained.
+        mapping_width: Width of the mapping network's layers.
+        channel_base: Channels of the first layers times the resolution.
+        channel_max: Upper bound on the channels of later layers.
+        precision: "float32", "float16" or "bfloat16", used by all convolutions.
+
+    Call arguments:
+        x: Source images, [B, resolution, resolution, 3] in [-1, 1].
+        latents: [B, Z], standard normal.
+        labels: Indices of the target domains, int [B].
+
+    Returns:
+        Images, float32 [B, resolution, resolution, 3], about [-1, 1].
+
+    Raises:
+        ValueError: If an argument is out of range, or w_hpf and landmarks do not go together.
+
+    Reference:
+        Choi et al. 2020, arXiv:1912.01865.
+    """
+
+    value_range = (-1.0, 1.0)
+
+    def __init__(
+        self,
+        resolution: int,
+        domain_names: Sequence[str],
+        latent_dim: int = 16,
+        style_dim: int = 64,
+        w_hpf: float = 0.0,
+        landmarks: Any = None,
+        mapping_width: int = 512,
+        channel_base: int = 16384,
+        channel_max: int = 512,
+        precision: str = "float32",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        names = tuple(domain_names)
+        if len(names) < 2 or len(set(names)) < len(names):
+            raise ValueError(f"domain_names must be two or more, all different. Received: {names}.")
+        if (landmarks is not None) != (w_hpf > 0):
+            raise ValueError(
+                "landmarks must be given where w_hpf is above 0, and nowhere else. "
+                f"Received: w_hpf {w_hpf} and {landmarks}. Use w_hpf=0 for images without faces."
+            )
+        self.resolution = resolution
+        self.domain_names = names
+        self.latent_dim = latent_dim
+        self.style_dim = style_dim
+        self.w_hpf = w_hpf
+        self.mapping_width = mapping_width
+        self.channel_base = channel_base
+        self.channel_max = channel_max
+        self.precision = precision
+        self.generator = StarGANv2Generator(
+            resolution, style_dim, w_hpf, channel_base, channel_max, precision, name="generator"
+        )
+        self.mapping = StarGANv2Mapping(
+            len(names), latent_dim, style_dim, mapping_width, name="mapping"
+        )
+        self.style_encoder = StarGANv2StyleEncoder(
+            resolution,
+            len(names),
+            style_dim,
+            channel_base,
+            channel_max,
+            precision,
+            name="style_encoder",
+        )
+        self.landmarks = landmarks
+        if landmarks is not None:
+            landmarks.trainable = False
+
+    def build(self, input_shape=None):
+        self.generator.build()
+        self.mapping.build()
+        self.style_encoder.build()
+        # Landmarks come with their weights, or from a file that builds them first.
+        if self.landmarks is not None and not self.landmarks.built:
+            self.landmarks.build()
+        self.built = True
+
+    def style_from_latent(self, latents, labels):
+        """Draws styles: latents [B, Z] and domain indices, int [B] -> [B, S]."""
+        return self.mapping(latents, labels)
+
+    def style_from_reference(self, x, labels):
+        """Reads styles: images [B, H, W, 3] and their domain indices, int [B] -> [B, S]."""
+        return self.style_encoder(x, labels)
+
+    def masks(self, x):
+        """The two masks of the skips of images [B, H, W, 3]; None where w_hpf is 0."""
+        return None if self.landmarks is None else self.landmarks.masks(x)
+
+    def translate(self, x, style):
+        """Gives images [B, H, W, 3] the styles [B, S]."""
+        return self.generator(x, style, self.masks(x))
+
+    def call(self, x, latents, labels):
+        return self.translate(x, self.style_from_latent(latents, labels))
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "resolution": self.resolution,
+            "domain_names": list(self.domain_names),
+            "latent_dim": self.latent_dim,
+            "style_dim": self.style_dim,
+            "w_hpf": self.w_hpf,
+            "landmarks": keras.saving.serialize_keras_object(self.landmarks),
+            "mapping_width": self.mapping_width,
+            "channel_base": self.channel_base,
+            "channel_max": self.channel_max,
+            "precision": self.precision,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        landmarks = keras.saving.deserialize_keras_object(config["landmarks"])
+        return cls(**{**config, "landmarks": landmarks})
