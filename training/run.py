@@ -54,11 +54,9 @@ def first_pass() -> argparse.ArgumentParser:
 
 def latest_run(runs: Path) -> Path:
     """The newest run folder below `runs`."""
-    from training.config import ConfigError
-
     found = [path for path in runs.glob("*/config.json") if path.is_file()]
     if not found:
-        raise ConfigError(f"--resume latest needs a run. Received: {runs} holds none.")
+        raise UserError(f"--resume latest needs a run. Received: {runs} holds none.")
     return max(found, key=lambda path: path.stat().st_mtime).parent
 
 
@@ -81,8 +79,6 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, str, Any]:
     """Reads the command line in two passes: model and preset, then their options."""
     import tyro
 
-    from training.config import ConfigError, check_resumed, read_config
-
     parser = first_pass()
     args, rest = parser.parse_known_args(argv)
     if args.help and args.model is None:
@@ -90,6 +86,9 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, str, Any]:
         print("\nWith --model MODEL --help: also the options of that model.")
         sys.exit(0)
     before = None
+    import_tensorflow()
+    from training.config import ConfigError, check_resumed, read_config
+
     if args.resume is not None:
         args.folder = latest_run(args.runs) if args.resume == "latest" else Path(args.resume)
         stored = read_config(args.folder / "config.json")
@@ -100,7 +99,6 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, str, Any]:
         args.model = stored.pop("model")
     if args.model is None:
         parser.error(f"--model is needed: one of {', '.join(sorted(SYSTEMS))}")
-    import_tensorflow()
     system = importlib.import_module(SYSTEMS[args.model])
     if args.resume is not None:
         if args.preset is not None:
