@@ -4,42 +4,19 @@ import dataclasses
 import json
 import shutil
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from tests.training.strategies import mirrored
-from tfgan.data.pipeline import Pipeline, PipelineOptions
-from tfgan.data.sources import Picture
+from tests.training import runs
+from tests.training.runs import checkpoint_values, too_far, values
 from training import checkpoints
 from training.config import ConfigError
-from training.loop import Trainer, TrainingError, check_batch_sizes
+from training.loop import TrainingError, check_batch_sizes
 from training.phases import Stage
 from training.steps import compile_phase
 from training.systems import stylegan2
-
-
-class RandomPictures:
-    """Pictures from memory, so that no test waits for a disk."""
-
-    name = "random"
-    class_names = ()
-
-    def __len__(self):
-        return 20
-
-    def describe(self, index):
-        return f"random#{index}"
-
-    def read(self, index):
-        pixels = np.random.default_rng(index).integers(0, 256, (8, 8, 3), np.uint8)
-        return Picture(pixels, 0, self.describe(index))
-
-    def fingerprint(self):
-        return "random"
-
 
 # Every kind of update happens within four steps: path length every second, R1 every second.
 CONFIG = dataclasses.replace(
@@ -65,20 +42,9 @@ CONFIG = dataclasses.replace(
 
 
 def make_trainer(folder, config=CONFIG, devices=1, **shows):
-    folder.mkdir(parents=True, exist_ok=True)
-    strategy = mirrored(devices)
-    pipeline = Pipeline(
-        RandomPictures(), PipelineOptions(config.resolution, config.batch_size, seed=config.seed)
-    )
-    keras.utils.set_random_seed(config.seed)
-    with strategy.scope():
-        system = stylegan2.create(config)
-    system.ada_p.assign(0.5)  # from the first step on, half of the augmentations happen
-    return Trainer(system, pipeline, config, strategy, folder, **shows)
-
-
-def values(trainer):
-    return {name: np.array(v.numpy()) for name, v in trainer.variables.items()}
+    trainer = runs.make_trainer(folder, stylegan2, config, devices, **shows)
+    trainer.system.ada_p.assign(0.5)  # from the first step on, half of the augmentations happen
+    return trainer
 
 
 @pytest.fixture(scope="module")
@@ -88,12 +54,6 @@ def undisturbed(tmp_path_factory):
     before = values(trainer)
     assert trainer.train() == "finished"
     return trainer, before
-
-
-def checkpoint_values(trainer, images_seen):
-    path = trainer.checkpoint_folder / f"{images_seen:09d}.npz"
-    with np.load(path) as archive:
-        return {name: archive[name] for name in trainer.variables}
 
 
 def test_resumed_run_is_bit_identical_to_an_undisturbed_one(tmp_path, undisturbed):
@@ -108,15 +68,6 @@ def test_resumed_run_is_bit_identical_to_an_undisturbed_one(tmp_path, undisturbe
     expected = values(trainer)
     for name, value in values(resumed).items():
         np.testing.assert_array_equal(value, expected[name], err_msg=name)
-
-
-def too_far(actual, expected):
-    """Variables that differ by more than 1e-5 of their largest value, and by how much."""
-    errors = {
-        name: float(np.max(np.abs(value - expected[name])) / (np.max(np.abs(value)) or 1.0))
-        for name, value in actual.items()
-    }
-    return {name: error for name, error in errors.items() if not error <= 1e-5}
 
 
 def test_one_step_on_two_replicas_equals_one_step_on_one(tmp_path, undisturbed):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.training.strategies import mirrored
+from tests.training.runs import mirrored
 from training.optimizers import Adam
 
 OPTIONS = {"learning_rate": 0.01, "beta_1": 0.3, "beta_2": 0.9, "epsilon": 1e-8}
@@ -43,3 +43,18 @@ def test_updates_are_those_of_keras(devices):
     for actual, expected in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(actual, expected, rtol=1e-6, atol=1e-7)  # float32
     assert np.max(np.abs(ours[0] - start)) > 0.01
+
+
+def test_coupled_decay_adds_the_weights_to_the_gradient():
+    strategy = mirrored(1)
+    random = np.random.default_rng(0)
+    start = random.standard_normal([3, 4]).astype(np.float32)
+    gradients = random.standard_normal([1, 3, 4]).astype(np.float32)
+
+    def decayed(*args, **kwargs):
+        return Adam(*args, coupled_decay=0.5, **kwargs)
+
+    # At the first step the decayed gradient of the first variable is g + w / 2.
+    with_decay = train(decayed, strategy, start, gradients)[0]
+    by_hand = train(Adam, strategy, start, gradients + 0.5 * start)[0]
+    np.testing.assert_allclose(with_decay, by_hand, rtol=1e-6)
