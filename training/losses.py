@@ -47,3 +47,14 @@ def path_lengths(style_gradients):
         Karras et al. 2020, arXiv:1912.04958, section 3.2 and appendix B.
     """
     return tf.sqrt(tf.reduce_mean(tf.reduce_sum(tf.square(style_gradients), axis=2), axis=1))
+
+
+def mean_absolute_difference(a, b):
+    """Mean of |a - b| over all but the first axis, two [B, ...] -> [B].
+
+    StarGAN v2's distance of styles (reconstruction) and of images (cycle, diversity).
+
+    Reference:
+        Choi et al. 2020, arXiv:1912.01865, equations 2 to 4.
+    """
+    return tf.reduce_mean(tf.abs(a - b), axis=list(range(1, len(a.shape))))

@@ -1,10 +1,11 @@
-"""StarGAN v2 against the published implementation."""
+"""StarGAN v2 against the published implementation: outputs, losses, gradients."""
 
 import math
 import re
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests.parity.published import Case, assert_close
 from tfgan.models.stargan_v2 import (
@@ -13,9 +14,10 @@ from tfgan.models.stargan_v2 import (
     StarGANv2Mapping,
     StarGANv2StyleEncoder,
 )
+from training import losses
 
 # Tolerances are those of the parity data's README (float32 on a CPU).
-OUTPUT, PAPER_OUTPUT = 1e-4, 5e-4
+OUTPUT, PAPER_OUTPUT, SCALAR, GRADIENT = 1e-4, 5e-4, 1e-4, 2e-3
 
 SMALL = ["stargan_v2_small", "stargan_v2_hpf_small"]
 CASES = [*SMALL, pytest.param("stargan_v2_paper_256", marks=pytest.mark.paper_size)]
@@ -104,3 +106,83 @@ def test_networks_give_published_styles_images_and_logits(name):
     assert_close(images, arrays["g_out"], tolerance, "g_out")
     logits = case.make("discriminator")(arrays["x"], arrays["y_org"])
     assert_close(logits[:, 0], arrays["d_out"], tolerance, "d_out")
+
+
+def check_scalars(case: StarGANv2Case, update: str, values: dict) -> None:
+    for name, value in values.items():
+        expected = case.scalars[f"{update}_{name}"]
+        actual = float(tf.reduce_mean(value))
+        assert actual == pytest.approx(expected, rel=SCALAR), (update, name)
+
+
+def check_gradients(case: StarGANv2Case, update: str, tape, loss, networks: dict) -> None:
+    variables = [(network, v) for network, layer in networks.items() for v in layer.variables]
+    gradients = tape.gradient(
+        loss, [v.value for _, v in variables], unconnected_gradients=tf.UnconnectedGradients.ZERO
+    )
+    norms: dict[str, dict[str, float]] = {network: {} for network in networks}
+    for (network, variable), gradient in zip(variables, gradients, strict=True):
+        names = case.published_names(network, variable.path)
+        for name, part in zip(names, tf.split(gradient, len(names), axis=-1), strict=True):
+            norms[network][name] = float(tf.norm(part))
+    expected = case.spec["grad_norms"][update]
+    assert set(norms) == set(expected)
+    for network in norms:
+        close = pytest.approx(expected[network], rel=GRADIENT, abs=1e-6)
+        assert norms[network] == close, (update, network)
+
+
+@pytest.mark.parametrize("source", ["latent", "ref"])
+@pytest.mark.parametrize("name", SMALL)
+def test_losses_and_gradients_are_the_published_ones(name, source):
+    case = StarGANv2Case(name)
+    networks = {
+        network: case.make(network)
+        for network in ("generator", "mapping_network", "style_encoder", "discriminator")
+    }
+    generator, mapping, encoder, discriminator = networks.values()
+    arrays, masks, weights = case.arrays, case.masks, case.config
+    x, source_labels, labels = tf.constant(arrays["x"]), arrays["y_org"], arrays["y_trg"]
+    distance = losses.mean_absolute_difference
+
+    def draw_style(latents, reference):
+        if source == "latent":
+            return mapping(arrays[latents], labels)
+        return encoder(arrays[reference], labels)
+
+    fake = generator(x, draw_style("z", "x_ref"), masks)
+    with tf.GradientTape() as tape:
+        with tf.GradientTape() as inner:
+            inner.watch(x)
+            real_logits = discriminator(x, source_labels)
+        penalty = 0.5 * losses.squared_gradient_norm(inner.gradient(real_logits, x))
+        fake_logits = discriminator(fake, labels)
+        loss = losses.logistic_discriminator_loss(real_logits, fake_logits)
+        loss = tf.reduce_mean(loss + weights["lambda_reg"] * penalty)
+    check_scalars(case, f"d_{source}", {
+        "real": tf.nn.softplus(-real_logits),
+        "fake": tf.nn.softplus(fake_logits),
+        "r1": penalty,
+        "loss": loss,
+    })  # fmt: skip
+    check_gradients(case, f"d_{source}", tape, loss, {"discriminator": discriminator})
+
+    with tf.GradientTape() as tape:
+        style = draw_style("z", "x_ref")
+        fake = generator(x, style, masks)
+        adversarial = losses.nonsaturating_generator_loss(discriminator(fake, labels))
+        reconstruction = distance(encoder(fake, labels), style)
+        other = generator(x, draw_style("z2", "x_ref2"), masks)
+        diversity = distance(fake, tf.stop_gradient(other))
+        cycle = distance(generator(fake, encoder(x, source_labels), masks), x)
+        loss = tf.reduce_mean(
+            adversarial
+            + weights["lambda_sty"] * reconstruction
+            - weights["lambda_ds"] * diversity
+            + weights["lambda_cyc"] * cycle
+        )
+    check_scalars(case, f"g_{source}", {
+        "adv": adversarial, "sty": reconstruction, "ds": diversity, "cyc": cycle, "loss": loss,
+    })  # fmt: skip
+    networks.pop("discriminator")
+    check_gradients(case, f"g_{source}", tape, loss, networks)
