@@ -9,7 +9,7 @@ from typing import Any
 from tfgan.terminal import UserError
 
 # Importing a module registers its classes with Keras, which then reads them from files.
-MODULES = ("tfgan.models.stargan_v2", "tfgan.models.stylegan2")
+MODULES = ("tfgan.models.landmarks", "tfgan.models.stargan_v2", "tfgan.models.stylegan2")
 RUNS = Path("runs")
 
 

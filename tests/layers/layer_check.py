@@ -15,7 +15,9 @@ def randomize(layer, seed=0, spread=0.3):
     """Moves every variable from its initial value, so that zeros and ones hide nothing."""
     rng = np.random.default_rng(seed)
     for variable in layer.variables:
-        variable.assign(variable.numpy() + spread * rng.normal(size=variable.shape))
+        value = variable.numpy() + spread * rng.normal(size=variable.shape)
+        # Stored variances stay positive.
+        variable.assign(np.abs(value) if variable.name == "moving_variance" else value)
 
 
 def check_config(layer):

@@ -79,3 +79,17 @@ def test_path_length_of_a_linear_generator_is_that_of_its_transpose():
         products = [matrix @ noise[b] for matrix in np.float64(matrices)]
         expected[b] = np.sqrt(np.mean([np.sum(product**2) for product in products]))
     np.testing.assert_allclose(y, expected, rtol=1e-5)  # float32
+
+
+def test_absolute_difference_is_averaged_per_example():
+    rng = np.random.default_rng(0)
+    for shape in [(3, 5), (3, 4, 6, 2)]:
+        a, b = rng.normal(size=(2, *shape)).astype(np.float32)
+        expected = [
+            sum(abs(float(u) - float(v)) for u, v in zip(x.ravel(), y.ravel(), strict=True))
+            / x.size
+            for x, y in zip(a, b, strict=True)
+        ]
+        y = losses.mean_absolute(a, b)
+        assert y.shape == (3,)
+        np.testing.assert_allclose(y, expected, rtol=1e-5)  # float32

@@ -49,11 +49,6 @@ def _check_network(resolution: int, channel_base: int, precision: str) -> None:
     check_precision(precision)
 
 
-def _check_high_pass(w_hpf: float) -> None:
-    if w_hpf < 0:
-        raise ValueError(f"w_hpf must be 0, for no high-pass skips, or above. Received: {w_hpf}.")
-
-
 def conv(filters: int, kernel_size: int, **kwargs) -> keras.layers.Conv2D:
     """A convolution that keeps H and W, with He initialisation."""
     return keras.layers.Conv2D(
@@ -245,7 +240,8 @@ class StarGANv2Generator(keras.layers.Layer):
     ):
         super().__init__(autocast=False, **kwargs)
         _check_network(resolution, channel_base, precision)
-        _check_high_pass(w_hpf)
+        if w_hpf < 0:
+            raise ValueError(f"w_hpf must be 0, for no skips, or above. Received: {w_hpf}.")
         self.resolution = resolution
         self.style_dim = style_dim
         self.w_hpf = w_hpf
