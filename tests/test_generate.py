@@ -72,7 +72,7 @@ def test_a_saved_model_reads_back_equal_in_a_fresh_process(files):
 
 def test_pictures_of_a_seed_are_those_of_the_grid(files):
     model = str(files / "plain.keras")
-    assert main([model, "grid", "--rows", "2", "--columns", "3"]) == 0
+    assert main([model, "grid", "--rows", "2", "--columns", "3", "--scale", "1"]) == 0
     assert main([model, "pictures", "--seeds", "4,0", "--out", "single"]) == 0
     grid = read("plain-grid.png")
     assert grid.shape == (2 * 16 + 2, 3 * 16 + 4, 3)
@@ -90,7 +90,8 @@ def test_random_noise_goes_by_seed(files):
 def test_a_grid_of_a_conditional_model_has_one_class_a_row(files, capsys):
     model = str(files / "classes.keras")
     assert main([model, "grid", "--columns", "2", "-o", "by_class.png"]) == 0
-    assert main([model, "grid", "--columns", "2", "--rows", "1", "--class", "b"]) == 0
+    arguments = ["--columns", "2", "--rows", "1", "--class", "b", "--scale", "1"]
+    assert main([model, "grid", *arguments]) == 0
     by_class = read("by_class.png")
     wanted = np.repeat(np.repeat(read("classes-grid.png")[:, :16], 4, axis=0), 4, axis=1)
     windows = np.lib.stride_tricks.sliding_window_view(by_class, (64, 64), (0, 1))
@@ -225,3 +226,15 @@ def test_help_of_each_verb_has_an_example(capsys, verb):
     assert stopped.value.code == 0
     shown = capsys.readouterr().out
     assert f" {verb} " in shown[shown.index("example:") :] + " "
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["grid", "--rows", "1000", "--columns", "1000"], "million pixels; at most 268 are drawn"),
+        (["interpolate", "--seconds", "1e9", "-o", "a.gif"], "at most 100,000 frames"),
+    ],
+)
+def test_pictures_and_videos_that_nobody_could_open_are_refused(files, capsys, arguments, words):
+    assert main([str(files / "plain.keras"), *arguments]) == 2
+    assert words in capsys.readouterr().err

@@ -16,6 +16,9 @@ from tfgan.terminal import UserError, import_tensorflow
 
 # One batch size for all verbs and counts: the same seed then gives the same pixels everywhere.
 BATCH = 4
+MAX_PIXELS = 2**28
+MAX_FRAMES = 100_000
+MAX_SIDE = 1000  # rows or columns of a grid
 NOISE = ("random", "fixed", "none")
 # Bounds of the convolutions' resolutions, as in the StyleGAN papers.
 STYLE_BLOCKS = (("Coarse", 4, 8), ("Middle", 16, 32), ("Fine", 64, 1024))
@@ -55,11 +58,11 @@ def parse_seeds(text: str) -> list[int]:
     return seeds
 
 
-def _at_least(lowest: int) -> Callable[[str], int]:
+def _whole(lowest: int, highest: int) -> Callable[[str], int]:
     def read(text: str) -> int:
-        if not re.fullmatch(r"-?\d+", text) or int(text) < lowest:
+        if not re.fullmatch(r"-?\d+", text) or not lowest <= int(text) <= highest:
             raise argparse.ArgumentTypeError(
-                f"must be an integer of at least {lowest}. Received: {text!r}."
+                f"must be an integer from {lowest} to {highest}. Received: {text!r}."
             )
         return int(text)
 
@@ -201,12 +204,26 @@ class _Pictures:
             progress=progress,
         )
 
+    def scale(self, readable: bool) -> int:
+        """What --scale says; by default 1, or what makes a picture 64 pixels wide."""
+        if self.options.scale is not None:
+            return self.options.scale
+        return -(-64 // self.model.resolution) if readable else 1
+
     def enlarged(self, images: np.ndarray, readable: bool = False) -> np.ndarray:
-        """Pictures at --scale; by default as they are, or large enough for headings."""
-        scale = self.options.scale
-        if scale is None:
-            scale = -(-64 // self.model.resolution) if readable else 1
-        return figures.enlarge(images, scale)
+        """Pictures at --scale; by default as they are, or large enough to be seen."""
+        return figures.enlarge(images, self.scale(readable))
+
+    def check_area(self, rows: int, columns: int, readable: bool = False) -> None:
+        """Raises UsageError if a grid has more pixels than a viewer would open."""
+        side = self.model.resolution * self.scale(readable)
+        pixels = rows * columns * side * side
+        if pixels > MAX_PIXELS:
+            raise UsageError(
+                f"{rows} rows of {columns} pictures of {side} pixels make {pixels / 1e6:,.0f} "
+                f"million pixels; at most {MAX_PIXELS / 1e6:,.0f} are drawn. Choose fewer --rows "
+                "or --columns, or a smaller --scale."
+            )
 
 
 def make_grid(pictures: _Pictures, options: argparse.Namespace, out: Path) -> None:
@@ -215,6 +232,7 @@ def make_grid(pictures: _Pictures, options: argparse.Namespace, out: Path) -> No
     by_class = bool(names) and pictures.chosen is None
     rows = options.rows or (len(names) if by_class else 4)
     count = rows * options.columns
+    pictures.check_area(rows, options.columns, readable=True)
     if not by_class:
         seeds = [options.seed + i for i in range(count)]
         labels = pictures.labels(seeds)
@@ -226,10 +244,10 @@ def make_grid(pictures: _Pictures, options: argparse.Namespace, out: Path) -> No
         ]
         labels = np.repeat(np.arange(rows) % len(names), options.columns)
     images = pictures.images(pictures.styles(seeds, labels), seeds, "grid")
-    if not by_class:
-        figures.write_png(out, figures.grid(pictures.enlarged(images), options.columns))
-        return
     images = pictures.enlarged(images, readable=True)
+    if not by_class:
+        figures.write_png(out, figures.grid(images, options.columns))
+        return
     cells = [list(images[i : i + options.columns]) for i in range(0, count, options.columns)]
     titles = figures.headings(names[row % len(names)] for row in range(rows))
     figures.write_png(out, figures.figure(cells, rows=titles))
@@ -314,6 +332,12 @@ def make_mixing(pictures: _Pictures, options: argparse.Namespace, out: Path) -> 
 def make_interpolation(pictures: _Pictures, options: argparse.Namespace, out: Path) -> None:
     """A closed walk through the latents of seeds; each place of the grid has its own seeds."""
     places = options.rows * options.columns
+    pictures.check_area(options.rows, options.columns)
+    if options.seconds * options.fps > MAX_FRAMES:
+        raise UsageError(
+            f"--seconds x --fps must be at most {MAX_FRAMES:,} frames. Received: "
+            f"{options.seconds:g} x {options.fps:g}."
+        )
     seeds = options.seeds or [options.seed + i for i in range(4 * places)]
     if len(seeds) % places:
         raise UsageError(
@@ -357,13 +381,13 @@ def _parser() -> argparse.ArgumentParser:
     shared = common.add_argument_group("options of all verbs")
     shared.add_argument(
         "--seed",
-        type=_at_least(0),
+        type=_whole(0, 2**63),
         default=0,
         help="first seed, where none are listed (default: 0)",
     )
     shared.add_argument(
         "--cutoff",
-        type=_at_least(0),
+        type=_whole(0, 2**63),
         metavar="LAYERS",
         help="truncate only the first layers (default: all)",
     )
@@ -381,9 +405,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     shared.add_argument(
         "--scale",
-        type=_at_least(1),
+        type=_whole(1, 64),
         metavar="N",
-        help="enlarge pixels to N x N (default: 1; with headings, what makes a picture 64 wide)",
+        help="enlarge pixels to N x N (default: 1; in grids and figures, what makes them 64 wide)",
     )
     shared.add_argument(
         "-o",
@@ -421,15 +445,17 @@ def _parser() -> argparse.ArgumentParser:
 
     grid = verb("grid", "a grid of pictures", "latest grid --rows 4 --columns 8 --psi 0.5")
     grid.add_argument(
-        "--rows", type=_at_least(1), help="rows (default: 4; with classes, one for each)"
+        "--rows", type=_whole(1, MAX_SIDE), help="rows (default: 4; with classes, one for each)"
     )
-    grid.add_argument("--columns", type=_at_least(1), default=8, help="columns (default: 8)")
+    grid.add_argument("--columns", type=_whole(1, MAX_SIDE), default=8, help="columns (default: 8)")
 
     single = verb("pictures", "single PNG files", "model.keras pictures --seeds 0-15,33 -o faces")
     which = single.add_mutually_exclusive_group()
     which.add_argument("--seeds", type=parse_seeds, help="seeds, such as 0-15,33")
     which.add_argument(
-        "--count", type=_at_least(1), help="number of pictures, from --seed on (default: 16)"
+        "--count",
+        type=_whole(1, 1_000_000),
+        help="number of pictures, from --seed on (default: 16)",
     )
 
     sweep = verb(
@@ -476,8 +502,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     walk.add_argument("--seconds", type=_positive, default=8.0, help="length (default: 8)")
     walk.add_argument("--fps", type=_positive, default=25.0, help="frames a second (default: 25)")
-    walk.add_argument("--rows", type=_at_least(1), default=1, help="rows (default: 1)")
-    walk.add_argument("--columns", type=_at_least(1), default=1, help="columns (default: 1)")
+    walk.add_argument("--rows", type=_whole(1, MAX_SIDE), default=1, help="rows (default: 1)")
+    walk.add_argument("--columns", type=_whole(1, MAX_SIDE), default=1, help="columns (default: 1)")
     walk.add_argument(
         "--path",
         choices=list(PATHS),
@@ -528,6 +554,9 @@ def main(arguments: list[str] | None = None) -> int:
     except (UserError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
     print(f"Wrote {out}")
     return 0
 

@@ -21,7 +21,7 @@ class OutputError(UserError):
     """A result cannot be written where it is wanted."""
 
 
-def check_writable(folder: Path) -> None:
+def check_writable(folder: Path, option: str = "--out") -> None:
     """Raises OutputError if files cannot be made in a folder, or the folder itself cannot be."""
     existing = folder.absolute()
     while not existing.exists():
@@ -32,7 +32,8 @@ def check_writable(folder: Path) -> None:
             pass
     except OSError as error:
         raise OutputError(
-            f"{existing} cannot be written to ({error.strerror}). Choose another place with --out."
+            f"{existing} cannot be written to ({error.strerror}). Choose another place with "
+            f"{option}."
         ) from error
 
 

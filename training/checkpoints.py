@@ -24,6 +24,10 @@ class CheckpointError(UserError):
     """A checkpoint is missing, damaged, or of another configuration."""
 
 
+class DamagedError(CheckpointError):
+    """A checkpoint cannot be read."""
+
+
 def all_variables(system: Any) -> dict[str, Any]:
     """Names and variables of everything that training changes: networks, optimisers, state."""
     found: dict[str, Any] = {}
@@ -88,7 +92,8 @@ def restore(path: Path, variables: Mapping[str, Any]) -> tuple[int, int]:
         images_seen and step.
 
     Raises:
-        CheckpointError: If the file is damaged, or names or shapes are not those of `variables`.
+        DamagedError: If the file cannot be read.
+        CheckpointError: If names or shapes are not those of `variables`.
     """
     try:
         with np.load(path) as archive:
@@ -104,9 +109,7 @@ def restore(path: Path, variables: Mapping[str, Any]) -> tuple[int, int]:
         zipfile.BadZipFile,
         zlib.error,
     ) as error:
-        raise CheckpointError(
-            f"checkpoint {path} cannot be read ({error}). Remove it to resume from the one before."
-        ) from error
+        raise DamagedError(f"checkpoint {path} cannot be read ({error}).") from error
     missing = sorted(set(variables) - set(arrays))
     unknown = sorted(set(arrays) - set(variables))
     shapes = [

@@ -2,9 +2,14 @@
 
 import dataclasses
 import json
+import math
+import typing
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+
+import tyro
 
 from tfgan.data.pipeline import PipelineOptions
 from tfgan.data.sources import check_resolution
@@ -15,11 +20,26 @@ class ConfigError(UserError):
     """An option has a value that cannot work."""
 
 
+class Rule(NamedTuple):
+    """What a number must be, in words and as a test."""
+
+    words: str
+    holds: Callable[[float], bool]
+
+
+POSITIVE = Rule("positive", lambda value: value > 0)
+NOT_NEGATIVE = Rule("0 or more", lambda value: value >= 0)
+COUNT = Rule("at least 1", lambda value: value >= 1)
+SHARE = Rule("from 0 to 1", lambda value: 0 <= value <= 1)
+ANY = Rule("a number", lambda value: True)
+CELLS = Rule("from 1 to 32", lambda value: 1 <= value <= 32)
+
+
 @dataclass(frozen=True)
 class TrainingConfig:
     """Options that all systems share."""
 
-    preset: str = ""  # preset that the other values started from
+    preset: Annotated[str, tyro.conf.Suppress] = ""  # preset that the other values started from
     data: str = "avatars"  # "avatars", "tfds:NAME", or a folder of pictures
     data_dir: str | None = None  # where tensorflow-datasets keeps its sets
     split: str = "train"  # split of a tensorflow-datasets set
@@ -42,7 +62,26 @@ class TrainingConfig:
     sample_kimg: float = 25.0  # thousands of images between sample pictures
     sample_rows: int = 4  # rows of the sample grid
     sample_columns: int = 8  # columns of the sample grid
-    log_seconds: float = 5.0  # between points of the curves
+    log_seconds: float = 5.0  # seconds between points of the curves
+
+    # Bounds of every number; each system adds its own.
+    rules: ClassVar[Mapping[str, Rule]] = {
+        "resolution": COUNT,  # `check` knows more of it
+        "avatars_count": Rule("from 1 to 1,000,000", lambda v: 1 <= v <= 1_000_000),
+        "max_broken": NOT_NEGATIVE,
+        "cache_gb": NOT_NEGATIVE,
+        "batch_size": COUNT,
+        "accumulate": COUNT,
+        "total_kimg": POSITIVE,
+        "max_minutes": POSITIVE,
+        "seed": Rule("from 0 to 4294967295", lambda v: 0 <= v < 2**32),
+        "checkpoint_kimg": POSITIVE,
+        "keep": COUNT,
+        "sample_kimg": POSITIVE,
+        "sample_rows": CELLS,
+        "sample_columns": CELLS,
+        "log_seconds": NOT_NEGATIVE,
+    }
 
     def pipeline_options(self) -> PipelineOptions:
         """What happens to the pictures on their way into a batch."""
@@ -59,18 +98,16 @@ class TrainingConfig:
     def check(self) -> None:
         """Raises ConfigError for values that cannot work."""
         check_resolution(self.resolution)
-        positive = (
-            "batch_size accumulate total_kimg checkpoint_kimg sample_kimg keep sample_rows "
-            "sample_columns avatars_count"
-        )
-        for name in positive.split():
-            if getattr(self, name) <= 0:
-                raise ConfigError(
-                    f"{flag(name)} must be positive. Received: {getattr(self, name)}."
-                )
-        if self.max_minutes is not None and self.max_minutes <= 0:
-            raise ConfigError(f"--max-minutes must be positive. Received: {self.max_minutes}.")
-        if self.data == "folder":
+        for name, rule in self.rules.items():
+            value = getattr(self, name)
+            if value is not None and not (math.isfinite(value) and rule.holds(value)):
+                raise ConfigError(f"{flag(name)} must be {rule.words}. Received: {value}.")
+        if self.total_kimg * 1000 < self.batch_size:
+            raise ConfigError(
+                f"--total-kimg must be at least one batch of {self.batch_size} images, "
+                f"{self.batch_size / 1000:g}. Received: {self.total_kimg:g}."
+            )
+        if not self.data:
             raise ConfigError(
                 f"the preset {self.preset} trains on your own pictures: give --data FOLDER "
                 "(a folder of pictures) or --data tfds:NAME."
@@ -93,31 +130,62 @@ RESUMABLE = frozenset(
         "log_seconds",
         "cache_gb",
         "max_broken",
+        "data",  # the folder may have moved; its pictures are compared by their fingerprint
         "data_dir",
     )
 )
 
-Config = TypeVar("Config", bound=TrainingConfig)
 
-
-def save_config(path: Path, model: str, config: TrainingConfig) -> None:
-    """Writes the options of a run as JSON."""
-    text = json.dumps({"model": model, **dataclasses.asdict(config)}, indent=2)
-    path.write_text(text + "\n")
+def save_config(path: Path, model: str, config: TrainingConfig, fingerprint: str) -> None:
+    """Writes the options of a run, and the fingerprint of its pictures, as JSON."""
+    stored = {"model": model, "fingerprint": fingerprint, **dataclasses.asdict(config)}
+    path.write_text(json.dumps(stored, indent=2) + "\n")
 
 
 def read_config(path: Path) -> dict[str, Any]:
     """Reads what `save_config` wrote.
 
     Raises:
-        ConfigError: If the file is missing or not JSON.
+        ConfigError: If the file is missing or damaged.
     """
     try:
-        return json.loads(path.read_text())
-    except FileNotFoundError:
+        stored = json.loads(path.read_text())
+    except OSError:
         raise ConfigError(f"{path.parent} is not a run folder: it has no {path.name}.") from None
-    except json.JSONDecodeError as error:
-        raise ConfigError(f"{path} is not valid JSON: {error}.") from None
+    except ValueError as error:
+        raise ConfigError(f"{path} is damaged: it is not JSON ({error}).") from None
+    if not isinstance(stored, dict) or not {"model", "fingerprint"} <= set(stored):
+        raise ConfigError(f"{path} is damaged: it does not name a model and its pictures.")
+    return stored
+
+
+def config_from(stored: Mapping[str, Any], kind: type, path: Path) -> Any:
+    """Makes a configuration of what a run folder holds.
+
+    Raises:
+        ConfigError: If an option is missing, unknown, or of another type.
+    """
+    hints = {field.name: field.type for field in dataclasses.fields(kind)}
+    wrong = sorted(set(hints) ^ set(stored))
+    for name in hints.keys() & stored.keys():
+        allowed = typing.get_args(hints[name]) or (hints[name],)
+        if not any(_fits(stored[name], one) for one in allowed):
+            wrong.append(f"{name}={stored[name]!r}")
+    if wrong:
+        raise ConfigError(
+            f"{path} is damaged, or of another version of this program. Missing, unknown or wrong: "
+            f"{', '.join(wrong)}."
+        )
+    return kind(**stored)
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    """Whether a value of JSON is of a type, or equal to one choice of a Literal."""
+    if not isinstance(kind, type):
+        return value == kind
+    if kind is float:
+        kind = int | float
+    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
 
 
 def check_resumed(before: TrainingConfig, now: TrainingConfig) -> None:

@@ -19,6 +19,10 @@ def make_strategy(devices: int, virtual_devices: int) -> tf.distribute.Strategy:
     Raises:
         DeviceError: If there are fewer devices than asked for.
     """
+    if devices < 0:
+        raise DeviceError(f"--devices must be 0, for all, or more. Received: {devices}.")
+    if not 1 <= virtual_devices <= 64:
+        raise DeviceError(f"--virtual-devices must be from 1 to 64. Received: {virtual_devices}.")
     if virtual_devices > 1:
         cpu = tf.config.list_physical_devices("CPU")[0]
         tf.config.set_logical_device_configuration(

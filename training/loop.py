@@ -90,8 +90,14 @@ class Trainer:
         """
         found = checkpoints.list_checkpoints(self.checkpoint_folder)
         if not found:
-            raise checkpoints.CheckpointError(f"{self.checkpoint_folder} holds no checkpoint.")
-        self.images_seen, self.step = checkpoints.restore(found[-1], self.variables)
+            raise checkpoints.CheckpointError(
+                f"{self.checkpoint_folder} holds no checkpoint to go on from. Start a new run."
+            )
+        try:
+            self.images_seen, self.step = checkpoints.restore(found[-1], self.variables)
+        except checkpoints.DamagedError as error:
+            before = f"Remove it to go on from {found[-2].name}" if found[1:] else "Start a new run"
+            raise checkpoints.CheckpointError(f"{error} {before}.") from error
 
     def train(self) -> str:
         """Trains, and returns why it ended: "finished", "time", or the name of a signal.
@@ -103,7 +109,7 @@ class Trainer:
         total = self.stages[-1].until_images
         monitor = Monitor(self.folder, total, self.images_seen)
         try:
-            with self._signals():
+            with self._signals(monitor):
                 monitor.options(dataclasses.asdict(self.config))
                 if self.images_seen == 0:
                     self._save()
@@ -111,7 +117,7 @@ class Trainer:
                 for stage in self.stages:
                     if self.images_seen < stage.until_images and self._stop is None:
                         self._run_stage(stage, monitor)
-                if self._newest_checkpoint() != self.images_seen:
+                if self.newest_checkpoint() != self.images_seen:
                     self._save()
                 self._show(monitor)
             return self._stop or "finished"
@@ -166,14 +172,14 @@ class Trainer:
                     if crosses(config.sample_kimg):
                         self._show(monitor)
                 now = time.time()
-                if now - logged_at >= config.log_seconds or self._stop is not None:
+                ends = self._stop is not None or self.images_seen >= stage.until_images
+                if now - logged_at >= config.log_seconds or ends:
                     values = self._check_finite()
                     rate = (self.images_seen - logged_images) / (now - logged_at)
                     values.update(self.system.scalars())
                     monitor.scalars(self.images_seen, {**values, "images_per_second": rate})
                     self._losses.clear()
                     logged_at, logged_images = now, self.images_seen
-            self._check_finite()
 
     def _batches(self, batch_size: int) -> Iterator[Any]:
         def per_replica(context: tf.distribute.InputContext) -> tf.data.Dataset:
@@ -195,13 +201,15 @@ class Trainer:
         if wrong:
             raise TrainingError(
                 f"{', '.join(wrong)} stopped being finite before image {self.images_seen}. The "
-                f"checkpoint of image {self._newest_checkpoint()} is from before: resume with "
-                f"--resume {self.folder}, or start anew with a lower --learning-rate or "
-                "--precision float32."
+                f"checkpoint of image {self.newest_checkpoint()} is from before, in "
+                f"{self.checkpoint_folder}; but the same options would take the same steps again. "
+                "Start a new run with a lower --learning-rate, another --seed, or --precision "
+                "float32."
             )
         return values
 
-    def _newest_checkpoint(self) -> int | None:
+    def newest_checkpoint(self) -> int | None:
+        """Images seen at the newest checkpoint; None where there is none."""
         found = checkpoints.list_checkpoints(self.checkpoint_folder)
         return int(found[-1].stem) if found else None
 
@@ -222,11 +230,12 @@ class Trainer:
             self._shown_at = self.images_seen
 
     @contextmanager
-    def _signals(self) -> Iterator[None]:
+    def _signals(self, monitor: Monitor) -> Iterator[None]:
         """Ctrl-C and SIGTERM stop after the step at hand; a second one stops at once."""
 
         def stop(number: int, frame: Any) -> None:
             self._stop = signal.Signals(number).name
+            monitor.say("Stopping after this step and saving. Once more: at once, without saving.")
             signal.signal(number, previous[number])
 
         previous: dict[int, Any] = {

@@ -4,7 +4,7 @@ import json
 import resource
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 import tensorflow as tf
@@ -27,7 +27,7 @@ class Monitor:
         self.samples = folder / "samples"
         self.samples.mkdir(exist_ok=True)
         self.writer = tf.summary.create_file_writer(str(folder))
-        self.stats = (folder / "stats.jsonl").open("a")
+        self.stats = _open_stats(folder / "stats.jsonl", images_seen)
         self.bar = tqdm(
             total=total_images,
             initial=images_seen,
@@ -85,6 +85,25 @@ class Monitor:
         self.bar.close()
         self.writer.close()
         self.stats.close()
+
+
+def _open_stats(path: Path, images_seen: int) -> TextIO:
+    """Opens `stats.jsonl` to go on at a position; what a stopped run wrote behind it is cut."""
+    kept = []
+    if path.exists():
+        with path.open() as file:
+            kept = [line for line in file if _position(line) <= images_seen]
+    partial = path.with_suffix(".partial")
+    partial.write_text("".join(kept))
+    partial.replace(path)
+    return path.open("a")
+
+
+def _position(line: str) -> float:
+    try:
+        return json.loads(line)["images_seen"]
+    except ValueError:
+        return float("inf")  # a line that was cut short
 
 
 def peak_memory_gb() -> float:

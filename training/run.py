@@ -15,11 +15,13 @@ import argparse
 import dataclasses
 import importlib
 import re
+import shlex
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
+from tfgan.loading import check_writable
 from tfgan.terminal import UserError, import_tensorflow
 
 # Module of each model, imported once it is asked for.
@@ -60,6 +62,13 @@ def latest_run(runs: Path) -> Path:
     return max(found, key=lambda path: path.stat().st_mtime).parent
 
 
+def check_runs(runs: Path) -> None:
+    """Raises an error unless run folders can be made below `runs`."""
+    if runs.exists() and not runs.is_dir():
+        raise UserError(f"--runs must be a folder. Received: {runs}, which is a file.")
+    check_writable(runs, "--runs")
+
+
 def new_run(runs: Path, name: str) -> Path:
     """Makes the next numbered run folder: runs/00007-NAME."""
     runs.mkdir(parents=True, exist_ok=True)
@@ -81,22 +90,27 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, str, Any]:
 
     parser = first_pass()
     args, rest = parser.parse_known_args(argv)
-    if args.help and args.model is None:
+    if args.help and args.model is None and args.resume is None:
         parser.print_help()
         print("\nWith --model MODEL --help: also the options of that model.")
         sys.exit(0)
     before = None
     import_tensorflow()
-    from training.config import ConfigError, check_resumed, read_config
+    from training.config import ConfigError, check_resumed, config_from, read_config
 
     if args.resume is not None:
+        if not args.resume:
+            raise ConfigError("--resume needs a run folder, or latest. Received: nothing.")
         args.folder = latest_run(args.runs) if args.resume == "latest" else Path(args.resume)
         stored = read_config(args.folder / "config.json")
-        if args.model not in (None, stored["model"]):
-            raise ConfigError(
-                f"{args.folder} is a run of {stored['model']}. Received: --model {args.model}."
-            )
-        args.model = stored.pop("model")
+        model, args.fingerprint = stored.pop("model"), stored.pop("fingerprint")
+        if model not in SYSTEMS:
+            raise ConfigError(f"{args.folder} is a run of {model}, which is not known here.")
+        if args.model not in (None, model):
+            raise ConfigError(f"{args.folder} is a run of {model}. Received: --model {args.model}.")
+        args.model = model
+    else:
+        check_runs(args.runs)
     if args.model is None:
         parser.error(f"--model is needed: one of {', '.join(sorted(SYSTEMS))}")
     system = importlib.import_module(SYSTEMS[args.model])
@@ -104,12 +118,7 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, str, Any]:
         if args.preset is not None:
             raise ConfigError("a resumed run keeps its options: leave --preset out.")
         (config_type,) = {type(make()) for make in system.PRESETS.values()}
-        try:
-            before = config_type(**stored)
-        except TypeError as error:
-            raise ConfigError(
-                f"{args.folder / 'config.json'} is of another version: {error}."
-            ) from error
+        before = config_from(stored, config_type, args.folder / "config.json")
     else:
         preset = args.preset or "avatars"
         if preset not in system.PRESETS:
@@ -130,9 +139,9 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, str, Any]:
         prog=f"python -m training.run --model {args.model}",
         description="",
     )
-    config.check()
     if args.resume is not None:
         check_resumed(before, config)
+    config.check()
     return args, args.model, config
 
 
@@ -171,8 +180,9 @@ def run(argv: list[str]) -> int:
     with strategy.scope():
         system = importlib.import_module(SYSTEMS[model]).create(config, class_names)
     check_batch_sizes(system.stages(), strategy.num_replicas_in_sync, config.accumulate)
-    print(f"Data      {source.name}: {len(source):,} pictures", end="")
-    print(f" in {len(class_names)} classes" if class_names else "")
+    count = len(source)
+    print(f"Data      {source.name}: {count:,} picture{'s' * (count != 1)}", end="")
+    print(f" in {len(class_names)} classes: {', '.join(class_names[:8])}" if class_names else "")
     kind = strategy.extended.worker_devices[0].split("device:")[-1].split(":")[0]
     print(f"Devices   {strategy.num_replicas_in_sync} x {kind}")
     print("Networks")
@@ -183,27 +193,41 @@ def run(argv: list[str]) -> int:
     if args.resume is None:
         name = re.sub(r"[^A-Za-z0-9]+", "-", Path(config.data).name)
         args.folder = new_run(args.runs, f"{model}-{name}-{config.resolution}")
-        save_config(args.folder / "config.json", model, config)
+        save_config(args.folder / "config.json", model, config, source.fingerprint())
     trainer = Trainer(system, pipeline, config, strategy, args.folder, args.profile, args.graph)
     if args.resume is not None:
         trainer.restore()
-        save_config(args.folder / "config.json", model, config)
+        if args.fingerprint != source.fingerprint():
+            print(
+                "Note      the pictures are not those that this run began with: it goes on, but it "
+                "is not the run that it would have been.",
+                file=sys.stderr,
+            )
+        save_config(args.folder / "config.json", model, config, source.fingerprint())
     else:
         reals, _ = pipeline.images(np.arange(config.sample_rows * config.sample_columns))
         figures.write_png(args.folder / "reals.png", figures.sheet(reals, config.sample_columns))
     print(f"Run       {args.folder}")
-    print(f"Curves    tensorboard --logdir {args.folder.parent}")
+    print(f"Curves    tensorboard --logdir {shlex.quote(str(args.folder.parent))}")
+    resume = f"python -m training.run --resume {shlex.quote(str(args.folder))}"
     print(f"Ready after {time.time() - started:.0f} s; the first step also builds the graphs.")
     sys.stdout.flush()
-    end = trainer.train()
+    try:
+        end = trainer.train()
+    except KeyboardInterrupt:
+        kept = trainer.newest_checkpoint()
+        print(f"Stopped at once, after {trainer.images_seen:,} images.", file=sys.stderr)
+        if kept is not None:
+            print(f"Go on     {resume}  # from image {kept:,}", file=sys.stderr)
+        return 130
     reasons = {"finished": "Finished", "time": f"Time is up ({config.max_minutes} minutes)"}
     print(f"{reasons.get(end, f'Stopped by {end}')} at {trainer.images_seen:,} images.")
     print(f"Model     {args.folder / 'model.keras'}")
     print(f"Pictures  {args.folder / 'samples'}")
     if pipeline.broken:
-        print(f"Skipped   {len(pipeline.broken)} unreadable pictures")
+        print(f"Skipped   {len(pipeline.broken)} unreadable, named above")
     if end not in reasons or end == "time":
-        print(f"Go on     python -m training.run --resume {args.folder}")
+        print(f"Go on     {resume}")
     return 0
 
 

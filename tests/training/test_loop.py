@@ -14,6 +14,7 @@ from tests.training.runs import checkpoint_values, too_far, values
 from training import checkpoints
 from training.config import ConfigError
 from training.loop import TrainingError, check_batch_sizes
+from training.monitor import Monitor
 from training.phases import Stage
 from training.steps import compile_phase
 from training.systems import stylegan2
@@ -36,6 +37,7 @@ CONFIG = dataclasses.replace(
     sample_rows=1,
     sample_columns=2,
     checkpoint_kimg=0.008,  # after every step
+    log_seconds=0.0,
     keep=10,
     sample_kimg=1000.0,
 )
@@ -163,7 +165,7 @@ def test_augmentation_follows_the_scores_of_real_pictures(undisturbed):
 
 
 def test_tensorboard_shows_curves_pictures_options_graph_and_profile(tmp_path):
-    config = dataclasses.replace(CONFIG, pl_weight=0.0, total_kimg=0.112, log_seconds=0.0)
+    config = dataclasses.replace(CONFIG, pl_weight=0.0, total_kimg=0.112)
     config = dataclasses.replace(config, checkpoint_kimg=1000.0, sample_kimg=0.056)
     trainer = make_trainer(tmp_path, config, profile=True, graph=True)
     trainer.train()
@@ -195,6 +197,31 @@ def test_a_step_in_float16_moves_every_weight_and_leaves_it_finite(tmp_path):
         for variable in trainer.system.networks[network].trainable_variables:
             name = f"{network}/{variable.path.split('/', 1)[-1]}"
             assert not np.array_equal(before[name], np.array(variable)), name
+
+
+def test_curves_go_on_where_a_resumed_run_takes_up(tmp_path):
+    lines = [f'{{"images_seen": {n}}}\n' for n in (8, 16, 24)]
+    (tmp_path / "stats.jsonl").write_text("".join(lines) + '{"images_s')
+    Monitor(tmp_path, 32, images_seen=16).close()
+    assert (tmp_path / "stats.jsonl").read_text() == "".join(lines[:2])
+
+
+def test_damaged_checkpoints_say_which_other_one_there_is(tmp_path, undisturbed):
+    trainer, _ = undisturbed
+    folder = shutil.copytree(trainer.checkpoint_folder, tmp_path / "checkpoints")
+    resumed = make_trainer(tmp_path)
+    names = sorted(path.name for path in folder.iterdir())
+    (folder / names[-1]).write_bytes(b"")
+    with pytest.raises(checkpoints.CheckpointError, match=rf"Remove it to go on from {names[-2]}"):
+        resumed.restore()
+    for name in names[1:]:
+        (folder / name).unlink()
+    (folder / names[0]).write_bytes(b"")
+    with pytest.raises(checkpoints.CheckpointError, match="Start a new run"):
+        resumed.restore()
+    (folder / names[0]).unlink()
+    with pytest.raises(checkpoints.CheckpointError, match="holds no checkpoint to go on from"):
+        resumed.restore()
 
 
 def test_a_loss_that_is_not_finite_stops_and_names_a_usable_checkpoint(tmp_path):

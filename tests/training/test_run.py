@@ -1,10 +1,13 @@
 """The command line of training, as a user meets it."""
 
+import dataclasses
+import importlib
 import json
 import signal
 import subprocess
 import sys
 import time
+import typing
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +16,8 @@ from PIL import Image
 
 from tfgan.loading import load_generator
 from training import run
+from training.config import config_from, save_config
+from training.systems import stylegan2
 
 # The smallest run there is; one device, because the suite splits the CPU into two.
 TINY = [
@@ -70,12 +75,22 @@ def test_dry_run_prints_options_networks_and_first_batch_and_writes_nothing(
         (["--data", "tfds:no_such_set"], "no_such_set"),
         (["--data", "{tmp}/flat", "--conditional"], "sub-folders"),
         (["--preset", "huge"], "--preset must be one of"),
-        (["--batch-size", "0"], "--batch-size must be positive. Received: 0"),
+        (["--batch-size", "0"], "--batch-size must be at least 1. Received: 0"),
         (["--batch-size", "8", "--accumulate", "3"], "Use --batch-size 9"),
         (["--channel-base", "4"], "--channel-base must be at least the resolution"),
         (["--style-mixing", "2"], "--style-mixing must be from 0 to 1"),
         (["--devices", "5"], "--devices must be at most 2"),
         (["--max-minutes", "-1"], "--max-minutes must be positive"),
+        (["--learning-rate", "nan"], "--learning-rate must be positive. Received: nan"),
+        (["--seed", "-1"], "--seed must be from 0 to 4294967295"),
+        (["--total-kimg", "0.001"], "--total-kimg must be at least one batch of 8 images, 0.008"),
+        (["--sample-rows", "500"], "--sample-rows must be from 1 to 32"),
+        (["--virtual-devices", "0"], "--virtual-devices must be from 1 to 64"),
+        (["--preset", "small-data"], "give --data FOLDER"),
+        (["--runs", "{tmp}/flat/a.png"], "--runs must be a folder"),
+        (["--runs", "{tmp}/flat/a.png/x"], "Choose another place with --runs"),
+        (["--resume", ""], "--resume needs a run folder"),
+        (["--resume", "{tmp}/flat/a.png"], "is not a run folder"),
         (["--resume", "{tmp}/none"], "is not a run folder"),
         (["--resume", "latest"], "--resume latest needs a run"),
     ],
@@ -85,16 +100,66 @@ def test_a_mistake_gives_one_message_and_no_run_folder(tmp_path, capsys, argumen
     (tmp_path / "flat").mkdir()
     Image.new("RGB", (8, 8)).save(tmp_path / "flat" / "a.png")
     given = [text.format(tmp=tmp_path) for text in arguments]
-    base = TINY if "--preset" not in given else TINY[:2]
-    if "--resume" in given:
+    base = TINY
+    if "--preset" in given:
+        base = TINY[:2]
+    elif "--resume" in given:
         base = []
-    if "--data" not in given:
-        given += ["--data", str(tmp_path / "flat")] if "--resume" not in given else []
-    assert run.main([*base, *given, "--runs", str(tmp_path / "runs")]) == 2
+    elif "--data" not in given:
+        given += ["--data", str(tmp_path / "flat")]
+    if "--runs" not in given:
+        given += ["--runs", str(tmp_path / "runs")]
+    assert run.main([*base, *given]) == 2
     error = capsys.readouterr().err
     assert words.format(tmp=tmp_path) in error
     assert "Traceback" not in error
     assert not list((tmp_path / "runs").glob("*"))
+
+
+@pytest.mark.parametrize("model", list(run.SYSTEMS))
+def test_every_number_has_bounds(model):
+    system = importlib.import_module(run.SYSTEMS[model])
+    for make in system.PRESETS.values():
+        config = make()
+        numbers = {
+            field.name
+            for field in dataclasses.fields(config)
+            if {int, float} & {field.type, *typing.get_args(field.type)}
+        }
+        assert set(config.rules) == numbers
+        dataclasses.replace(config, data="avatars").check()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda stored: "{", "it is not JSON"),
+        (lambda stored: "[]", "does not name a model"),
+        (lambda stored: json.dumps({**stored, "model": "foo"}), "run of foo"),
+        (lambda stored: json.dumps({**stored, "resolution": "abc"}), "resolution='abc'"),
+        (lambda stored: json.dumps({**stored, "precision": "float99"}), "precision='float99'"),
+        (lambda stored: json.dumps({**stored, "unheard": 1}), "unheard"),
+        (lambda stored: json.dumps({k: v for k, v in stored.items() if k != "seed"}), "seed"),
+    ],
+)
+def test_damaged_options_of_a_run_are_one_message(tmp_path, capsys, change, words):
+    path = tmp_path / "config.json"
+    save_config(path, "stylegan2", stylegan2.smoke(), "0" * 12)
+    stored = json.loads(path.read_text())
+    path.write_text(json.dumps(stored))
+    assert (
+        config_from(
+            {k: v for k, v in stored.items() if k not in ("model", "fingerprint")},
+            stylegan2.StyleGAN2Config,
+            path,
+        )
+        == stylegan2.smoke()
+    )
+    path.write_text(change(stored))
+    assert run.main(["--resume", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert len(error.strip().splitlines()) == 1
 
 
 def test_classes_of_a_folder_are_trained_saved_and_resumed(tmp_path, pictures, capsys):
@@ -112,9 +177,30 @@ def test_classes_of_a_folder_are_trained_saved_and_resumed(tmp_path, pictures, c
     # Longer is the same run; another batch size would be another.
     assert run.main(["--resume", "latest", "--batch-size", "16", *runs]) == 2
     assert "--batch-size: 8 -> 16" in capsys.readouterr().err
-    assert run.main(["--resume", "latest", "--total-kimg", "0.016", "--devices", "1", *runs]) == 0
-    assert "Finished at 16 images" in capsys.readouterr().out
+    # Pictures may move, and a user is told where they are not the same ones.
+    moved = pictures.rename(tmp_path / "moved")
+    resume = ["--resume", "latest", "--data", str(moved), "--devices", "1", *runs]
+    assert run.main([*resume, "--total-kimg", "0.016"]) == 0
+    shown = capsys.readouterr()
+    assert "Finished at 16 images" in shown.out
+    assert "not those that this run began with" not in shown.err
     assert json.loads((folder / "config.json").read_text())["total_kimg"] == 0.016
+    (moved / "red" / "5.png").rename(moved / "red" / "6.png")
+    assert run.main(resume) == 0
+    assert "not those that this run began with" in capsys.readouterr().err
+
+
+def test_a_second_signal_stops_at_once_and_says_how_to_go_on(tmp_path, pictures, capsys):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    arguments = ["--data", str(pictures), "--runs", str(tmp_path / "my runs")]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("training.systems.stylegan2.StyleGAN2System.after_step", interrupt)
+        assert run.main([*TINY, *arguments]) == 130
+    error = capsys.readouterr().err
+    assert "Stopped at once" in error
+    assert f"--resume '{tmp_path}/my runs/00000-stylegan2-pictures-8'  # from image 0" in error
 
 
 def start(tmp_path: Path, pictures: Path) -> subprocess.Popen:

@@ -225,8 +225,10 @@ class FolderSource:
 
     def fingerprint(self) -> str:
         # Without the folder's own path: the same pictures may have moved.
-        ends = self._relative_path(0), self._relative_path(len(self) - 1)
-        return _fingerprint("folder", len(self), self.class_names, *ends)
+        names = hashlib.sha256("\0".join(self._folders).encode("utf-8", "replace"))
+        for part in (self._names, self._ends, array.array("q", self._folder_starts)):
+            names.update(part)
+        return _fingerprint("folder", self.class_names, names.hexdigest())
 
     def _relative_path(self, index: int) -> str:
         start = self._ends[index - 1] if index else 0

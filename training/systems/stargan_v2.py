@@ -6,9 +6,9 @@ Reference:
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import tensorflow as tf
@@ -18,7 +18,15 @@ from tfgan.data.pipeline import PipelineOptions
 from tfgan.loading import load_model
 from tfgan.models.stargan_v2 import StarGANv2, StarGANv2Discriminator
 from training import losses
-from training.config import ConfigError, TrainingConfig
+from training.config import (
+    COUNT,
+    NOT_NEGATIVE,
+    POSITIVE,
+    SHARE,
+    ConfigError,
+    Rule,
+    TrainingConfig,
+)
 from training.optimizers import Adam
 from training.phases import Average, Draws, Phase, Stage, Update
 
@@ -48,6 +56,27 @@ class StarGANv2Config(TrainingConfig):
     ema_decay: float = 0.999  # of the averaged networks, per step
     random_crop: float = 0.5  # probability that a picture is cropped at random
 
+    rules: ClassVar[Mapping[str, Rule]] = {
+        **TrainingConfig.rules,
+        "latent_dim": COUNT,
+        "style_dim": COUNT,
+        "mapping_width": COUNT,
+        "channel_base": COUNT,
+        "channel_max": COUNT,
+        "w_hpf": NOT_NEGATIVE,
+        "learning_rate": POSITIVE,
+        "mapping_learning_rate": POSITIVE,
+        "beta_2": Rule("at least 0 and below 1", lambda value: 0 <= value < 1),
+        "coupled_decay": NOT_NEGATIVE,
+        "r1_weight": NOT_NEGATIVE,
+        "style_weight": NOT_NEGATIVE,
+        "diversity_weight": NOT_NEGATIVE,
+        "diversity_kimg": POSITIVE,
+        "cycle_weight": NOT_NEGATIVE,
+        "ema_decay": SHARE,
+        "random_crop": SHARE,
+    }
+
     def pipeline_options(self) -> PipelineOptions:
         """Classes in equal shares, each picture with two references of a target domain."""
         options = super().pipeline_options()
@@ -61,18 +90,19 @@ class StarGANv2Config(TrainingConfig):
                 "StarGAN v2 translates between domains, which are the classes of the data: leave "
                 "--no-conditional out."
             )
+        if self.resolution < 32:
+            raise ConfigError(
+                f"--resolution must be at least 32 for StarGAN v2. Received: {self.resolution}."
+            )
+        if self.channel_base < self.resolution:
+            raise ConfigError(
+                f"--channel-base must be at least the resolution, {self.resolution}. "
+                f"Received: {self.channel_base}."
+            )
         if self.w_hpf and self.landmarks is None:
             raise ConfigError(
                 f"--w-hpf {self.w_hpf:g} needs --landmarks FILE, a .keras file of the network that "
                 "finds face landmarks. Without one use --w-hpf 0, which has no high-pass skips."
-            )
-        for name in ("ema_decay", "random_crop"):
-            if not 0 <= getattr(self, name) <= 1:
-                flag = "--" + name.replace("_", "-")
-                raise ConfigError(f"{flag} must be from 0 to 1. Received: {getattr(self, name)}.")
-        if self.diversity_kimg <= 0:
-            raise ConfigError(
-                f"--diversity-kimg must be positive. Received: {self.diversity_kimg}."
             )
 
 
@@ -109,7 +139,7 @@ def celeba_hq_256() -> StarGANv2Config:
     FID 13.73 (latent) and 23.84 (reference), LPIPS 0.4515 and 0.3880, by the protocol of the paper.
     """
     return StarGANv2Config(
-        preset="celeba-hq-256", data="folder", resolution=256, batch_size=8, total_kimg=800.0
+        preset="celeba-hq-256", data="", resolution=256, batch_size=8, total_kimg=800.0
     )
 
 
@@ -121,7 +151,7 @@ def afhq_256() -> StarGANv2Config:
     """
     return StarGANv2Config(
         preset="afhq-256",
-        data="folder",
+        data="",
         resolution=256,
         batch_size=8,
         total_kimg=800.0,

@@ -5,9 +5,9 @@ Reference:
     NVlabs/stylegan2-ada-pytorch, training/loss.py and training/training_loop.py.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import tensorflow as tf
@@ -16,7 +16,16 @@ from tfgan import figures
 from tfgan.models.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
 from training import losses
 from training.augment import augment, update_p
-from training.config import ConfigError, TrainingConfig
+from training.config import (
+    ANY,
+    COUNT,
+    NOT_NEGATIVE,
+    POSITIVE,
+    SHARE,
+    ConfigError,
+    Rule,
+    TrainingConfig,
+)
 from training.optimizers import Adam
 from training.phases import Average, Draws, Phase, Stage, Update
 
@@ -54,6 +63,31 @@ class StyleGAN2Config(TrainingConfig):
     ada_kimg: float = 500.0  # thousands of images in which p may go from 0 to 1
     sample_psi: float = 0.7  # truncation of the sample pictures
 
+    rules: ClassVar[Mapping[str, Rule]] = {
+        **TrainingConfig.rules,
+        "latent_dim": COUNT,
+        "style_dim": COUNT,
+        "mapping_layers": COUNT,
+        "channel_base": COUNT,
+        "channel_max": COUNT,
+        "group_size": COUNT,
+        "half_resolutions": NOT_NEGATIVE,
+        "learning_rate": POSITIVE,
+        "beta_2": Rule("at least 0 and below 1", lambda value: 0 <= value < 1),
+        "r1_gamma": NOT_NEGATIVE,
+        "r1_interval": COUNT,
+        "pl_weight": NOT_NEGATIVE,
+        "pl_interval": COUNT,
+        "pl_decay": SHARE,
+        "pl_batch_shrink": COUNT,
+        "style_mixing": SHARE,
+        "ema_kimg": NOT_NEGATIVE,
+        "ema_rampup": POSITIVE,
+        "ada_target": SHARE,
+        "ada_kimg": POSITIVE,
+        "sample_psi": ANY,
+    }
+
     @property
     def gamma(self) -> float:
         """R1 weight in force."""
@@ -69,14 +103,6 @@ class StyleGAN2Config(TrainingConfig):
                 f"--channel-base must be at least the resolution, {self.resolution}. "
                 f"Received: {self.channel_base}."
             )
-        for name in ("r1_interval", "pl_interval", "pl_batch_shrink", "mapping_layers"):
-            if getattr(self, name) < 1:
-                flag = "--" + name.replace("_", "-")
-                raise ConfigError(f"{flag} must be at least 1. Received: {getattr(self, name)}.")
-        for name in ("style_mixing", "pl_decay", "ada_target"):
-            if not 0 <= getattr(self, name) <= 1:
-                flag = "--" + name.replace("_", "-")
-                raise ConfigError(f"{flag} must be from 0 to 1. Received: {getattr(self, name)}.")
 
 
 def avatars() -> StyleGAN2Config:
@@ -84,7 +110,8 @@ def avatars() -> StyleGAN2Config:
 
     Hardware: 2 CPU cores. Time: under 10 minutes. Aims at faces that a stranger recognises, not at
     a published number: small batches, a high learning rate and a light R1 make the most of 5,000
-    steps. For 64 pixels give --resolution 64 --learning-rate 0.004 --r1-gamma 0.05 and an hour.
+    steps. For 64 pixels: --resolution 64 --learning-rate 0.004 --r1-gamma 0.05 --total-kimg 200
+    --max-minutes 60. For own pictures take small-data.
     """
     return StyleGAN2Config(
         preset="avatars",
@@ -116,7 +143,7 @@ def ffhq_256() -> StyleGAN2Config:
     """
     return StyleGAN2Config(
         preset="ffhq-256",
-        data="folder",
+        data="",
         resolution=256,
         batch_size=64,
         total_kimg=25000.0,
@@ -137,7 +164,7 @@ def ffhq_1024() -> StyleGAN2Config:
     """
     return StyleGAN2Config(
         preset="ffhq-1024",
-        data="folder",
+        data="",
         resolution=1024,
         batch_size=32,
         total_kimg=25000.0,
@@ -156,7 +183,7 @@ def small_data() -> StyleGAN2Config:
     """
     return StyleGAN2Config(
         preset="small-data",
-        data="folder",
+        data="",
         resolution=256,
         batch_size=16,
         total_kimg=5000.0,

@@ -110,12 +110,19 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         check_size(options.size)
+        if min(options.seed, options.start) < 0:
+            raise ValueError(
+                "--seed and --start must be 0 or more. "
+                f"Received: {options.seed} and {options.start}."
+            )
         if options.sheet:
-            if min(options.rows, options.columns) < 1:
+            if not (1 <= options.rows <= 100 and 1 <= options.columns <= 100):
                 raise ValueError(
-                    "--rows and --columns must be at least 1. "
+                    "--rows and --columns must be from 1 to 100. "
                     f"Received: {options.rows} and {options.columns}."
                 )
+            if options.sheet.suffix.lower() != ".png":
+                raise ValueError(f"--sheet must end in .png. Received: {options.sheet}.")
             contact_sheet(
                 options.size,
                 options.rows,
@@ -136,6 +143,9 @@ def main(arguments: list[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("Stopped; a set that is half drawn is drawn anew next time.", file=sys.stderr)
+        return 130
     return 0
 
 
