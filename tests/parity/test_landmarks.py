@@ -2,8 +2,10 @@
 
 import re
 
-from tests.parity.published import Case, assert_close
-from tfgan.models.landmarks import FaceLandmarks
+import numpy as np
+
+from tests.parity.published import DATA, Case, assert_close
+from tfgan.models.landmarks import FaceLandmarks, landmark_masks
 
 OUTPUT = 1e-4  # of the parity data's README (float32 on a CPU)
 
@@ -61,3 +63,16 @@ def test_network_gives_published_heat_maps_and_masks():
     assert_close(layer(case.arrays["x"]), case.arrays["heatmaps_raw"], OUTPUT, "heatmaps")
     for i, mask in enumerate(layer.masks(case.arrays["x"])):
         assert_close(mask, case.arrays[f"mask{i}"], OUTPUT, f"mask{i}")
+
+
+def test_masks_of_drawn_heat_maps_are_the_published_ones():
+    # The masks of the parity data are 1 everywhere. These are core/wing.py's, of one hill of heat
+    # for each landmark, at every second pixel.
+    random = np.random.default_rng(0)
+    places, heights = random.integers(20, 236, (98, 2)), random.uniform(0.3, 1.1, 98)
+    y, x = np.mgrid[:256, :256][..., None]
+    squares = (y - places[:, 0]) ** 2 + (x - places[:, 1]) ** 2
+    heat = (heights * np.exp(-squares / 32)).astype(np.float32)
+    expected = np.load(DATA / "stargan_v2_masks.npz")
+    for mask, name in zip(landmark_masks(heat[None]), ("mask0", "mask1"), strict=True):
+        assert_close(np.asarray(mask)[0, ::2, ::2, 0], expected[name], OUTPUT, name)
