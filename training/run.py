@@ -5,8 +5,10 @@ Examples:
       Trains on the built-in drawn faces; about ten minutes on two CPU cores.
   python -m training.run --model stylegan2 --preset small-data --data my_pictures
       Trains on a folder of own pictures, with adaptive augmentation.
-  python -m training.run --model stylegan2 --data tfds:oxford_flowers102 --resolution 64
+  python -m training.run --model stylegan2 --preset small-data --data tfds:oxford_flowers102
       Trains on a set of tensorflow-datasets.
+  python -m training.run --model stargan-v2 --preset afhq-256 --data my_domains
+      Trains translations between the sub-folders of a folder.
   python -m training.run --resume latest
       Takes up the newest run where it stopped.
 """

@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 
 from tfgan.data.avatars.drawing import check_size, draw, person_of
 from tfgan.data.avatars.person import Person
+from tfgan.terminal import import_tensorflow
 
 _ABOUT = """Draws the built-in data set of faces.
 
@@ -133,6 +134,7 @@ def main(arguments: list[str] | None = None) -> int:
             ).save(options.sheet)
             print(f"Wrote {options.sheet}")
             return 0
+        import_tensorflow()
         from tfgan.data.avatars.builder import prepare
 
         builder = prepare(

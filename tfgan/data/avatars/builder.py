@@ -113,16 +113,17 @@ class Avatars(tfds.core.GeneratorBasedBuilder):
         # Beyond any `train`, so that no set tests on what a larger one trains on.
         test = range(MAX_COUNT, MAX_COUNT + max(1, count // 10))
         return {
-            "train": self._generate_examples(range(count)),
-            "test": self._generate_examples(test),
+            "train": self._generate_examples(range(count), "train"),
+            "test": self._generate_examples(test, "test"),
         }
 
-    def _generate_examples(self, indices: range) -> Iterator[tuple[int, dict[str, Any]]]:
+    def _generate_examples(
+        self, indices: range, split: str
+    ) -> Iterator[tuple[int, dict[str, Any]]]:
         config = self.builder_config
         examples = draw_examples(config.size, indices, config.seed, self._processes)
-        progress = tqdm(
-            examples, "Drawing avatars", len(indices), unit="img", delay=2.0, dynamic_ncols=True
-        )
+        title = f"Drawing avatars ({split})"
+        progress = tqdm(examples, title, len(indices), unit="img", delay=2.0, dynamic_ncols=True)
         for index, png, labels in progress:
             yield index, {"image": png, "id": index, **labels}
 
