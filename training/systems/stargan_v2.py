@@ -117,7 +117,7 @@ def avatars() -> StarGANv2Config:
         data="avatars",
         resolution=32,
         batch_size=8,
-        total_kimg=40.0,
+        total_kimg=21.0,
         max_minutes=13.0,
         mapping_width=64,
         style_dim=32,
