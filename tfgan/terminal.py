@@ -32,7 +32,7 @@ def quiet() -> Iterator[None]:
 
 
 def import_tensorflow() -> None:
-    """Imports TensorFlow and finds the devices, in silence; only warnings show from then on."""
+    """Imports TensorFlow and finds the devices, in silence; only errors show from then on."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with quiet():
         import tensorflow as tf

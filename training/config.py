@@ -31,6 +31,7 @@ POSITIVE = Rule("positive", lambda value: value > 0)
 NOT_NEGATIVE = Rule("0 or more", lambda value: value >= 0)
 COUNT = Rule("at least 1", lambda value: value >= 1)
 SHARE = Rule("from 0 to 1", lambda value: 0 <= value <= 1)
+BELOW_ONE = Rule("at least 0 and below 1", lambda value: 0 <= value < 1)
 ANY = Rule("a number", lambda value: True)
 CELLS = Rule("from 1 to 32", lambda value: 1 <= value <= 32)
 
@@ -112,6 +113,15 @@ class TrainingConfig:
                 f"the preset {self.preset} trains on your own pictures: give --data FOLDER "
                 "(a folder of pictures) or --data tfds:NAME."
             )
+
+
+def check_channels(channel_base: int, resolution: int) -> None:
+    """Raises ConfigError if the widest resolution would have no channel."""
+    if channel_base < resolution:
+        raise ConfigError(
+            f"--channel-base must be at least the resolution, {resolution}. "
+            f"Received: {channel_base}."
+        )
 
 
 def flag(name: str) -> str:

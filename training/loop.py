@@ -156,14 +156,12 @@ class Trainer:
                     ]
                 )
                 self.system.after_step(self.step, self.images_seen, batch_size)
-                if self.profile and self.step - first_step == PROFILED_STEPS[1]:
-                    tf.profiler.experimental.stop()
-                    monitor.say(
-                        f"Profile of {PROFILED_STEPS[1] - PROFILED_STEPS[0]} steps written."
-                    )
                 monitor.advance(self.images_seen)
                 if deadline is not None and time.time() > deadline:
                     self._stop = "time"
+                ends = self._stop is not None or self.images_seen >= stage.until_images
+                if self.profile:
+                    self._end_profile(self.step - first_step, ends, monitor)
                 crosses = _crosses(before, self.images_seen)
                 if crosses(config.checkpoint_kimg) or crosses(config.sample_kimg):
                     self._check_finite()
@@ -172,7 +170,6 @@ class Trainer:
                     if crosses(config.sample_kimg):
                         self._show(monitor)
                 now = time.time()
-                ends = self._stop is not None or self.images_seen >= stage.until_images
                 if now - logged_at >= config.log_seconds or ends:
                     values = self._check_finite()
                     rate = (self.images_seen - logged_images) / (now - logged_at)
@@ -180,6 +177,16 @@ class Trainer:
                     monitor.scalars(self.images_seen, {**values, "images_per_second": rate})
                     self._losses.clear()
                     logged_at, logged_images = now, self.images_seen
+
+    @staticmethod
+    def _end_profile(steps: int, ends: bool, monitor: Monitor) -> None:
+        """Writes the profile once it is long enough, or what there is of it where training ends."""
+        first, last = PROFILED_STEPS
+        if steps == last or (ends and first < steps < last):
+            tf.profiler.experimental.stop()
+            monitor.say(f"Profile of {steps - first} steps written.")
+        elif ends and steps <= first:
+            monitor.say(f"No profile: it begins after {first} steps.")
 
     def _batches(self, batch_size: int) -> Iterator[Any]:
         def per_replica(context: tf.distribute.InputContext) -> tf.data.Dataset:

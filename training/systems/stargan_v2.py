@@ -19,6 +19,7 @@ from tfgan.loading import load_model
 from tfgan.models.stargan_v2 import StarGANv2, StarGANv2Discriminator
 from training import losses
 from training.config import (
+    BELOW_ONE,
     COUNT,
     NOT_NEGATIVE,
     POSITIVE,
@@ -26,6 +27,7 @@ from training.config import (
     ConfigError,
     Rule,
     TrainingConfig,
+    check_channels,
 )
 from training.optimizers import Adam
 from training.phases import Average, Draws, Phase, Stage, Update
@@ -66,7 +68,7 @@ class StarGANv2Config(TrainingConfig):
         "w_hpf": NOT_NEGATIVE,
         "learning_rate": POSITIVE,
         "mapping_learning_rate": POSITIVE,
-        "beta_2": Rule("at least 0 and below 1", lambda value: 0 <= value < 1),
+        "beta_2": BELOW_ONE,
         "coupled_decay": NOT_NEGATIVE,
         "r1_weight": NOT_NEGATIVE,
         "style_weight": NOT_NEGATIVE,
@@ -94,11 +96,7 @@ class StarGANv2Config(TrainingConfig):
             raise ConfigError(
                 f"--resolution must be at least 32 for StarGAN v2. Received: {self.resolution}."
             )
-        if self.channel_base < self.resolution:
-            raise ConfigError(
-                f"--channel-base must be at least the resolution, {self.resolution}. "
-                f"Received: {self.channel_base}."
-            )
+        check_channels(self.channel_base, self.resolution)
         if self.w_hpf and self.landmarks is None:
             raise ConfigError(
                 f"--w-hpf {self.w_hpf:g} needs --landmarks FILE, a .keras file of the network that "
@@ -266,13 +264,14 @@ class StarGANv2System:
         """One stage of four updates a step, in the published order."""
         config, updates = self.config, self._updates
         half = config.precision == "float16"
-        encoders = [updates[name] for name in ("generator", "mapping", "style_encoder")]
+        critic, generator = [updates["discriminator"]], [updates["generator"]]
+        # Mapping network and style encoder learn from latents alone.
+        all_three = [*generator, updates["mapping"], updates["style_encoder"]]
         phases = [
-            Phase("d_latent", self.d_latent, [updates["discriminator"]], bounded_gradients=half),
-            Phase("d_reference", self.d_reference, [updates["discriminator"]], 1, 0, half),
-            Phase("g_latent", self.g_latent, encoders, bounded_gradients=half),
-            # The style encoder learns from latents alone.
-            Phase("g_reference", self.g_reference, [updates["generator"]], 1, 0, half),
+            Phase("d_latent", self.d_latent, critic, bounded_gradients=half),
+            Phase("d_reference", self.d_reference, critic, bounded_gradients=half),
+            Phase("g_latent", self.g_latent, all_three, bounded_gradients=half),
+            Phase("g_reference", self.g_reference, generator, bounded_gradients=half),
         ]
         images = round(config.total_kimg * 1000)
         return [Stage("train", images, config.batch_size, config.resolution, phases)]

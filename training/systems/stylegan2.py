@@ -18,13 +18,14 @@ from training import losses
 from training.augment import augment, update_p
 from training.config import (
     ANY,
+    BELOW_ONE,
     COUNT,
     NOT_NEGATIVE,
     POSITIVE,
     SHARE,
-    ConfigError,
     Rule,
     TrainingConfig,
+    check_channels,
 )
 from training.optimizers import Adam
 from training.phases import Average, Draws, Phase, Stage, Update
@@ -73,7 +74,7 @@ class StyleGAN2Config(TrainingConfig):
         "group_size": COUNT,
         "half_resolutions": NOT_NEGATIVE,
         "learning_rate": POSITIVE,
-        "beta_2": Rule("at least 0 and below 1", lambda value: 0 <= value < 1),
+        "beta_2": BELOW_ONE,
         "r1_gamma": NOT_NEGATIVE,
         "r1_interval": COUNT,
         "pl_weight": NOT_NEGATIVE,
@@ -98,11 +99,7 @@ class StyleGAN2Config(TrainingConfig):
     def check(self) -> None:
         """Raises ConfigError for values that cannot work."""
         super().check()
-        if self.channel_base < self.resolution:
-            raise ConfigError(
-                f"--channel-base must be at least the resolution, {self.resolution}. "
-                f"Received: {self.channel_base}."
-            )
+        check_channels(self.channel_base, self.resolution)
 
 
 def avatars() -> StyleGAN2Config:
