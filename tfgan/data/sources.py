@@ -161,13 +161,15 @@ class FolderSource:
     Args:
         path: The folder.
         conditional: Whether sub-folders are classes.
+        option: What the user named it with.
 
     Raises:
         DataError: If the folder cannot be read, or holds no pictures or fewer than two classes.
     """
 
-    def __init__(self, path: str, conditional: bool = False) -> None:
+    def __init__(self, path: str, conditional: bool = False, option: str = "--data") -> None:
         self.name = path
+        self._option = option
         self._root = os.path.expanduser(path)
         if not os.path.exists(self._root):
             hint = f" Did you mean --data tfds:{path}?" if _is_registered(path) else ""
@@ -195,7 +197,7 @@ class FolderSource:
                 self._ends.append(len(self._names))
         if not self._ends:
             raise DataError(
-                f"--data {path} holds no pictures. Received: a folder with {self._others} other "
+                f"{option} {path} holds no pictures. Received: a folder with {self._others} other "
                 f"files. Files that end in {' '.join(EXTENSIONS)} are read, in sub-folders too."
             )
         self.class_names: tuple[str, ...] = ()
@@ -256,7 +258,7 @@ class FolderSource:
                         self._others += 1
         except OSError as error:
             raise DataError(
-                f"--data {self.name} must be readable. Received: {path}: {error.strerror}. "
+                f"{self._option} {self.name} must be readable. Received: {path}: {error.strerror}. "
                 "Change its permissions or move it out of the folder."
             ) from error
         if names:
@@ -302,9 +304,17 @@ class FolderSource:
 def _is_registered(name: str) -> bool:
     if not name.replace("/", "_").isidentifier():
         return False
+    tfds = _import_builders()
+    return name.split("/")[0] in tfds.list_builders(with_community_datasets=False)
+
+
+def _import_builders() -> Any:
+    """TensorFlow Datasets, which knows the builders of this program too from then on."""
     import tensorflow_datasets as tfds
 
-    return name.split("/")[0] in tfds.list_builders(with_community_datasets=False)
+    from tfgan.data import domain_sets  # noqa: F401 (importing a builder registers it)
+
+    return tfds
 
 
 class TfRecordIndex:
@@ -478,8 +488,7 @@ class TfdsSource:
 
 def _prepare_tfds(data: str, data_dir: str | None) -> Any:
     """Opens a TFDS set, downloading and preparing it first where it is not on disk."""
-    import tensorflow_datasets as tfds
-
+    tfds = _import_builders()
     name = data.removeprefix("tfds:")
     if not name:
         raise DataError("--data tfds: lacks a name. Received: tfds:. Use --data tfds:celeb_a.")
@@ -511,12 +520,14 @@ def _prepare_tfds(data: str, data_dir: str | None) -> Any:
         builder.download_and_prepare(
             download_config=tfds.download.DownloadConfig(try_download_gcs=False)
         )
+    except DataError:
+        raise
     except Exception as error:  # Downloads and 300 different builders raise anything.
         manual = getattr(builder, "MANUAL_DOWNLOAD_INSTRUCTIONS", None)
         if manual and isinstance(error, AssertionError):
             raise DataError(
-                f"--data {data} must be downloaded by hand first. TFDS says: "
-                f"{' '.join(manual.split())} Received: {_first_line(error)}"
+                f"--data {data} must be downloaded by hand first. Received: {_first_line(error)} "
+                f"{' '.join(manual.split())}"
             ) from error
         raise DataError(
             f"--data {data} could not be downloaded and prepared in {builder.data_dir}. Received: "
