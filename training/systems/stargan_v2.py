@@ -123,7 +123,7 @@ def avatars() -> StarGANv2Config:
         channel_max=64,
         learning_rate=1e-3,
         mapping_learning_rate=1e-4,
-        diversity_kimg=40.0,
+        diversity_kimg=21.0,
         ema_decay=0.995,
         sample_kimg=4.0,
         checkpoint_kimg=8.0,
