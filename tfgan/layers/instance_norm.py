@@ -4,6 +4,13 @@ import keras
 import tensorflow as tf
 
 
+def spatial_mean(x):
+    """Mean over H and W: [B, H, W, C] -> [B, 1, 1, C]."""
+    # One reduction over both sums all pixels in a row, on CPUs and phones: at 256 pixels that loses
+    # three digits of float32.
+    return tf.reduce_mean(tf.reduce_mean(x, axis=2, keepdims=True), axis=1, keepdims=True)
+
+
 def instance_normalize(x, scale, shift, epsilon: float):
     """Returns scale * (x - mean(x)) / sqrt(var(x) + epsilon) + shift in the dtype of `x`.
 
@@ -16,8 +23,8 @@ def instance_normalize(x, scale, shift, epsilon: float):
         epsilon: Added to the variance.
     """
     centered = tf.cast(x, tf.float32)
-    centered = centered - tf.reduce_mean(centered, axis=[1, 2], keepdims=True)
-    variance = tf.reduce_mean(tf.square(centered), axis=[1, 2], keepdims=True)
+    centered = centered - spatial_mean(centered)
+    variance = spatial_mean(tf.square(centered))
     return tf.cast(centered * (scale * tf.math.rsqrt(variance + epsilon)) + shift, x.dtype)
 
 
