@@ -1,0 +1,99 @@
+"""Files as torch.save writes them, made without PyTorch."""
+
+import io
+import pickle
+import struct
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+MAGIC = 0x1950A86A20F9469CFC6C
+KINDS = {"<f4": "FloatStorage", "<i8": "LongStorage", ">f4": "FloatStorage"}
+
+
+def text(value: str) -> bytes:
+    data = value.encode()
+    return pickle.BINUNICODE + struct.pack("<I", len(data)) + data
+
+
+def number(value: int) -> bytes:
+    return pickle.BININT + struct.pack("<i", value)
+
+
+def row(*items: bytes) -> bytes:
+    return pickle.MARK + b"".join(items) + pickle.TUPLE
+
+
+def name(module: str, attribute: str) -> bytes:
+    return pickle.GLOBAL + f"{module}\n{attribute}\n".encode()
+
+
+def storage(key: str, kind: str, count: int, part: bytes = b"") -> bytes:
+    """What stands for a storage; `part` says that it is a part of the one of that key."""
+    identity = row(
+        text("storage"), name("torch", kind), text(key), text("cpu"), number(count), part
+    )
+    return identity + pickle.BINPERSID
+
+
+def tensor(stored: bytes, shape, strides, start: int = 0) -> bytes:
+    """A pickled tensor; strides count values."""
+    no_hooks = name("collections", "OrderedDict") + pickle.EMPTY_TUPLE + pickle.REDUCE
+    sizes = [row(*map(number, values)) for values in (shape, strides)]
+    arguments = row(stored, number(start), *sizes, pickle.NEWFALSE, no_hooks)
+    return name("torch._utils", "_rebuild_tensor_v2") + arguments + pickle.REDUCE
+
+
+def dictionary(items: Mapping[str, bytes]) -> bytes:
+    pairs = b"".join(text(key) + value for key, value in items.items())
+    return pickle.EMPTY_DICT + pickle.MARK + pairs + pickle.SETITEMS
+
+
+def whole(value: bytes) -> bytes:
+    return b"\x80\x02" + value + pickle.STOP
+
+
+def contiguous(key: str, array: np.ndarray) -> bytes:
+    strides = [stride // array.itemsize for stride in array.strides]
+    stored = storage(key, KINDS[array.dtype.str], array.size)
+    return tensor(stored, array.shape, strides)
+
+
+def write_zip(
+    path: Path, value: bytes, storages: Mapping[str, np.ndarray], compression=zipfile.ZIP_STORED,
+    **others: bytes,
+) -> None:  # fmt: skip
+    """A zip archive of a pickled value."""
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        archive.writestr("archive/data.pkl", whole(value))
+        for entry, content in others.items():
+            archive.writestr(f"archive/{entry}", content)
+        for key, array in storages.items():
+            archive.writestr(f"archive/data/{key}", array.tobytes())
+
+
+def write_stream(path: Path, value: bytes, storages: Mapping[str, np.ndarray]) -> None:
+    """The stream of before PyTorch 1.6 of a pickled value."""
+    stream = io.BytesIO()
+    for head in (MAGIC, 1001, {"little_endian": True}):
+        pickle.dump(head, stream, protocol=2)
+    stream.write(whole(value))
+    pickle.dump(list(storages), stream, protocol=2)
+    for array in storages.values():
+        stream.write(struct.pack("<q", array.size) + array.tobytes())
+    path.write_bytes(stream.getvalue())
+
+
+WRITERS = {"zip": write_zip, "stream": write_stream}
+
+
+def save_weights(path: Path, weights: Mapping[str, np.ndarray], container: str = "zip") -> None:
+    """A checkpoint {"state_dict": weights}."""
+    storages = {str(i): np.ascontiguousarray(value) for i, value in enumerate(weights.values())}
+    pickled = {
+        name: contiguous(key, array)
+        for name, (key, array) in zip(weights, storages.items(), strict=True)
+    }
+    WRITERS[container](path, dictionary({"state_dict": dictionary(pickled)}), storages)

@@ -1,0 +1,177 @@
+"""Reads pickles without running anything that they ask for.
+
+A pickle is a program for a small stack machine, some of whose instructions name functions to call.
+This machine knows the instructions that build plain data, and calls what its caller lists, nothing
+else: it never imports by name, and never sets attributes.
+"""
+
+import io
+import pickletools
+import struct
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tfgan.importers import CheckpointError
+
+_VALUES = {
+    "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT",
+    "STRING", "BINSTRING", "SHORT_BINSTRING", "UNICODE", "SHORT_BINUNICODE", "BINUNICODE",
+    "BINUNICODE8", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8",
+}  # fmt: skip
+
+
+class _Machine:
+    """The stack, the marks in it, and the values that are remembered for later."""
+
+    def __init__(self, allowed: Mapping[str, Any], find: Callable[[Any], Any]):
+        self.allowed = allowed
+        self.find = find
+        self.stack: list[Any] = []
+        self.below: list[list[Any]] = []  # what lies under each mark
+        self.memo: dict[int, Any] = {}
+
+    def push(self, value: Any) -> None:
+        self.stack.append(value)
+
+    def pop(self, count: int) -> list[Any]:
+        if len(self.stack) < count:
+            raise CheckpointError("its pickle is damaged: it takes values that are not there.")
+        taken = self.stack[len(self.stack) - count :]
+        del self.stack[len(self.stack) - count :]
+        return taken
+
+    def pop_to_mark(self) -> list[Any]:
+        taken, self.stack = self.stack, self.below.pop()
+        return taken
+
+    def look_up(self, name: str) -> None:
+        if name not in self.allowed:
+            shown = ascii(name)[1:-1][:100]
+            raise CheckpointError(
+                f"it asks for {shown}, which is none of the harmless types that weights are made "
+                "of. Nothing of it was run. Get the file from its authors, or have the weights "
+                "saved alone."
+            )
+        self.push(self.allowed[name])
+
+    def call(self) -> None:
+        function, arguments = self.pop(2)
+        # What stands on the stack may be data that only looks like a function's place.
+        if not callable(function) or not isinstance(arguments, tuple):
+            raise CheckpointError("its pickle is damaged: it calls what is no function.")
+        self.push(function(*arguments))
+
+    def set_items(self, items: list[Any]) -> None:
+        target = self.stack[-1]
+        if not isinstance(target, dict) or len(items) % 2:
+            raise CheckpointError("its pickle is damaged: it sets items of what is no dictionary.")
+        for key, value in zip(items[::2], items[1::2], strict=True):
+            # The hash of nested tuples is recursive, without a limit, in C.
+            if not isinstance(key, str | int):
+                raise CheckpointError(f"it has a {type(key).__name__} for a key, not a name.")
+            target[key] = value
+
+    def extend(self, items: list[Any]) -> None:
+        target = self.stack[-1]
+        if not isinstance(target, list):
+            raise CheckpointError("its pickle is damaged: it appends to what is no list.")
+        target.extend(items)
+
+    def set_state(self) -> None:
+        # Of plain data, only dictionaries of modules have a state: versions of their classes.
+        (_,) = self.pop(1)
+        if not isinstance(self.stack[-1], dict):
+            raise CheckpointError("its pickle sets the state of an object, which may run code.")
+
+    def remember(self, place: int) -> None:
+        self.memo[place] = self.stack[-1]
+
+
+def _tuple_of(count: int) -> Callable[[_Machine, Any], None]:
+    return lambda machine, _: machine.push(tuple(machine.pop(count)))
+
+
+def _dictionary(machine: _Machine, _: Any) -> None:
+    items = machine.pop_to_mark()
+    machine.push({})
+    machine.set_items(items)
+
+
+def _mark(machine: _Machine, _: Any) -> None:
+    machine.below.append(machine.stack)
+    machine.stack = []
+
+
+_INSTRUCTIONS: dict[str, Callable[[_Machine, Any], Any]] = {
+    "PROTO": lambda machine, _: None,
+    "FRAME": lambda machine, _: None,
+    "MARK": _mark,
+    "POP": lambda machine, _: machine.pop(1),
+    "POP_MARK": lambda machine, _: machine.pop_to_mark(),
+    "NONE": lambda machine, _: machine.push(None),
+    "NEWTRUE": lambda machine, _: machine.push(True),
+    "NEWFALSE": lambda machine, _: machine.push(False),
+    "EMPTY_LIST": lambda machine, _: machine.push([]),
+    "EMPTY_TUPLE": lambda machine, _: machine.push(()),
+    "EMPTY_DICT": lambda machine, _: machine.push({}),
+    "LIST": lambda machine, _: machine.push(machine.pop_to_mark()),
+    "DICT": _dictionary,
+    "TUPLE": lambda machine, _: machine.push(tuple(machine.pop_to_mark())),
+    "TUPLE1": _tuple_of(1),
+    "TUPLE2": _tuple_of(2),
+    "TUPLE3": _tuple_of(3),
+    "APPEND": lambda machine, _: machine.extend(machine.pop(1)),
+    "APPENDS": lambda machine, _: machine.extend(machine.pop_to_mark()),
+    "SETITEM": lambda machine, _: machine.set_items(machine.pop(2)),
+    "SETITEMS": lambda machine, _: machine.set_items(machine.pop_to_mark()),
+    "PUT": lambda machine, place: machine.remember(place),
+    "BINPUT": lambda machine, place: machine.remember(place),
+    "LONG_BINPUT": lambda machine, place: machine.remember(place),
+    "MEMOIZE": lambda machine, _: machine.remember(len(machine.memo)),
+    "GET": lambda machine, place: machine.push(machine.memo[place]),
+    "BINGET": lambda machine, place: machine.push(machine.memo[place]),
+    "LONG_BINGET": lambda machine, place: machine.push(machine.memo[place]),
+    "GLOBAL": lambda machine, name: machine.look_up(name.replace(" ", ".", 1)),
+    "STACK_GLOBAL": lambda machine, _: machine.look_up(".".join(machine.pop(2))),
+    "REDUCE": lambda machine, _: machine.call(),
+    "NEWOBJ": lambda machine, _: machine.call(),
+    "BUILD": lambda machine, _: machine.set_state(),
+    "BINPERSID": lambda machine, _: machine.push(machine.find(*machine.pop(1))),
+    **dict.fromkeys(_VALUES, lambda machine, value: machine.push(value)),
+}
+
+
+def load(data: bytes, allowed: Mapping[str, Any], find: Callable[[Any], Any]) -> tuple[Any, int]:
+    """Reads the first pickle in `data`.
+
+    Args:
+        data: Bytes that begin with a pickle.
+        allowed: What dotted names stand for, such as "collections.OrderedDict": functions, which
+            must take any arguments without harm, or values.
+        find: Gives the value of a persistent id: of something that is stored beside the pickle.
+
+    Returns:
+        The value, made of plain data and of what `allowed` and `find` give; and the pickle's length
+        in bytes.
+
+    Raises:
+        CheckpointError: If the pickle asks for anything else, or is damaged.
+    """
+    machine = _Machine(allowed, find)
+    stream = io.BytesIO(data)
+    try:
+        for instruction, argument, _ in pickletools.genops(stream):  # up to STOP, or it raises
+            if instruction.name == "STOP":
+                continue
+            if instruction.name not in _INSTRUCTIONS:
+                raise CheckpointError(
+                    f"its pickle has the instruction {instruction.name}, which weights do not need."
+                )
+            _INSTRUCTIONS[instruction.name](machine, argument)
+    except CheckpointError:
+        raise
+    # Of pickletools and of the functions of `allowed`, on arguments that make no sense.
+    except (ValueError, TypeError, LookupError, OverflowError, struct.error) as error:
+        raise CheckpointError("its pickle is damaged, or was cut short.") from error
+    (value,) = machine.pop(1)
+    return value, stream.tell()

@@ -1,0 +1,242 @@
+"""Reads what PyTorch's torch.save wrote, without PyTorch and without running what is in it.
+
+Both containers hold a pickle of dictionaries, lists and numbers. For each tensor the pickle has the
+key of a storage, an offset, a shape and strides; several tensors may share a storage. The values
+stand beside the pickle: in a zip archive, one entry a storage; in the older stream (before PyTorch
+1.6), one after the other behind the pickles.
+"""
+
+import errno
+import math
+import os
+import struct
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from tfgan.importers import CheckpointError, pickles
+
+_ZIP = b"PK\x03\x04"
+_STREAM = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # a number, as a pickle says it
+# A thousand tensors take some 200 kB. Without a bound, a hostile pickle of some gigabytes could ask
+# for as many lists as it has bytes.
+_LARGEST_PICKLE = 2 * 2**20
+
+_KINDS = {
+    "torch.DoubleStorage": "<f8",
+    "torch.FloatStorage": "<f4",
+    "torch.HalfStorage": "<f2",
+    "torch.BFloat16Storage": "<u2",  # NumPy has none: these bits are the upper half of a float32
+    "torch.LongStorage": "<i8",
+    "torch.IntStorage": "<i4",
+    "torch.ShortStorage": "<i2",
+    "torch.CharStorage": "<i1",
+    "torch.ByteStorage": "<u1",
+    "torch.BoolStorage": "?",
+    "torch.ComplexDoubleStorage": "<c16",
+    "torch.ComplexFloatStorage": "<c8",
+}
+
+
+class _Storage:
+    """Values in a row, which tensors see parts of. They are read after the tensors are made."""
+
+    def __init__(self, kind: str, count: int):
+        self.kind = kind
+        self.is_read = False
+        widened = "<f4" if kind == "torch.BFloat16Storage" else _KINDS[kind]
+        self.values = np.empty(count, widened)
+
+    def read(self, stream: Any, byte_order: str = "little") -> None:
+        """Takes the values from a stream; raises CheckpointError if it ends within them."""
+        raw = self.values
+        if self.kind == "torch.BFloat16Storage":
+            raw = np.empty(len(self.values), _KINDS[self.kind])
+        if stream.readinto(raw.view(np.uint8).data) != raw.nbytes:
+            raise CheckpointError("it was cut short: values of a tensor are missing.")
+        if byte_order == "big":
+            raw.byteswap(inplace=True)
+        if raw is not self.values:
+            self.values.view("<u4")[:] = raw.astype("<u4") << 16
+        self.is_read = True
+
+
+class _Storages:
+    """The storages of one file, by key.
+
+    Args:
+        limit: Bytes of the file. More than that is not taken into memory, whatever it promises.
+        added: Called with the key of each new storage.
+    """
+
+    def __init__(self, limit: int, added: Callable[[str], None] = lambda key: None):
+        self.left = limit
+        self.added = added
+        self.by_key: dict[str, _Storage] = {}
+
+    def find(self, identity: Any) -> np.ndarray:
+        """Values of ("storage", kind, key, device, count), with older files a part of them."""
+        word, kind, key, _, count, *part = identity
+        if word != "storage":
+            raise CheckpointError(
+                "it holds a whole module with its source code, not weights alone."
+            )
+        if kind not in _KINDS or not isinstance(key, str) or not _are_counts(count):
+            raise ValueError(f"{identity} is no storage")
+        if key not in self.by_key:
+            self.left -= count * np.dtype(_KINDS[kind]).itemsize
+            if self.left < 0:
+                raise CheckpointError("it was cut short: it promises more values than it holds.")
+            self.by_key[key] = _Storage(kind, count)
+            self.added(key)
+        storage = self.by_key[key]
+        if (storage.kind, len(storage.values)) != (kind, count):
+            raise CheckpointError(f"it is damaged: storage {key[:40]!r} has two kinds or lengths.")
+        if not part or part[0] is None:
+            return storage.values
+        _, start, length = part[0]
+        if not _are_counts(start, length) or start + length > count:
+            raise ValueError(f"{part} is no part of {count} values")
+        return storage.values[start : start + length]
+
+
+def _are_counts(*values: Any) -> bool:
+    return all(type(value) is int and value >= 0 for value in values)
+
+
+def _tensor(values: Any, start: Any, shape: Any, strides: Any, *_: Any) -> np.ndarray:
+    """A view of some values; the rest says how gradients are made."""
+    if not isinstance(values, np.ndarray) or not isinstance(shape, tuple):
+        raise ValueError("no storage, or no shape")
+    if len(shape) != len(strides) or not _are_counts(start, *shape, *strides):
+        raise ValueError(f"start {start}, shape {shape}, strides {strides}")
+    last = start + sum((n - 1) * stride for n, stride in zip(shape, strides, strict=True))
+    if math.prod(shape) and last >= len(values):
+        raise CheckpointError("it is damaged: a tensor reaches beyond the values it is made of.")
+    # NumPy checks the bounds as well, but its own arithmetic may overflow. An empty tensor may
+    # start behind the last value, which NumPy does not take.
+    size = values.itemsize
+    start = start if math.prod(shape) else 0
+    view = np.ndarray(shape, values.dtype, values, start * size, [s * size for s in strides])
+    view.flags.writeable = False
+    return view
+
+
+def _dictionary() -> dict:
+    # Without arguments: copies of a long list of items could fill the memory.
+    return {}
+
+
+_ALLOWED = {
+    **{kind: kind for kind in _KINDS},
+    "collections.OrderedDict": _dictionary,
+    "torch.Size": lambda sizes: sizes,
+    "torch._utils._rebuild_tensor": _tensor,
+    "torch._utils._rebuild_tensor_v2": _tensor,
+    "torch._utils._rebuild_parameter": lambda tensor, *_: tensor,
+    "torch._utils._rebuild_parameter_with_state": lambda tensor, *_: tensor,
+}
+
+
+def matches(head: bytes) -> bool:
+    """Whether a file that begins so may be torch.save's. 64 bytes are enough."""
+    return head.startswith(_ZIP) or _STREAM in head[:64]
+
+
+def read(path: str | Path) -> Any:
+    """Reads a file of torch.save.
+
+    Args:
+        path: A zip archive, or a stream of the time before PyTorch 1.6.
+
+    Returns:
+        What was saved: dictionaries (ordered ones too), lists, tuples, numbers and strings, with a
+        read-only array for each tensor or parameter. Arrays of one storage share their memory.
+        bfloat16 becomes float32, which holds the same values.
+
+    Raises:
+        CheckpointError: If the file is damaged, is another kind of file, or asks for anything but
+            harmless types.
+        OSError: If it cannot be read.
+    """
+    with open(path, "rb") as file:
+        head = file.read(64)
+        file.seek(0)
+        if not matches(head):
+            raise CheckpointError("it is no file of torch.save, or its beginning is damaged.")
+        limit = os.fstat(file.fileno()).st_size
+        return (_read_zip if head.startswith(_ZIP) else _read_stream)(file, limit)
+
+
+def _read_zip(file: BinaryIO, limit: int) -> Any:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return _read_archive(archive, limit)
+    except CheckpointError:
+        raise
+    # What zipfile raises on damaged directories; OSError where they lead to before the start.
+    except (
+        zipfile.BadZipFile, ValueError, EOFError, struct.error, NotImplementedError, OSError
+    ) as error:  # fmt: skip
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+            raise
+        raise CheckpointError("it is a damaged zip archive, or was cut short.") from error
+
+
+def _read_archive(archive: zipfile.ZipFile, limit: int) -> Any:
+    entries = archive.infolist()
+    pickled = [entry for entry in entries if entry.filename.split("/")[1:] == ["data.pkl"]]
+    if len(pickled) != 1:
+        raise CheckpointError("it is a zip archive, but not one of torch.save: it has no data.pkl.")
+    if any(entry.flag_bits & 1 for entry in entries):
+        raise CheckpointError("it is encrypted. Decrypt it first.")
+    # torch.save never compresses. So an archive cannot hold more than its size, unless its
+    # directory lies, or names the same bytes again and again.
+    if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+        raise CheckpointError("it was compressed anew. Unpack it, and zip it without compression.")
+    if sum(entry.file_size for entry in entries) > limit:
+        raise CheckpointError("it is a damaged zip archive: its parts are larger than the whole.")
+    if pickled[0].file_size > _LARGEST_PICKLE:
+        raise CheckpointError("its pickle is larger than that of any model.")
+    folder = pickled[0].filename.removesuffix("data.pkl")
+    names = {entry.filename for entry in entries}
+    order = "little"
+    if folder + "byteorder" in names:
+        order = archive.read(folder + "byteorder").decode("ascii", "replace")
+
+    def take(key: str) -> None:
+        if f"{folder}data/{key}" not in names:
+            raise CheckpointError(f"it is incomplete: it has no entry data/{key[:40]}.")
+        with archive.open(f"{folder}data/{key}") as entry:
+            storages.by_key[key].read(entry, order)
+
+    storages = _Storages(limit, take)
+    return pickles.load(archive.read(pickled[0]), _ALLOWED, storages.find)[0]
+
+
+def _read_stream(file: BinaryIO, limit: int) -> Any:
+    storages = _Storages(limit)
+
+    def next_pickle() -> Any:
+        start = file.tell()
+        value, length = pickles.load(file.read(_LARGEST_PICKLE), _ALLOWED, storages.find)
+        file.seek(start + length)
+        return value
+
+    for _ in range(3):  # the number that it was recognised by, a version, sizes of C's types
+        next_pickle()
+    value = next_pickle()
+    keys = next_pickle()
+    if not isinstance(keys, list) or not set(map(str, keys)) <= set(storages.by_key):
+        raise CheckpointError("it is damaged: its list of storages does not fit its tensors.")
+    for key in keys:
+        storage = storages.by_key[str(key)]
+        if file.read(8) != struct.pack("<q", len(storage.values)):
+            raise CheckpointError("it is damaged, or was cut short: a storage has another length.")
+        storage.read(file)
+    if not all(storage.is_read for storage in storages.by_key.values()):
+        raise CheckpointError("it is damaged: its list of storages lacks some.")
+    return value
