@@ -115,6 +115,20 @@ def test_data_and_metrics_import_no_model():
     )
 
 
+def test_importers_import_models_and_nothing_imports_them():
+    # What they make is a .keras file like any other: nobody downstream knows where it came from.
+    allowed = ("tfgan.importers", "tfgan.models", "tfgan.loading", "tfgan.terminal")
+    assert "tfgan.importers.torch_file" in MODULES
+    assert not violations(
+        lambda module: inside(module, "tfgan.importers"),
+        lambda _, name: name != "tfgan" and not any(inside(name, one) for one in allowed),
+    )
+    assert not violations(
+        lambda module: not inside(module, "tfgan.importers"),
+        lambda _, name: inside(name, "tfgan.importers"),
+    )
+
+
 def test_only_the_entry_imports_a_system():
     # So the loop, and whatever it imports, serves every system through the types of phases.py.
     assert not violations(
@@ -131,7 +145,8 @@ def test_nothing_imports_an_entry_or_lets_a_system_see_the_loop():
     assert not violations(
         lambda module: True,
         lambda module, name: any(
-            inside(name, entry) and module != entry for entry in ("training.run", "export.run")
+            inside(name, entry) and module != entry
+            for entry in ("training.run", "training.evaluate", "export.run")
         ),
     )
     assert not violations(

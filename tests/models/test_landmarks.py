@@ -7,7 +7,13 @@ import tensorflow as tf
 
 from tests.layers.layer_check import check_config, check_layer, randomize
 from tests.layers.plain import convolve
-from tfgan.models.landmarks import FaceLandmarks, Hourglass, MultiScaleBlock, landmark_masks
+from tfgan.models.landmarks import (
+    FaceLandmarks,
+    Hourglass,
+    MultiScaleBlock,
+    find_landmarks,
+    landmark_masks,
+)
 from tfgan.models.stargan_v2 import StarGANv2
 
 
@@ -124,6 +130,41 @@ def test_model_with_skips_keeps_its_landmarks_frozen_and_in_its_file(network, tm
     for mask, again in zip(model.masks(x), loaded.masks(x), strict=True):
         np.testing.assert_array_equal(again, mask)
     np.testing.assert_array_equal(loaded.translate(x, style), model.translate(x, style))
+
+
+# Landmarks
+
+
+def test_landmarks_agree_with_plain_loops_over_maps_that_are_not_square():
+    maps = normal(3, 16, 32, 40)
+    maps[0, 0, 5, 0] = maps[1, 7, 31, 1] = maps[2, 15, 31, 2] = 9  # at the border
+    places, heat = find_landmarks(maps)
+    for b in range(3):
+        for k in range(40):
+            one = maps[b, :, :, k]
+            row, column = np.unravel_index(np.argmax(one), one.shape)
+            x, y = column + 0.5, row + 0.5
+            if 0 < row < 15 and 0 < column < 31:
+                x += 0.25 * np.sign(one[row, column + 1] - one[row, column - 1])
+                y += 0.25 * np.sign(one[row + 1, column] - one[row - 1, column])
+            np.testing.assert_array_equal(places[b, k], [x * 8, y * 16])
+            assert heat[b, k] == one[row, column]
+
+
+def test_landmark_between_equal_neighbours_is_in_the_middle_of_its_cell():
+    maps = np.zeros((1, 64, 64, 1), np.float32)
+    maps[0, 20:23, 40:43, 0] = [[0, 1, 0], [1, 2, 1], [0, 1, 0]]
+    np.testing.assert_array_equal(find_landmarks(maps)[0], [[[41.5 * 4, 21.5 * 4]]])
+
+
+def test_network_gives_landmarks_of_its_own_heat_maps(network):
+    x = np.tanh(normal(2, 64, 96, 3))
+    places, heat = network.landmarks(x)
+    expected, expected_heat = find_landmarks(network(x)[..., :98])
+    np.testing.assert_array_equal(places, expected)
+    np.testing.assert_array_equal(heat, expected_heat)
+    assert places.shape == (2, 98, 2)
+    assert np.all((places > 0) & (places < 256))
 
 
 # Masks
