@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 VIDEO_ENDINGS = (".gif", ".mp4")
 _INK = (40, 40, 40)
-_compiled: weakref.WeakKeyDictionary[Any, tuple[Any, Any]] = weakref.WeakKeyDictionary()
+_compiled: weakref.WeakKeyDictionary[Any, tuple[Any, ...]] = weakref.WeakKeyDictionary()
 
 
 def to_uint8(images) -> np.ndarray:
@@ -50,7 +50,8 @@ def _functions(model) -> tuple[Any, Any]:
             return model.synthesis(styles, model.make_noise(noise, styles.shape[0]))
 
         _compiled[model] = styles_of, images_of
-    return _compiled[model]
+    styles_of, images_of = _compiled[model]
+    return styles_of, images_of
 
 
 def truncated_styles(
@@ -286,6 +287,46 @@ def figure(
     return np.asarray(sheet)
 
 
+def translate(
+    model, images: np.ndarray, styles, *, batch_size: int = 16, progress: str | None = None
+) -> np.ndarray:
+    """Translates pictures to styles, in batches of one size: the last one is filled up.
+
+    Args:
+        model: A model with `translate`.
+        images: uint8 [N, R, R, 3].
+        styles: [N, S].
+        batch_size: Pictures at a time.
+        progress: Words before a progress bar, which shows after two seconds; None: no bar.
+
+    Returns:
+        uint8 [N, R, R, 3].
+    """
+    import tensorflow as tf
+
+    if model not in _compiled:
+        reference = weakref.ref(model)
+
+        @tf.function(autograph=False)
+        def translated(images, styles):
+            model: Any = reference()
+            return model.translate(images, styles)
+
+        _compiled[model] = (translated,)
+    (translated,) = _compiled[model]
+    styles = np.asarray(styles, np.float32)
+    result = np.empty_like(images)
+    count = len(images)
+    with tqdm(total=count, desc=progress, unit="img", delay=2, disable=progress is None) as bar:
+        for start in range(0, count, batch_size):
+            rows = np.minimum(np.arange(start, start + batch_size), count - 1)
+            kept = min(batch_size, count - start)
+            made = translated(to_float(images[rows]), styles[rows])
+            result[start : start + kept] = to_uint8(made[:kept])
+            bar.update(kept)
+    return result
+
+
 class StyleRow(NamedTuple):
     """One row of `translations`: words, the picture that the style is from or None, the style."""
 
@@ -294,13 +335,24 @@ class StyleRow(NamedTuple):
     style: Any
 
 
-def translations(model, sources: np.ndarray, rows: Sequence[StyleRow]) -> np.ndarray:
-    """The figure of StarGAN v2: sources across, styles down, small pictures enlarged.
+def translations(
+    model,
+    sources: np.ndarray,
+    rows: Sequence[StyleRow],
+    *,
+    scale: int | None = None,
+    batch_size: int = 16,
+    progress: str | None = None,
+) -> np.ndarray:
+    """The figure of StarGAN v2: sources across, styles down.
 
     Args:
         model: A model with `translate`.
         sources: uint8 [N, R, R, 3].
         rows: What each row translates the sources to.
+        scale: How often each pixel is repeated; None: what makes a picture 96 pixels wide.
+        batch_size: Pictures at a time.
+        progress: Words before a progress bar, which shows after two seconds; None: no bar.
 
     Returns:
         uint8 [H', W', 3].
@@ -308,13 +360,35 @@ def translations(model, sources: np.ndarray, rows: Sequence[StyleRow]) -> np.nda
     Reference:
         Choi et al. 2020, arXiv:1912.01865, figures 4 and 6.
     """
-    scale = -(-96 // sources.shape[1])
-    floats = to_float(sources)
-    cells: list[list[np.ndarray | None]] = [[None, *enlarge(sources, scale)]]
-    for _, reference, style in rows:
-        styles = np.repeat(np.asarray(style)[None], len(sources), axis=0)
-        pictures = enlarge(to_uint8(model.translate(floats, styles)), scale)
-        cells.append([None if reference is None else enlarge(reference, scale), *pictures])
+    made = translate(
+        model,
+        np.concatenate([sources] * len(rows)),
+        np.repeat(np.stack([np.asarray(row.style) for row in rows]), len(sources), axis=0),
+        batch_size=batch_size,
+        progress=progress,
+    )
+    return style_table(sources, rows, made.reshape(len(rows), *sources.shape), scale)
+
+
+def style_table(
+    sources: np.ndarray,
+    rows: Sequence[StyleRow],
+    made: np.ndarray,
+    scale: int | None = None,
+) -> np.ndarray:
+    """Lays out sources [N, R, R, 3] over their translations [rows, N, R, R, 3]: uint8 [H', W', 3].
+
+    Rows of one heading in a row share it; references, where there are any, stand at the left.
+    """
+    scale = -(-96 // sources.shape[1]) if scale is None else scale
+    with_references = any(row.reference is not None for row in rows)
+    left: list[np.ndarray | None] = [
+        None if row.reference is None else enlarge(row.reference, scale) for row in rows
+    ]
+    cells: list[list[np.ndarray | None]] = [[*enlarge(sources, scale)]]
+    cells += [[*pictures] for pictures in enlarge(made, scale)]
+    if with_references:
+        cells = [[first, *row] for first, row in zip([None, *left], cells, strict=True)]
     runs = [
         (text, list(group))
         for text, group in itertools.groupby(
@@ -322,7 +396,7 @@ def translations(model, sources: np.ndarray, rows: Sequence[StyleRow]) -> np.nda
         )
     ]
     heads = [Heading(text, group[0][0], group[-1][0]) for text, group in runs]
-    return figure(cells, rows=heads, breaks=([1], [1]))
+    return figure(cells, rows=heads, breaks=([1], [1] if with_references else []))
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """Finds and opens `.keras` files for the command lines, with messages that a user can act on."""
 
 import importlib
+import json
 import tempfile
 import zipfile
 from pathlib import Path
@@ -9,7 +10,12 @@ from typing import Any
 from tfgan.terminal import UserError
 
 # Importing a module registers its classes with Keras, which then reads them from files.
-MODULES = ("tfgan.models.landmarks", "tfgan.models.stargan_v2", "tfgan.models.stylegan2")
+MODULES = (
+    "tfgan.models.classifier",
+    "tfgan.models.landmarks",
+    "tfgan.models.stargan_v2",
+    "tfgan.models.stylegan2",
+)
 RUNS = Path("runs")
 
 
@@ -69,6 +75,20 @@ def find_model(name: str | Path) -> Path:
     return path
 
 
+def class_of(path: str | Path) -> str:
+    """Name of the class of the model in a `.keras` file, without building it.
+
+    Raises:
+        ModelError: If the file is missing or is not a `.keras` file.
+    """
+    path = find_model(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return str(json.loads(archive.read("config.json"))["class_name"])
+    except (zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"{path} is not a .keras file, or was cut short.") from error
+
+
 def load_model(path: str | Path) -> Any:
     """Opens a `.keras` file of any model of this package.
 
@@ -78,28 +98,12 @@ def load_model(path: str | Path) -> Any:
     import keras
 
     path = find_model(path)
+    class_of(path)
     for module in MODULES:
         importlib.import_module(module)
-    if not zipfile.is_zipfile(path):
-        raise ModelError(f"{path} is not a .keras file, or was cut short.")
     try:
         return keras.saving.load_model(path, compile=False)
     # A damaged archive, or one of another program, fails in as many ways as Keras has readers.
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(f"{path} cannot be read as a model of this package: {reason}") from error
-
-
-def load_generator(path: str | Path) -> Any:
-    """Opens a generator with styles (`mapping`, `truncate`, `synthesis`).
-
-    Raises:
-        ModelError: If the file is missing, cannot be read, or holds another kind of model.
-    """
-    model = load_model(path)
-    if not hasattr(model, "truncate"):
-        raise ModelError(
-            f"{path} holds a {type(model).__name__}, but a generator with styles is "
-            "needed, such as the model.keras of a StyleGAN2 run."
-        )
-    return model

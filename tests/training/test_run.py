@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfgan.loading import load_generator
+from tfgan.loading import load_model
 from training import run
 from training.config import config_from, save_config
 from training.systems import stylegan2
@@ -168,7 +168,7 @@ def test_classes_of_a_folder_are_trained_saved_and_resumed(tmp_path, pictures, c
     assert run.main([*TINY, *arguments, *runs]) == 0
     (folder,) = (tmp_path / "runs").iterdir()
     assert (folder / "reals.png").is_file()
-    model = load_generator(folder)
+    model = load_model(folder)
     assert model.class_names == ("blue", "red")
     latents = np.zeros([2, 8], np.float32)
     blue, red = np.asarray(model(latents, np.array([0, 1])))

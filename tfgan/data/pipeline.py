@@ -206,7 +206,7 @@ def epoch_order(seed: int, epoch: int, count: int) -> np.ndarray:
     return order
 
 
-def _reason(error: Exception) -> str:
+def explain(error: Exception) -> str:
     """One line that says to a user why a picture cannot be read."""
     if isinstance(error, Image.DecompressionBombError):
         return (
@@ -534,7 +534,7 @@ class Pipeline:
         )
 
     def _report_broken(self, index: int, name: str, error: Exception) -> None:
-        reason = _reason(error)
+        reason = explain(error)
         with self._lock:
             if index in self._broken:
                 return

@@ -1,29 +1,39 @@
-"""Command line: prepares the data set, or draws a sheet of its pictures."""
+"""Command line: prepares the data set, or draws its pictures as files or on a sheet."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from PIL import Image, ImageDraw
+from tqdm import tqdm
 
 from tfgan.data.avatars.drawing import check_size, draw, person_of
+from tfgan.data.avatars.labels import Labels
 from tfgan.data.avatars.person import Person
 from tfgan.terminal import import_tensorflow
 
 _ABOUT = """Draws the built-in data set of faces.
 
-Without --sheet, the set is drawn and stored for training; a set that is already there is left
-as it is. With --sheet, only a picture of some faces is written.
+Without --sheet or --folder, the set is drawn and stored for training; a set that is already there
+is left as it is. With --sheet, only a picture of some faces is written, and with --folder single
+pictures in a sub-folder for each class: to train on as a user's own, or to translate.
 """
 
 _EXAMPLES = """examples:
   python -m tfgan.data.avatars --size 64 --count 8000
   python -m tfgan.data.avatars --size 128 --sheet faces.png --rows 4 --columns 8 --labels
+  python -m tfgan.data.avatars --size 128 --folder faces --count 16 --start 1000000
 """
 
 _CAPTION_HEIGHT = 56
+# What sub-folders can be named by.
+CLASSES: dict[str, Callable[[Labels], str]] = {
+    "domain": lambda labels: labels["domain"],
+    "expression": lambda labels: labels["expression"],
+}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -42,8 +52,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--count",
         type=int,
-        default=8000,
-        help="pictures to train on; a tenth more are drawn for tests (default: 8000)",
+        help="pictures to train on; a tenth more are drawn for tests (default: 8000); with "
+        "--folder, all pictures (default: 32)",
     )
     parser.add_argument(
         "--seed",
@@ -61,21 +71,45 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         help="processes that draw; 0 draws in this one (default: one per core)",
     )
-    sheet = parser.add_argument_group("contact sheet")
-    sheet.add_argument(
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument(
         "--sheet", type=Path, metavar="PNG", help="write a sheet of pictures here, and no data set"
     )
+    instead.add_argument(
+        "--folder", type=Path, metavar="DIR", help="write PNG files here, and no data set"
+    )
+    sheet = parser.add_argument_group("contact sheet")
     sheet.add_argument("--rows", type=int, default=6, help="rows of the sheet (default: 6)")
     sheet.add_argument("--columns", type=int, default=10, help="columns of the sheet (default: 10)")
-    sheet.add_argument(
-        "--start", type=int, default=0, help="index of the first picture (default: 0)"
-    )
     sheet.add_argument(
         "--labels",
         action="store_true",
         help="write the labels below each picture (best from 128 pixels)",
     )
+    folder = parser.add_argument_group("folder of pictures")
+    folder.add_argument(
+        "--classes",
+        choices=list(CLASSES),
+        default="domain",
+        help="label whose values name the sub-folders (default: domain)",
+    )
+    parser.add_argument(
+        "--start",
+        type=int,
+        default=0,
+        help="index of the first picture on the sheet or in the folder; from 1000000 on are those "
+        "that no set trains on (default: 0)",
+    )
     return parser
+
+
+def write_folder(folder: Path, size: int, count: int, seed: int, start: int, classes: str) -> None:
+    """Writes pictures as FOLDER/CLASS/INDEX.png."""
+    for index in tqdm(range(start, start + count), "Drawing avatars", unit="img", delay=2.0):
+        person = person_of(seed, index)
+        place = folder / CLASSES[classes](person.labels())
+        place.mkdir(parents=True, exist_ok=True)
+        draw(person, size).save(place / f"{index:07d}.png")
 
 
 def contact_sheet(
@@ -134,11 +168,29 @@ def main(arguments: list[str] | None = None) -> int:
             ).save(options.sheet)
             print(f"Wrote {options.sheet}")
             return 0
+        if options.folder:
+            count = 32 if options.count is None else options.count
+            if not 1 <= count <= 1_000_000:
+                raise ValueError(f"--count must be from 1 to 1000000. Received: {count}.")
+            write_folder(
+                options.folder,
+                options.size,
+                count,
+                options.seed,
+                options.start,
+                options.classes,
+            )
+            print(f"Wrote {count} pictures to {options.folder}")
+            return 0
         import_tensorflow()
         from tfgan.data.avatars.builder import prepare
 
         builder = prepare(
-            options.size, options.count, options.seed, options.data_dir, options.processes
+            options.size,
+            8000 if options.count is None else options.count,
+            options.seed,
+            options.data_dir,
+            options.processes,
         )
         print(f"{builder.info.full_name}: {builder.info.splits['train'].num_examples} pictures")
         print(builder.data_dir)

@@ -1,0 +1,129 @@
+"""Command line: pictures, figures and videos from a trained model."""
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from tfgan import figures
+from tfgan.generate import styles, translations
+from tfgan.generate.options import UsageError, Verb
+from tfgan.loading import ModelError, check_writable, class_of, find_model, load_model
+from tfgan.terminal import UserError, import_tensorflow
+
+# Class of a model -> what it can be asked for.
+VERBS: Mapping[str, Mapping[str, Verb]] = {
+    "StyleGAN2Generator": styles.VERBS,
+    "StarGANv2": translations.VERBS,
+}
+
+_ABOUT = """Makes pictures, figures and videos with a trained model.
+
+MODEL is a .keras file, a run folder (its model.keras), or "latest": the newest run under ./runs.
+What a VERB does depends on the model. A seed stands for one latent: the same seed gives the same
+picture in every verb.
+"""
+
+
+_PROGRAM = "python -m tfgan.generate"
+
+
+def _parser(kind: str) -> argparse.ArgumentParser:
+    """Command line of one class of model."""
+    verbs = VERBS[kind]
+    examples = "".join(f"  {_PROGRAM} {verb.example}\n" for verb in verbs.values())
+    parser = argparse.ArgumentParser(
+        prog=_PROGRAM,
+        description=f"With a {kind}:",
+        epilog=f"examples:\n{examples}\n{_PROGRAM} MODEL VERB --help explains one verb.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("model", metavar="MODEL", help='.keras file, run folder, or "latest"')
+    added = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for name, verb in verbs.items():
+        one = added.add_parser(
+            name,
+            help=verb.about,
+            description=f"With a {kind}: {verb.about}.",
+            epilog=f"example:\n  {_PROGRAM} {verb.example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        verb.add_options(one)
+        written = {"": "folder", ".png": "PNG file", ".mp4": "GIF or MP4 file"}[verb.ending]
+        one.add_argument(
+            "-o",
+            "--out",
+            type=Path,
+            help=f"{written} to write (default: MODEL-{name}{verb.ending} in the current folder)",
+        )
+    return parser
+
+
+def _print_help(arguments: list[str]) -> None:
+    """Explains one verb, for each class of model that has it, or all verbs."""
+    asked = {name for verbs in VERBS.values() for name in verbs} & set(arguments)
+    if not asked:
+        print(_ABOUT)
+    for kind, verbs in VERBS.items():
+        for name in sorted(asked & set(verbs)) or [""] * (not asked):
+            # Parsers print the help of a verb only on their way out.
+            with contextlib.suppress(SystemExit):
+                _parser(kind).parse_args(["MODEL", *filter(None, [name]), "--help"])
+            print()
+
+
+def _output(options: argparse.Namespace, verb: Verb, model_file: Path) -> Path:
+    """Where the result goes; checked before any work is done."""
+    stem = model_file.stem
+    if stem == "model":
+        stem = model_file.absolute().parent.name or stem
+    out = options.out or Path(f"{stem}-{options.verb}{verb.ending}")
+    if verb.ending == ".mp4":
+        try:
+            figures.check_video(out, options.fps)
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+    elif verb.ending and out.suffix.lower() != verb.ending:
+        raise UsageError(f"--out must end in {verb.ending} for {options.verb}. Received: {out}.")
+    if not verb.ending and out.exists() and not out.is_dir():
+        raise UsageError(f"--out must be a folder for {options.verb}, but {out} is a file.")
+    if verb.ending and out.is_dir():
+        raise UsageError(f"--out must be a file, but {out} is a folder.")
+    check_writable(out.parent if verb.ending else out)
+    return out
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the command line; returns the exit status."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    names = {name for verbs in VERBS.values() for name in verbs}
+    if not arguments or arguments[0] in names or arguments[0].startswith("-"):
+        _print_help(arguments)
+        return 0 if {"-h", "--help"} & set(arguments) else 2
+    try:
+        model_file = find_model(arguments[0])
+        kind = class_of(model_file)
+        if kind not in VERBS:
+            raise ModelError(
+                f"{model_file} holds a {kind}, which draws nothing. Give the model.keras of a run, "
+                f"or another file with one of: {', '.join(VERBS)}."
+            )
+        options = _parser(kind).parse_args(arguments)
+        verb = VERBS[kind][options.verb]
+        out = _output(options, verb, model_file)
+        print(f"Loading {model_file}", flush=True)
+        import_tensorflow()
+        verb.run(load_model(model_file), options, out)
+    except (UserError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
+    print(f"Wrote {out}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

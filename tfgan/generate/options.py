@@ -1,0 +1,150 @@
+"""What the verbs of all models share: kinds of numbers, seeds, limits, and what a verb is."""
+
+import argparse
+import math
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tfgan.terminal import UserError
+
+# One batch size for all verbs and counts: the same seed then gives the same pixels everywhere.
+BATCH = 4
+MAX_PIXELS = 2**28
+MAX_FRAMES = 100_000
+MAX_SIDE = 1000  # rows or columns of a grid
+
+
+class UsageError(UserError):
+    """Options that cannot work."""
+
+
+class Verb(NamedTuple):
+    """Something that a kind of model can be asked for.
+
+    Attributes:
+        about: One line for --help.
+        example: Arguments of an example.
+        add_options: Adds the verb's own options to its parser.
+        run: Does it: model, options, where to write.
+        ending: What the result's name ends in: ".png", ".mp4" (or .gif), or "" for a folder.
+    """
+
+    about: str
+    example: str
+    add_options: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[Any, argparse.Namespace, Path], None]
+    ending: str = ".png"
+
+
+def parse_seeds(text: str) -> list[int]:
+    """Reads "0-3,8" as [0, 1, 2, 3, 8]."""
+    seeds: list[int] = []
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\d+)(?:-(\d+))?\s*", part)
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, -1)
+        if last < first or last - first >= 1_000_000:
+            raise argparse.ArgumentTypeError(
+                f"seeds must be like 5 or 0-15,33, each range rising. Received: {text!r}."
+            )
+        seeds.extend(range(first, last + 1))
+    return seeds
+
+
+def whole(lowest: int, highest: int) -> Callable[[str], int]:
+    """A reader of integers within bounds."""
+
+    def read(text: str) -> int:
+        if not re.fullmatch(r"-?\d+", text) or not lowest <= int(text) <= highest:
+            raise argparse.ArgumentTypeError(
+                f"must be an integer from {lowest} to {highest}. Received: {text!r}."
+            )
+        return int(text)
+
+    return read
+
+
+def finite(text: str) -> float:
+    """Reads a number."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"must be a number. Received: {text!r}.")
+    return value
+
+
+def positive(text: str) -> float:
+    """Reads a number above 0."""
+    value = finite(text)
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f"must be above 0. Received: {text!r}.")
+    return value
+
+
+def latents_of(seeds: Sequence[int], width: int) -> np.ndarray:
+    """One latent per seed, float32 [len(seeds), width]; each depends on its own seed alone."""
+    rows = [np.random.default_rng(seed).standard_normal(width, np.float32) for seed in seeds]
+    return np.stack(rows)
+
+
+def file_name(text: str) -> str:
+    """A name as part of a file's name."""
+    return re.sub(r"[^\w.+-]+", "_", text).strip("._") or "_"
+
+
+def add_seed(parser: argparse._ActionsContainer) -> None:
+    """Adds --seed."""
+    parser.add_argument(
+        "--seed",
+        type=whole(0, 2**63),
+        default=0,
+        help="first seed, where none are listed (default: 0)",
+    )
+
+
+def add_scale(parser: argparse._ActionsContainer) -> None:
+    """Adds --scale."""
+    parser.add_argument(
+        "--scale",
+        type=whole(1, 64),
+        metavar="N",
+        help="enlarge pixels to N x N (default: 1; in grids and figures, what makes them 64 wide)",
+    )
+
+
+def add_video(parser: argparse._ActionsContainer) -> None:
+    """Adds what a video is asked for by."""
+    parser.add_argument("--seconds", type=positive, default=8.0, help="length (default: 8)")
+    parser.add_argument("--fps", type=positive, default=25.0, help="frames a second (default: 25)")
+
+
+def scale_of(options: argparse.Namespace, resolution: int, readable: bool) -> int:
+    """What --scale says; by default 1, or what makes a picture 64 pixels wide."""
+    if options.scale is not None:
+        return options.scale
+    return -(-64 // resolution) if readable else 1
+
+
+def check_area(rows: int, columns: int, side: int, hint: str) -> None:
+    """Raises UsageError if a grid of pictures of `side` pixels is more than a viewer would open."""
+    pixels = rows * columns * side * side
+    if pixels > MAX_PIXELS:
+        raise UsageError(
+            f"{rows} rows of {columns} pictures of {side} pixels make {pixels / 1e6:,.0f} million "
+            f"pixels; at most {MAX_PIXELS / 1e6:,.0f} are drawn. Choose {hint}."
+        )
+
+
+def frames_of(options: argparse.Namespace) -> int:
+    """Frames of the video that is asked for."""
+    if options.seconds * options.fps > MAX_FRAMES:
+        raise UsageError(
+            f"--seconds x --fps must be at most {MAX_FRAMES:,} frames. Received: "
+            f"{options.seconds:g} x {options.fps:g}."
+        )
+    return max(1, round(options.seconds * options.fps))

@@ -1,0 +1,388 @@
+"""Verbs of generators with styles (StyleGAN2): pictures from seeds, and the papers' figures."""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from tfgan import figures
+from tfgan.generate import paths
+from tfgan.generate.options import (
+    BATCH,
+    MAX_SIDE,
+    UsageError,
+    Verb,
+    add_scale,
+    add_seed,
+    add_video,
+    check_area,
+    file_name,
+    finite,
+    frames_of,
+    latents_of,
+    parse_seeds,
+    scale_of,
+    whole,
+)
+
+NOISE = ("random", "fixed", "none")
+# Bounds of the convolutions' resolutions, as in the StyleGAN papers.
+STYLE_BLOCKS = (("Coarse", 4, 8), ("Middle", 16, 32), ("Fine", 64, 1024))
+PATHS = {"spline": paths.spline, "slerp": paths.slerp}
+
+
+def style_blocks(model) -> list[tuple[str, list[int]]]:
+    """Style indices of the coarse, middle and fine resolutions that the model has, with names.
+
+    A style belongs to the resolution of the convolution that it scales first.
+    """
+    sizes = [*model.synthesis.noise_sizes, model.resolution][: model.num_styles]
+    found = [
+        (name, [i for i, size in enumerate(sizes) if low <= size <= high])
+        for name, low, high in STYLE_BLOCKS
+    ]
+    return [(name, layers) for name, layers in found if layers]
+
+
+class _Pictures:
+    """A model with the options that all verbs share."""
+
+    def __init__(self, model, options: argparse.Namespace):
+        self.model = model
+        self.options = options
+        self.names = list(model.class_names)
+        self.chosen = None
+        if options.class_name is not None:
+            if not self.names:
+                raise UsageError("this model has no classes. Leave --class out.")
+            if options.class_name not in self.names:
+                raise UsageError(
+                    f"--class must be one of {', '.join(self.names)}. "
+                    f"Received: {options.class_name!r}."
+                )
+            self.chosen = self.names.index(options.class_name)
+        if options.cutoff is not None and options.cutoff > model.num_styles:
+            raise UsageError(
+                f"--cutoff must be at most {model.num_styles}, the layers of this model. "
+                f"Received: {options.cutoff}."
+            )
+
+    def labels(self, indices: Sequence[int]) -> np.ndarray | None:
+        """The chosen class, or else class i modulo their number; None without classes."""
+        if not self.names:
+            return None
+        fixed = self.chosen
+        return np.array([i % len(self.names) if fixed is None else fixed for i in indices])
+
+    def styles(self, seeds: Sequence[int], labels=None, psi: float | None = None) -> np.ndarray:
+        """Truncated styles [N, L, W]; without `labels`, classes go by seed."""
+        return self.styles_of_latents(
+            latents_of(seeds, self.model.latent_dim),
+            self.labels(seeds) if labels is None else labels,
+            psi,
+        )
+
+    def styles_of_latents(self, latents, labels, psi: float | None = None) -> np.ndarray:
+        """Truncated styles [N, L, W]."""
+        return figures.truncated_styles(
+            self.model,
+            latents,
+            labels,
+            truncation_psi=self.options.psi if psi is None else psi,
+            truncation_cutoff=self.options.cutoff,
+        )
+
+    def images(self, styles, seeds: Sequence[int], progress: str | None = None) -> np.ndarray:
+        """Pictures uint8 [N, R, R, 3]; random noise goes by seed."""
+        return figures.synthesize(
+            self.model,
+            styles,
+            noise=self.options.noise,
+            seed=seeds,
+            batch_size=BATCH,
+            progress=progress,
+        )
+
+    def enlarged(self, images: np.ndarray, readable: bool = False) -> np.ndarray:
+        """Pictures at --scale; by default as they are, or large enough to be seen."""
+        return figures.enlarge(images, scale_of(self.options, self.model.resolution, readable))
+
+    def check_area(self, rows: int, columns: int, readable: bool = False) -> None:
+        """Raises UsageError if a grid has more pixels than a viewer would open."""
+        side = self.model.resolution * scale_of(self.options, self.model.resolution, readable)
+        check_area(rows, columns, side, "fewer --rows or --columns, or a smaller --scale")
+
+
+def make_grid(model, options: argparse.Namespace, out: Path) -> None:
+    """Seeds row by row; with classes, one class a row, and each column keeps its seed."""
+    pictures = _Pictures(model, options)
+    names = pictures.names
+    by_class = bool(names) and pictures.chosen is None
+    rows = options.rows or (len(names) if by_class else 4)
+    count = rows * options.columns
+    pictures.check_area(rows, options.columns, readable=True)
+    if not by_class:
+        seeds = [options.seed + i for i in range(count)]
+        labels = pictures.labels(seeds)
+    else:
+        seeds = [
+            options.seed + row // len(names) * options.columns + column
+            for row in range(rows)
+            for column in range(options.columns)
+        ]
+        labels = np.repeat(np.arange(rows) % len(names), options.columns)
+    images = pictures.images(pictures.styles(seeds, labels), seeds, "grid")
+    images = pictures.enlarged(images, readable=True)
+    if not by_class:
+        figures.write_png(out, figures.grid(images, options.columns))
+        return
+    cells = [list(images[i : i + options.columns]) for i in range(0, count, options.columns)]
+    titles = figures.headings(names[row % len(names)] for row in range(rows))
+    figures.write_png(out, figures.figure(cells, rows=titles))
+
+
+def make_pictures(model, options: argparse.Namespace, out: Path) -> None:
+    """One PNG file per seed."""
+    pictures = _Pictures(model, options)
+    seeds = options.seeds or [options.seed + i for i in range(options.count or 16)]
+    digits = max(4, len(str(max(seeds))))
+    labels = pictures.labels(seeds)
+    with tqdm(total=len(seeds), desc="pictures", unit="img", delay=2) as bar:
+        for start in range(0, len(seeds), BATCH):
+            batch = seeds[start : start + BATCH]
+            images = pictures.enlarged(pictures.images(pictures.styles(batch), batch))
+            for i, (seed, image) in enumerate(zip(batch, images, strict=True), start):
+                name = f"seed{seed:0{digits}d}"
+                if labels is not None:
+                    name += "-" + file_name(pictures.names[labels[i]])
+                figures.write_png(out / f"{name}.png", image)
+                bar.update()
+
+
+def make_truncation(model, options: argparse.Namespace, out: Path) -> None:
+    """Rows are seeds, columns strengths of truncation (StyleGAN, figure 8)."""
+    pictures = _Pictures(model, options)
+    seeds = options.seeds or [options.seed + i for i in range(4)]
+    psis = options.psis
+    by_psi = np.stack([pictures.styles(seeds, psi=psi) for psi in psis], axis=1)
+    styles = by_psi.reshape(-1, *by_psi.shape[2:])
+    images = pictures.images(styles, np.repeat(seeds, len(psis)).tolist(), "truncation")
+    images = pictures.enlarged(images, readable=True)
+    cells = [list(images[i : i + len(psis)]) for i in range(0, len(images), len(psis))]
+    labels = pictures.labels(seeds)
+    titles = [f"seed {seed}" for seed in seeds]
+    if labels is not None:
+        titles = [f"{t}, {pictures.names[k]}" for t, k in zip(titles, labels, strict=True)]
+    # The built-in font has no Greek letters.
+    columns = figures.headings(f"psi = {psi:g}" for psi in psis)
+    figures.write_png(out, figures.figure(cells, columns, figures.headings(titles)))
+
+
+def make_mixing(model, options: argparse.Namespace, out: Path) -> None:
+    """Pictures of A that take coarse, middle or fine styles from B (StyleGAN, figure 3)."""
+    pictures = _Pictures(model, options)
+    blocks = style_blocks(pictures.model)
+    seeds_b = options.b or [options.seed + 100 + i for i in range(5)]
+    seeds_a = options.a or [options.seed + i for i in range(2 * len(blocks))]
+    if len(seeds_a) < len(blocks):
+        names = ", ".join(name.lower() for name, _ in blocks)
+        raise UsageError(
+            f"--a needs at least {len(blocks)} seeds, one for each of {names}. "
+            f"Received: {len(seeds_a)}."
+        )
+    styles_a, styles_b = pictures.styles(seeds_a), pictures.styles(seeds_b)
+    parts = np.array_split(np.arange(len(seeds_a)), len(blocks))
+    mixed = []
+    for (_, layers), part in zip(blocks, parts, strict=True):
+        for a in part:
+            rows = np.repeat(styles_a[a][None], len(seeds_b), axis=0)
+            rows[:, layers] = styles_b[:, layers]
+            mixed.append(rows)
+    body_seeds = np.repeat(seeds_a, len(seeds_b)).tolist()
+    images = pictures.images(
+        np.concatenate([styles_b, styles_a, *mixed]), [*seeds_b, *seeds_a, *body_seeds], "mixing"
+    )
+    images = pictures.enlarged(images, readable=True)
+    width = len(seeds_b)
+    top, left = images[:width], images[width : width + len(seeds_a)]
+    body = images[width + len(seeds_a) :].reshape(len(seeds_a), width, *images.shape[1:])
+    cells = [[None, *top], *([a, *row] for a, row in zip(left, body, strict=True))]
+    row_titles = [
+        figures.Heading(f"{name} styles from B", int(part[0]) + 1, int(part[-1]) + 1)
+        for (name, _), part in zip(blocks, parts, strict=True)
+    ]
+    columns = [figures.Heading("Source A", 0, 0), figures.Heading("Source B", 1, width)]
+    breaks = ([title.first for title in row_titles], [1])
+    figures.write_png(out, figures.figure(cells, columns, row_titles, breaks=breaks))
+
+
+def make_interpolation(model, options: argparse.Namespace, out: Path) -> None:
+    """A closed walk through the latents of seeds; each place of the grid has its own seeds."""
+    pictures = _Pictures(model, options)
+    places = options.rows * options.columns
+    pictures.check_area(options.rows, options.columns)
+    seeds = options.seeds or [options.seed + i for i in range(4 * places)]
+    if len(seeds) % places:
+        raise UsageError(
+            f"--seeds must hold the same number for each of the {places} places of the grid. "
+            f"Received: {len(seeds)}."
+        )
+    frames = frames_of(options)
+    points = latents_of(seeds, pictures.model.latent_dim)
+    points = points.reshape(places, -1, points.shape[-1])
+    walks = np.stack([PATHS[options.path](p, frames) for p in points], axis=1)
+    labels = pictures.labels(range(places))
+
+    together = max(1, BATCH // places)
+
+    def draw() -> Iterator[np.ndarray]:
+        with tqdm(total=frames, desc="interpolate", unit="frame", delay=2) as bar:
+            for start in range(0, frames, together):
+                part = walks[start : start + together]
+                part_labels = None if labels is None else np.tile(labels, len(part))
+                noise_seeds = [start * places + i for i in range(len(part) * places)]
+                styles = pictures.styles_of_latents(part.reshape(-1, part.shape[-1]), part_labels)
+                images = pictures.enlarged(pictures.images(styles, noise_seeds))
+                for frame in np.split(images, len(part)):
+                    yield figures.grid(frame, options.columns)
+                    bar.update()
+
+    figures.write_video(out, draw(), options.fps)
+
+
+def _add_shared(parser: argparse.ArgumentParser) -> None:
+    """Options of all verbs."""
+    shared = parser.add_argument_group("options of all verbs")
+    add_seed(shared)
+    shared.add_argument(
+        "--cutoff",
+        type=whole(0, 2**63),
+        metavar="LAYERS",
+        help="truncate only the first layers (default: all)",
+    )
+    shared.add_argument(
+        "--noise",
+        choices=NOISE,
+        default="fixed",
+        help="per-pixel noise: each seed its own, the model's fixed maps, or none (default: fixed)",
+    )
+    shared.add_argument(
+        "--class",
+        dest="class_name",
+        metavar="NAME",
+        help="class of all pictures (default: classes in turn, by seed; grid: one a row)",
+    )
+    add_scale(shared)
+
+
+def _add_psi(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--psi",
+        type=finite,
+        default=0.7,
+        help="truncation: 1 is none, 0 the average picture (default: 0.7)",
+    )
+    _add_shared(parser)
+
+
+def _add_grid(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--rows", type=whole(1, MAX_SIDE), help="rows (default: 4; with classes, one for each)"
+    )
+    parser.add_argument(
+        "--columns", type=whole(1, MAX_SIDE), default=8, help="columns (default: 8)"
+    )
+    _add_psi(parser)
+
+
+def _add_pictures(parser: argparse.ArgumentParser) -> None:
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--seeds", type=parse_seeds, help="seeds, such as 0-15,33")
+    which.add_argument(
+        "--count",
+        type=whole(1, 1_000_000),
+        help="number of pictures, from --seed on (default: 16)",
+    )
+    _add_psi(parser)
+
+
+def _add_truncation(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seeds", type=parse_seeds, help="seeds (default: 4 from --seed on)")
+    parser.add_argument(
+        "--psi",
+        dest="psis",
+        type=finite,
+        nargs="+",
+        default=[1.0, 0.7, 0.5, 0.25, 0.0, -0.5, -1.0],
+        help="values of psi (default: 1 0.7 0.5 0.25 0 -0.5 -1)",
+    )
+    _add_shared(parser)
+
+
+def _add_mixing(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--a",
+        type=parse_seeds,
+        metavar="SEEDS",
+        help="seeds of the first column, shared out to the blocks (default: 2 a block from --seed)",
+    )
+    parser.add_argument(
+        "--b",
+        type=parse_seeds,
+        metavar="SEEDS",
+        help="seeds of the first row (default: 5 from --seed + 100 on)",
+    )
+    _add_psi(parser)
+
+
+def _add_interpolation(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--seeds", type=parse_seeds, help="seeds on the way (default: 4 a place from --seed on)"
+    )
+    add_video(parser)
+    parser.add_argument("--rows", type=whole(1, MAX_SIDE), default=1, help="rows (default: 1)")
+    parser.add_argument(
+        "--columns", type=whole(1, MAX_SIDE), default=1, help="columns (default: 1)"
+    )
+    parser.add_argument(
+        "--path",
+        choices=list(PATHS),
+        default="spline",
+        help="spline: smooth all along; slerp: even pace, turns at seeds (default: spline)",
+    )
+    _add_psi(parser)
+
+
+VERBS = {
+    "grid": Verb(
+        "a grid of pictures", "latest grid --rows 4 --columns 8 --psi 0.5", _add_grid, make_grid
+    ),
+    "pictures": Verb(
+        "single PNG files",
+        "model.keras pictures --seeds 0-15,33 -o faces",
+        _add_pictures,
+        make_pictures,
+        ending="",
+    ),
+    "truncation": Verb(
+        "a figure of truncation: rows are seeds, columns values of psi",
+        "latest truncation --seeds 3,8 --psi 1 0.7 0.5 0.25 0 -0.5 -1",
+        _add_truncation,
+        make_truncation,
+    ),
+    "mixing": Verb(
+        "the style mixing figure: pictures of A take coarse, middle or fine styles from B",
+        "latest mixing --a 0-5 --b 100-104",
+        _add_mixing,
+        make_mixing,
+    ),
+    "interpolate": Verb(
+        "a video (GIF or MP4) of a closed walk through latents",
+        "latest interpolate --seeds 0-5 --seconds 12 -o faces.mp4",
+        _add_interpolation,
+        make_interpolation,
+        ending=".mp4",
+    ),
+}
