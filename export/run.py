@@ -1,23 +1,29 @@
-"""Command line: a trained generator as a SavedModel and as `.tflite`, checked against Keras."""
+"""Command line: a trained model as a SavedModel and as `.tflite`, checked against Keras."""
 
 import argparse
 import json
 import os
 import shutil
 import sys
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tfgan.loading import check_writable, find_model, load_generator
+from tqdm import tqdm
+
+from export.signatures import KINDS, Case, Exportable, in_float32, kind_of
+from tfgan.loading import check_writable, find_model, load_model
 from tfgan.terminal import UserError, import_tensorflow, quiet
 
-LARGEST_DIFFERENCE = 1e-3  # share of the value range
+LARGEST_DIFFERENCE = 1e-3  # share of the range of an output
 
-_ABOUT = """Exports a trained generator and checks every file against the Keras model.
+_ABOUT = """Exports a trained model and checks every file against the Keras model.
 
 MODEL is a .keras file, a run folder (its model.keras), or "latest": the newest run under ./runs.
+Its uses become signatures of each file. export.json says what each takes and gives (null in a
+shape is the batch size) and what the labels stand for.
 """
 
 
@@ -27,26 +33,26 @@ class CheckError(RuntimeError):
 
 @dataclass(frozen=True)
 class Format:
-    """A kind of file that a generator can be exported to.
+    """A kind of file that a model can be exported to.
 
     Attributes:
         about: One line for --help.
         path: File or folder, relative to the output folder.
-        write: Makes it from a float32 generator.
-        open_runner: Loads it, and returns latents, psi, labels -> images.
+        write: Makes it.
+        open_runner: Loads it, and returns what runs its signatures.
     """
 
     about: str
     path: str
-    write: Callable[[Any, Path], None]
+    write: Callable[[Exportable, Path], None]
     open_runner: Callable[[Path], Any]
 
 
 # The modules behind these load TensorFlow, which --help and early mistakes need not wait for.
-def _write_saved_model(model, path: Path) -> None:
+def _write_saved_model(exportable: Exportable, path: Path) -> None:
     from export import saved_model
 
-    saved_model.write(model, path)
+    saved_model.write(exportable, path)
 
 
 def _open_saved_model(path: Path):
@@ -55,10 +61,10 @@ def _open_saved_model(path: Path):
     return saved_model.open_runner(path)
 
 
-def _write_float32(model, path: Path) -> None:
+def _write_float32(exportable: Exportable, path: Path) -> None:
     from export import tflite
 
-    tflite.write(model, path)
+    tflite.write(exportable, path)
 
 
 def _open_tflite(path: Path):
@@ -83,12 +89,23 @@ FORMATS = {
 }
 
 
+def _listed(about: dict[str, str]) -> str:
+    """Names, and beside them what is said of each."""
+    width = max(map(len, about)) + 2
+    lines = (
+        f"{name:<{width}}" + text.replace("\n", "\n" + " " * width) for name, text in about.items()
+    )
+    return textwrap.indent("\n".join(lines), "  ")
+
+
 def _parser() -> argparse.ArgumentParser:
-    formats = "\n".join(f"  {name:<12} {form.about}" for name, form in FORMATS.items())
+    formats = _listed({name: form.about for name, form in FORMATS.items()})
+    kinds = _listed({name: kind.about for name, kind in KINDS.items()})
     parser = argparse.ArgumentParser(
         prog="python -m export.run",
         description=_ABOUT,
-        epilog=f"formats:\n{formats}\n\nexamples:\n  python -m export.run latest\n"
+        epilog=f"formats:\n{formats}\n\nmodels and their signatures:\n{kinds}\n\n"
+        "examples:\n  python -m export.run latest\n"
         "  python -m export.run model.keras --formats float32 -o phone\n",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -131,11 +148,12 @@ def _replace(new: Path, target: Path) -> None:
     _remove(old)
 
 
-def export(model, formats: list[str], out: Path) -> list[Any]:
+def export(exportable: Exportable, cases: list[Case], formats: list[str], out: Path) -> list[Any]:
     """Writes and checks formats; files appear under their names only once all have passed.
 
     Args:
-        model: A generator.
+        exportable: A model and its uses.
+        cases: Of all its signatures.
         formats: Keys of `FORMATS`.
         out: An existing folder.
 
@@ -143,12 +161,10 @@ def export(model, formats: list[str], out: Path) -> list[Any]:
         One `report.Result` per format.
 
     Raises:
-        CheckError: If a file differs from Keras by more than `LARGEST_DIFFERENCE` of the range.
+        CheckError: If a file differs from Keras by more than `LARGEST_DIFFERENCE`.
     """
     from export.report import measure
-    from export.saved_model import in_float32
 
-    model = in_float32(model)
     results = []
     partials = {name: out / f".partial-{os.getpid()}-{name}" for name in dict.fromkeys(formats)}
     try:
@@ -156,14 +172,16 @@ def export(model, formats: list[str], out: Path) -> list[Any]:
             form = FORMATS[name]
             print(f"Writing {name}", flush=True)
             with quiet():
-                form.write(model, partial)
+                form.write(exportable, partial)
             print(f"Checking {name} against Keras", flush=True)
             with quiet():
-                result = measure(model, name, partial, form.path, form.open_runner(partial))
-            if not result.max_difference <= LARGEST_DIFFERENCE:
+                runner = form.open_runner(partial)
+            result = measure(exportable, cases, name, partial, form.path, runner)
+            if not result.checked_difference <= LARGEST_DIFFERENCE:
                 raise CheckError(
-                    f"{name} differs from Keras by {result.max_difference:.2g} of the value range; "
-                    f"at most {LARGEST_DIFFERENCE:g} is allowed. Nothing was written."
+                    f"{result.worst_signature} of {name} differs from Keras by "
+                    f"{result.checked_difference:.2g} of the range of its values; at most "
+                    f"{LARGEST_DIFFERENCE:g} is allowed. Nothing was written."
                 )
             results.append(result)
         for name, partial in partials.items():
@@ -181,11 +199,14 @@ def main(arguments: list[str] | None = None) -> int:
         model_file = find_model(options.model)
         out = output_folder(options.model, model_file, options.out)
         check_writable(out)
+        kind = kind_of(model_file)
         print(f"Loading {model_file}", flush=True)
         import_tensorflow()
-        model = load_generator(model_file)
+        exportable = kind.describe(in_float32(load_model(model_file)))
+        examples = len(exportable.examples)
+        cases = list(tqdm(exportable.cases(), "Running Keras", examples, delay=2))
         out.mkdir(parents=True, exist_ok=True)
-        results = export(model, options.formats, out)
+        results = export(exportable, cases, options.formats, out)
     except (UserError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -195,13 +216,16 @@ def main(arguments: list[str] | None = None) -> int:
     except RuntimeError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    from export.report import table
+    from export.report import interface, table
 
+    model = exportable.model
     text = json.dumps(
         {
             "model": str(model_file),
-            "resolution": model.resolution,
-            "class_names": list(model.class_names),
+            "kind": type(model).__name__,
+            **{fact: getattr(model, fact) for fact in exportable.facts},
+            "signatures": interface(exportable, cases),
+            "default_signature": exportable.default,
             "results": [result.as_json() for result in results],
         },
         indent=2,

@@ -1,4 +1,4 @@
-"""A generator as a `.tflite` file of built-in operators, for one picture at a time."""
+"""A model as a `.tflite` file of built-in operators, for one picture at a time."""
 
 import tempfile
 from pathlib import Path
@@ -9,21 +9,19 @@ from ai_edge_litert.interpreter import Interpreter
 from tensorflow.lite.tools import flatbuffer_utils
 
 from export import saved_model
-
-SIGNATURES = ("map", "truncate", "synthesize", "generate")
+from export.signatures import Exportable
 
 
 class ConversionError(RuntimeError):
     """The converter produced what this format does not allow."""
 
 
-def convert(model) -> bytes:
-    """Converts a float32 generator: batch 1, one signature per use, one copy of the weights."""
+def convert(exportable: Exportable) -> bytes:
+    """Converts a float32 model: batch 1, one graph per signature, each with its weights."""
+    names = [name for name, use in exportable.signatures.items() if use.in_tflite]
     with tempfile.TemporaryDirectory() as folder:
-        saved_model.write(model, Path(folder), batch_size=1)
-        converter = tf.lite.TFLiteConverter.from_saved_model(
-            folder, signature_keys=list(SIGNATURES)
-        )
+        saved_model.write(exportable, Path(folder), batch_size=1)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=names)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
         return converter.convert()
 
@@ -57,28 +55,29 @@ def check_operators(content: bytes) -> None:
         raise ConversionError(f"the file needs operators that are not built in: {custom}.")
 
 
-def write(model, path: Path) -> None:
-    """Writes a float32 `.tflite` with the signatures map, truncate, synthesize and generate."""
-    content = share_buffers(convert(model))
+def write(exportable: Exportable, path: Path) -> None:
+    """Writes a float32 `.tflite` with the signatures that are for it and each weight once."""
+    content = share_buffers(convert(exportable))
     check_operators(content)
     path.write_bytes(content)
 
 
 def open_runner(path: Path) -> saved_model.Runner:
-    """Loads a `.tflite` file and returns its `generate`, which runs one picture after another."""
-    signature = Interpreter(model_path=str(path), num_threads=1).get_signature_runner("generate")
+    """Loads a `.tflite` file, which then runs one picture after another."""
+    interpreter = Interpreter(model_path=str(path), num_threads=1)
+    # Each runner has its own memory, so they are kept.
+    runners = {
+        name: interpreter.get_signature_runner(name) for name in interpreter.get_signature_list()
+    }
 
-    def run(latents, psi, labels):
-        images = []
-        for i in range(len(latents)):
-            inputs = {
-                "latents": latents[i : i + 1],
-                "truncation_psi": np.float32(psi),
-                "noise_scale": np.float32(1),
-            }
-            if labels is not None:
-                inputs["labels"] = np.asarray(labels[i : i + 1], np.int32)
-            images.append(signature(**inputs)["images"])
-        return np.concatenate(images)
+    def run(signature, inputs):
+        batch_size = max(len(value) for value in inputs.values() if value.ndim)
+        outputs = [
+            runners[signature](
+                **{name: x[i : i + 1] if x.ndim else x for name, x in inputs.items()}
+            )
+            for i in range(batch_size)
+        ]
+        return {name: np.concatenate([output[name] for output in outputs]) for name in outputs[0]}
 
-    return run
+    return saved_model.Runner(list(runners), run)
