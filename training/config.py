@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 import tyro
 
 from tfgan.data.pipeline import PipelineOptions
-from tfgan.data.sources import check_resolution
+from tfgan.data.sources import Source, check_resolution, open_source
 from tfgan.terminal import UserError
 
 
@@ -94,6 +94,23 @@ class TrainingConfig:
             self.seed,
             self.max_broken,
             self.cache_gb,
+        )
+
+    def open_source(self, split: str | None = None) -> Source:
+        """Opens the pictures; `split` stands in for the one that is trained on.
+
+        Raises:
+            DataError: If there is nothing to read there, and why.
+        """
+        return open_source(
+            self.data,
+            resolution=self.resolution,
+            conditional=self.conditional,
+            split=split or self.split,
+            image_key=self.image_key,
+            label_key=self.label_key,
+            data_dir=self.data_dir,
+            avatars_count=self.avatars_count,
         )
 
     def check(self) -> None:
@@ -187,6 +204,17 @@ def config_from(stored: Mapping[str, Any], kind: type, path: Path) -> Any:
             f"{', '.join(wrong)}."
         )
     return kind(**stored)
+
+
+def shared_config_from(stored: Mapping[str, Any], path: Path) -> TrainingConfig:
+    """Makes the options that all systems share of what a run folder holds, whatever its system.
+
+    Raises:
+        ConfigError: If one of them is missing or of another type.
+    """
+    names = {field.name for field in dataclasses.fields(TrainingConfig)}
+    kept = {name: value for name, value in stored.items() if name in names}
+    return config_from(kept, TrainingConfig, path)
 
 
 def _fits(value: Any, kind: Any) -> bool:

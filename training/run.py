@@ -157,7 +157,6 @@ def run(argv: list[str]) -> int:
 
     from tfgan import figures
     from tfgan.data.pipeline import Pipeline
-    from tfgan.data.sources import open_source
     from training.config import save_config
     from training.distribution import make_strategy
     from training.loop import Trainer, check_batch_sizes
@@ -166,16 +165,7 @@ def run(argv: list[str]) -> int:
     tf.config.optimizer.set_experimental_options({"remapping": False})
     strategy = make_strategy(args.devices, args.virtual_devices)
     keras.utils.set_random_seed(config.seed)
-    source = open_source(
-        config.data,
-        resolution=config.resolution,
-        conditional=config.conditional,
-        split=config.split,
-        image_key=config.image_key,
-        label_key=config.label_key,
-        data_dir=config.data_dir,
-        avatars_count=config.avatars_count,
-    )
+    source = config.open_source()
     pipeline = Pipeline(source, config.pipeline_options())
     pipeline.probe()
     class_names = tuple(source.class_names) if config.conditional else ()

@@ -17,8 +17,11 @@ from tfgan.data.avatars import (
     AvatarsConfig,
     Person,
     draw,
+    drawing,
+    find_background,
     person_of,
     prepare,
+    read_ids,
 )
 from tfgan.data.avatars.__main__ import main
 from tfgan.data.avatars.workers import draw_examples
@@ -322,6 +325,20 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
         prepare(32, 4, data_dir=tmp_path / "file" / "data")
 
 
+@pytest.mark.parametrize("classes", ["domain", "expression"])
+def test_the_command_line_writes_a_folder_for_each_class(tmp_path, classes):
+    options = f"--size 32 --folder {tmp_path} --count 12 --start 7 --seed 3 --classes {classes}"
+    assert main(options.split()) == 0
+    files = sorted(tmp_path.glob("*/*.png"), key=lambda file: file.name)
+    assert [int(file.stem) for file in files] == list(range(7, 19))
+    from PIL import Image
+
+    for file in files:
+        person = person_of(3, int(file.stem))
+        assert file.parent.name == person.labels()[classes]
+        np.testing.assert_array_equal(np.asarray(Image.open(file)), np.asarray(draw(person, 32)))
+
+
 def test_the_command_line_writes_a_sheet(tmp_path):
     sheet = tmp_path / "sheet.png"
     options = f"--size 32 --rows 2 --columns 3 --sheet {sheet}"
@@ -335,3 +352,38 @@ def test_the_command_line_writes_a_sheet(tmp_path):
 def test_the_command_line_explains_a_wrong_size_and_exits_with_2(capsys):
     assert main(["--size", "100", "--sheet", "x.png"]) == 2
     assert "power of two" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("size", [16, 32, 128])
+def test_the_background_is_what_shows_the_backdrop_and_nothing_else(size):
+    differing = 0
+    for index in range(40 if size < 128 else 10):
+        person = person_of(3, index)
+        found = find_background(person, size)
+        image, factor = np.asarray(draw(person, size)), drawing._supersampling(size)
+        backdrop = np.asarray(drawing._backdrop(person, size, size * factor).reduce(factor))
+        equal = np.all(image == backdrop, axis=-1)
+        assert np.all(equal[found])
+        differing += np.sum(equal & ~found)
+        assert 0.2 < np.mean(found) < 0.8
+    # A pixel that was drawn on may happen to keep its colour, but hardly any does.
+    assert differing < 10
+
+
+def test_the_background_does_not_depend_on_the_backdrop():
+    person = plain_person(hair_style="wavy", hat="cap")
+    other = dataclasses.replace(
+        person, backdrop="shapes", backdrop_colors=((9, 9, 9), (250, 250, 250)), backdrop_seed=7
+    )
+    found = find_background(person, 32)
+    np.testing.assert_array_equal(find_background(other, 32), found)
+    changed = np.any(pixels(person, 32) != pixels(other, 32), axis=-1)
+    assert np.all(changed[found])
+
+
+def test_ids_name_the_people_of_a_prepared_set(tmp_path):
+    builder = prepare(16, 30, seed=2, data_dir=tmp_path, processes=0)
+    assert read_ids(builder, "train", [4, 0]) == [4, 0]
+    (number,) = read_ids(builder, "train[10:]+test", [21])
+    picture = builder.as_data_source("test")[1]["image"]
+    np.testing.assert_array_equal(draw(person_of(2, number), 16), picture)

@@ -56,8 +56,10 @@ def test_resumed_run_is_bit_identical_to_an_undisturbed_one(tmp_path, undisturbe
         np.testing.assert_array_equal(value, expected[name], err_msg=name)
 
 
-def test_one_step_on_two_replicas_equals_one_step_on_one(tmp_path, undisturbed):
-    double = make_trainer(tmp_path, dataclasses.replace(CONFIG, total_kimg=0.004), devices=2)
+@pytest.mark.parametrize(("devices", "rounds"), [(2, 1), (1, 2)], ids=["replicas", "rounds"])
+def test_one_step_in_two_parts_equals_one_step_in_one(tmp_path, undisturbed, devices, rounds):
+    config = dataclasses.replace(CONFIG, total_kimg=0.004, accumulate=rounds)
+    double = make_trainer(tmp_path, config, devices)
     double.train()
     expected, actual = checkpoint_values(undisturbed, 4), values(double)
     # Instance norms undo the biases before them, whose gradients are rounding errors alone. Adam
@@ -77,6 +79,22 @@ def test_one_step_on_two_replicas_equals_one_step_on_one(tmp_path, undisturbed):
     }
     assert len(weights) > len(actual) / 4
     assert too_far(weights, expected) == {}
+
+
+@pytest.mark.parametrize("precision", ["float16", "bfloat16"])
+def test_half_precision_steps_as_float32_does(tmp_path, undisturbed, precision):
+    config = dataclasses.replace(CONFIG, total_kimg=0.004, precision=precision)
+    half = make_trainer(tmp_path, config)
+    half.train()
+    assert {v.numpy().dtype.name for v in half.variables.values()} <= {"float32", "int64"}
+    stats = [trainer.folder / "stats.jsonl" for trainer in (half, undisturbed)]
+    rounded, exact = (json.loads(path.read_text().splitlines()[0]) for path in stats)
+    curves = [name for name in exact if name.split("/")[0] in ("loss", "style", "cycle")]
+    assert len(curves) == 8
+    # bfloat16 keeps 8 bits of each feature map.
+    for name in curves:
+        assert rounded[name] == pytest.approx(exact[name], rel=0.05), name
+    assert any(rounded[name] != exact[name] for name in curves)
 
 
 def test_each_update_changes_exactly_the_networks_that_it_names(tmp_path):

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tfgan.data.avatars.drawing import draw, person_of
+from tfgan.data.avatars.drawing import draw, find_background, person_of
 from tfgan.data.avatars.labels import ATTRIBUTES, DOMAINS, EXPRESSIONS, Labels
 from tfgan.data.avatars.person import Person, sample_person
 
 if TYPE_CHECKING:
-    from tfgan.data.avatars.builder import Avatars, AvatarsConfig, prepare
+    from tfgan.data.avatars.builder import Avatars, AvatarsConfig, prepare, read_ids
 
 __all__ = [
     "ATTRIBUTES",
@@ -24,12 +24,14 @@ __all__ = [
     "Labels",
     "Person",
     "draw",
+    "find_background",
     "person_of",
     "prepare",
+    "read_ids",
     "sample_person",
 ]
 
-_NEEDS_TENSORFLOW = ("Avatars", "AvatarsConfig", "prepare")
+_NEEDS_TENSORFLOW = ("Avatars", "AvatarsConfig", "prepare", "read_ids")
 
 
 def __getattr__(name: str) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +169,18 @@ def prepare(
     finally:
         tfds.enable_progress_bar()
     return builder
+
+
+def read_ids(builder: tfds.core.DatasetBuilder, split: str, indices: Sequence[int]) -> list[int]:
+    """Reads which people some pictures of a prepared set show: `person_of(seed, id)`.
+
+    Args:
+        builder: What `prepare` returned; its `builder_config` has the seed.
+        split: Split, or slices and sums of splits.
+        indices: Places in the split.
+    """
+    pictures = builder.as_data_source(split, decoders={"image": tfds.decode.SkipDecoding()})
+    return [int(pictures[int(index)]["id"]) for index in indices]
 
 
 def _check_writable(path: Path) -> None:

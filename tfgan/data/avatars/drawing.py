@@ -80,8 +80,40 @@ def draw(person: Person, size: int) -> Image.Image:
     """
     check_size(size)
     large = size * _supersampling(size)
-    image = _backdrop(person, size, large)
-    canvas = Canvas(image)
+    canvas = Canvas(_backdrop(person, size, large))
+    _draw_person(canvas, person, large)
+    # A box filter over whole blocks is exact area coverage, and by far the fastest.
+    return canvas.image.reduce(large // size)
+
+
+def find_background(person: Person, size: int) -> np.ndarray:
+    """Finds the pixels of `draw(person, size)` that show the backdrop and nothing else.
+
+    The person is drawn on black and on white: what changes neither was not touched, for no colour
+    is both. A pixel counts only if all the finer pixels that it is the mean of do.
+
+    Args:
+        person: Who is drawn.
+        size: Side of the picture in pixels, a power of two from 16 to 1024.
+
+    Returns:
+        bool [size, size], true on the background.
+
+    Raises:
+        ValueError: If `size` is not a power of two from 16 to 1024.
+    """
+    check_size(size)
+    factor = _supersampling(size)
+    touched = np.zeros((size, factor, size, factor), bool)
+    for color in ((0, 0, 0), WHITE):
+        canvas = Canvas(Image.new("RGB", (size * factor, size * factor), color))
+        _draw_person(canvas, person, size * factor)
+        touched |= np.any(np.asarray(canvas.image) != color, axis=-1).reshape(touched.shape)
+    return np.logical_not(np.any(touched, axis=(1, 3)))
+
+
+def _draw_person(canvas: Canvas, person: Person, large: int) -> None:
+    """Draws body and head on a backdrop of `large` by `large` pixels."""
     pose = Pose(large, person.yaw, person.pitch, person.roll, person.offset, person.zoom)
     sketch = Sketch(
         canvas=canvas,
@@ -109,8 +141,6 @@ def draw(person: Person, size: int) -> Image.Image:
     draw_glasses(sketch)
     if person.earrings:
         draw_earrings(sketch)
-    # A box filter over whole blocks is exact area coverage, and by far the fastest.
-    return canvas.image.reduce(large // size)
 
 
 def _supersampling(size: int) -> int:

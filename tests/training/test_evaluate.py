@@ -1,0 +1,214 @@
+"""The command line that measures models, as a user meets it."""
+
+import json
+import re
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tfgan.data.sources import DataError
+from tfgan.models.stargan_v2 import StarGANv2
+from tfgan.models.stylegan2 import StyleGAN2Generator
+from training import classifier, evaluate
+from training.config import ConfigError, TrainingConfig, save_config, shared_config_from
+from training.systems import stargan_v2
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A folder of two domains, and models: of it, of other domains, of another kind."""
+    folder = tmp_path_factory.mktemp("evaluate")
+    random = np.random.default_rng(0)
+    for name, tint in (("blue", (0, 0, 90)), ("red", (90, 0, 0))):
+        (folder / "data" / name).mkdir(parents=True)
+        for i in range(20):
+            pixels = random.integers(0, 120, (32, 40, 3)) + tint
+            Image.fromarray(pixels.astype(np.uint8)).save(folder / "data" / name / f"{i}.png")
+    small = {"mapping_width": 8, "channel_base": 64, "channel_max": 8}
+    for name, domains in (("model", ("blue", "red")), ("other", ("cat", "dog"))):
+        model = StarGANv2(32, domains, 4, 8, **small)
+        model.build()
+        model.save(folder / f"{name}.keras")
+    faces = StyleGAN2Generator(8, latent_dim=4, style_dim=4, channel_base=32, channel_max=4)
+    faces.build()
+    faces.save(folder / "faces.keras")
+    (folder / "flat").mkdir()
+    Image.new("RGB", (32, 32)).save(folder / "flat" / "0.png")
+    return folder
+
+
+@pytest.fixture
+def short(monkeypatch):
+    """A classifier that is trained in a few seconds."""
+    recipe = classifier.Recipe(images=600, batch_size=20, learning_rate=1e-2)
+    monkeypatch.setattr(classifier, "RECIPE", recipe)
+
+
+def test_help_teaches(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        evaluate.main(["--help"])
+    assert stopped.value.code == 0
+    shown = capsys.readouterr().out
+    for words in ("training.evaluate latest", "--label-key", "--count", "held back"):
+        assert words in shown
+
+
+def test_help_is_at_once_there_without_tensorflow():
+    code = (
+        "import sys, training.evaluate as e\n"
+        "try: e.main(['--help'])\n"
+        "except SystemExit: assert 'tensorflow' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_a_model_from_elsewhere_is_measured_on_a_folder(files, tmp_path, short, capsys):
+    arguments = [str(files / "model.keras"), "--data", str(files / "data"), "--cache"]
+    out = tmp_path / "results" / "first.json"
+    assert evaluate.main([*arguments, str(tmp_path / "kept"), "--out", str(out)]) == 0
+    shown = capsys.readouterr().out
+    assert "a tenth of each class: 2 blue, 2 red; seed 0" in shown
+    assert "may have been trained on these" in shown
+    assert "not known, for" in shown
+    result = json.loads(out.read_text())
+    assert result["seed"] == 0
+    assert result["data"]["counts"] == {"blue": 2, "red": 2}
+    assert result["classifier"]["accuracy"]["share"]["value"] == 1.0
+    for guide in ("latent", "reference"):
+        found = result["translation"][guide]
+        assert list(found["pairs"]) == ["blue -> red", "red -> blue"]
+        hits = [round(pair["value"] * pair["count"]) for pair in found["pairs"].values()]
+        assert found["share"]["value"] == sum(hits) / 4
+        assert found["share"]["count"] == 4
+        assert found["reconstruction"]["value"] > 0
+        row = next(line for line in shown.splitlines() if line.startswith("  blue -> red"))
+        assert f"{found['pairs']['blue -> red']['value']:.3f} [" in row
+    # Once more, from the kept classifier: the same numbers. Another seed gives other ones.
+    again, other = out.with_name("again.json"), out.with_name("other.json")
+    kept = [*arguments, str(tmp_path / "kept")]
+    assert evaluate.main([*kept, "--out", str(again)]) == 0
+    assert again.read_text() == out.read_text()
+    assert evaluate.main([*kept, "--out", str(other), "--seed", "1"]) == 0
+    differences = [
+        json.loads(path.read_text())["translation"]["latent"]["reconstruction"]["value"]
+        for path in (out, other)
+    ]
+    assert differences[0] != differences[1]
+    assert len(list((tmp_path / "kept").iterdir())) == 1
+
+
+def test_a_run_knows_its_data_and_keeps_the_result(tmp_path, short, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    sets = str(tmp_path / "sets")
+    config = stargan_v2.smoke()
+    config = type(config)(**{**vars(config), "data_dir": sets, "avatars_count": 60})
+    source = config.open_source()
+    run = tmp_path / "runs" / "00000-smoke"
+    run.mkdir(parents=True)
+    save_config(run / "config.json", "stargan-v2", config, source.fingerprint())
+    model = stargan_v2.create(config, source.class_names).inference_model()
+    model.save(run / "model.keras")
+    assert evaluate.main(["latest"]) == 0
+    shown = capsys.readouterr()
+    assert "not those of the run" not in shown.err
+    assert "trained on these" not in shown.out
+    result = json.loads((run / "evaluation.json").read_text())
+    assert result["data"]["held_back"] == "the split test"
+    assert sum(result["data"]["counts"].values()) == 6
+    assert len(list((tmp_path / "runs" / "classifiers").glob("*.keras"))) == 1
+    background = result["translation"]["latent"]["background"]
+    assert background["own"]["count"] == 6
+    # A new generator gives noise; a picture of values in [-1, 1] is at most 2 away.
+    assert 0.1 < background["own"]["value"] < 2
+    assert re.search(r"background, shuffled pairs +\d\.\d{3} \[", shown.out)
+    save_config(run / "config.json", "stargan-v2", config, "0" * 12)
+    assert evaluate.main(["latest", "--count", "2"]) == 0
+    shown = capsys.readouterr()
+    assert "not those of the run" in shown.err
+    assert "2 female, 2 male" in shown.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["none.keras"], "there is no file none.keras"),
+        (["latest"], "there is no run"),
+        (["{f}/model.keras"], "--data is needed"),
+        (["{f}/model.keras", "--data", "{f}/nothing"], "{f}/nothing"),
+        (["{f}/model.keras", "--data", "{f}/flat"], "two or more classes"),
+        (["{f}/model.keras", "--data", "{f}/data", "--label-key", "x"], "--label-key belongs to"),
+        (["{f}/model.keras", "--data", "avatars", "--avatars-count", "0"], "from 1 to 1,000,000"),
+        (["{f}/other.keras", "--data", "{f}/data"], "cat, dog. Received: blue, red"),
+        (["{f}/faces.keras", "--data", "{f}/data"], "holds a StyleGAN2Generator"),
+        (["{f}/model.keras", "--count", "1"], "--count must be 2 or more. Received: 1"),
+        (["{f}/model.keras", "--seed", "-1"], "--seed must be 0 or more. Received: -1"),
+        (["{f}/model.keras", "--out", "x.txt"], "--out must end in .json. Received: x.txt"),
+        (["{f}/model.keras", "--out", "folder.json"], "folder.json is a folder"),
+        (["{f}/model.keras", "--cache", "{f}/flat/0.png"], "--cache must be a folder"),
+        (["{f}/flat/0.png"], "must be a .keras file"),
+    ],
+)
+def test_a_mistake_gives_one_message_and_no_result(
+    files, tmp_path, monkeypatch, capsys, arguments, words
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.json").mkdir()
+    before = sorted(files.rglob("*"))
+    assert evaluate.main([text.format(f=files) for text in arguments]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert words.format(f=files) in error
+    assert len(error.strip().splitlines()) == 1
+    assert sorted(files.rglob("*")) == before
+    assert [path.name for path in tmp_path.iterdir()] == ["folder.json"]
+
+
+def test_too_few_pictures_of_a_domain_are_one_message(files, tmp_path, capsys):
+    for name in ("blue", "red"):
+        (tmp_path / name).mkdir()
+        for i in range(2):
+            Image.new("RGB", (32, 32)).save(tmp_path / name / f"{i}.png")
+    assert evaluate.main([str(files / "model.keras"), "--data", str(tmp_path)]) == 2
+    assert "Received: 2 of blue" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("split", "held"), [("train", True), ("train[:50%]", True), ("train+test", False)]
+)
+def test_the_test_split_is_held_back_unless_it_is_learned_from(tmp_path, split, held):
+    config = TrainingConfig(
+        avatars_count=60, resolution=16, conditional=True, data_dir=str(tmp_path), split=split
+    )
+    name, found = evaluate.find_test_split(config, 2)
+    assert name == ("test" if held else split)
+    assert (found is not None) == held
+    if held:
+        assert len(found) == 6
+        assert evaluate.find_test_split(config, 3)[1] is None  # one class would be missing
+
+
+def test_a_set_may_call_its_held_out_split_val():
+    class Config(TrainingConfig):
+        def open_source(self, split=None):
+            if split != "val":
+                raise DataError("no such split")
+            return SimpleNamespace(labels=lambda: np.array([0, 1]))
+
+    name, found = evaluate.find_test_split(Config(data="tfds:afhq"), 2)
+    assert (name, found is None) == ("val", False)
+
+
+def test_the_options_that_all_systems_share_are_read_whatever_the_system(tmp_path):
+    path = tmp_path / "config.json"
+    save_config(path, "stargan-v2", stargan_v2.smoke(), "0" * 12)
+    stored = json.loads(path.read_text())
+    found = shared_config_from(stored, path)
+    assert type(found) is TrainingConfig
+    assert (found.avatars_count, found.resolution, found.conditional) == (64, 32, True)
+    del stored["resize"]
+    with pytest.raises(ConfigError, match="resize"):
+        shared_config_from(stored, path)

@@ -1,0 +1,85 @@
+"""Keeps pictures back from training, for tests."""
+
+import hashlib
+from typing import NamedTuple
+
+import numpy as np
+
+from tfgan.data.pipeline import epoch_order
+from tfgan.data.sources import DataError, Picture, Source
+
+
+class Subset:
+    """Some pictures of a source.
+
+    Args:
+        source: All pictures.
+        indices: Which of them, int [N].
+    """
+
+    def __init__(self, source: Source, indices: np.ndarray) -> None:
+        self.name = source.name
+        self.class_names = source.class_names
+        self.source = source
+        self.indices = indices
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def read(self, index: int) -> Picture:
+        return self.source.read(int(self.indices[index]))
+
+    def describe(self, index: int) -> str:
+        return self.source.describe(int(self.indices[index]))
+
+    def labels(self) -> np.ndarray:
+        return self.source.labels()[self.indices]
+
+    def fingerprint(self) -> str:
+        parts = f"{self.source.fingerprint()} {self.indices.tolist()}"
+        return hashlib.sha256(parts.encode()).hexdigest()[:12]
+
+
+class HeldBack(NamedTuple):
+    """Pictures to learn from and pictures to test on.
+
+    Attributes:
+        train: What may be learned from.
+        test: The others.
+        where: What `test` is, in words.
+    """
+
+    train: Source
+    test: Subset
+    where: str
+
+
+def hold_back(source: Source, test: Source | None = None, split: str = "test") -> HeldBack:
+    """Parts pictures with classes into those to learn from and those to test on.
+
+    Args:
+        source: Pictures with classes.
+        test: Pictures that are held back already, such as the test split of a set; where there
+            are none, a tenth of each class of `source` is held back, at least two pictures. Which
+            ones depends on their number and order alone.
+        split: What `test` is called.
+
+    Raises:
+        DataError: If a class has less than three pictures to part.
+    """
+    if test is not None:
+        return HeldBack(source, Subset(test, np.arange(len(test))), f"the split {split}")
+    labels = source.labels()
+    order = epoch_order(0, 0, len(source))
+    held = []
+    for label, name in enumerate(source.class_names):
+        members = order[labels[order] == label]
+        if len(members) < 3:
+            raise DataError(
+                f"--data {source.name} must have three pictures or more of each class, to learn "
+                f"from and to test on. Received: {len(members)} of {name}."
+            )
+        held.append(members[: max(2, len(members) // 10)])
+    indices = np.sort(np.concatenate(held))
+    rest = np.setdiff1d(np.arange(len(source)), indices)
+    return HeldBack(Subset(source, rest), Subset(source, indices), "a tenth of each class")

@@ -1,0 +1,106 @@
+"""A small convolutional classifier of pictures, which judges what generators make."""
+
+import math
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from tfgan.layers.he import he_normal
+
+
+def width_at(resolution: int) -> int:
+    """Channels of the feature maps of this height and width."""
+    return max(16, min(1024 // resolution, 128))
+
+
+@keras.saving.register_keras_serializable("tfgan")
+class Classifier(keras.Model):
+    """Says which classes pictures belong to, by logits.
+
+    At each resolution down to 4: 3x3 convolution, batch norm, ReLU, and the largest of each 2 x 2
+    pixels. The mean over what is left gives the features; logits are linear in them.
+
+    Args:
+        resolution: Size of the images, a power of two from 8 to 1024.
+        class_names: Names of the classes L, at least two, or of the attributes.
+        exclusive: Whether a picture belongs to one class alone; else each is true or false of it,
+            as attributes are.
+
+    Call arguments:
+        images: [B, resolution, resolution, 3] in [-1, 1].
+        training: Whether the statistics are those of the batch.
+
+    Returns:
+        Logits, float32 [B, L]: of a softmax where classes are exclusive, else of a sigmoid each.
+
+    Raises:
+        ValueError: If an argument is out of range.
+    """
+
+    def __init__(
+        self, resolution: int, class_names: Sequence[str], exclusive: bool = True, **kwargs
+    ):
+        super().__init__(**kwargs)
+        if resolution < 8 or resolution > 1024 or resolution & (resolution - 1):
+            raise ValueError(
+                f"resolution must be a power of two from 8 to 1024. Received: {resolution}."
+            )
+        names = tuple(class_names)
+        if len(names) < 1 + exclusive or len(set(names)) < len(names):
+            raise ValueError(
+                f"class_names must be {'two' if exclusive else 'one'} or more, all different. "
+                f"Received: {names}."
+            )
+        self.resolution = resolution
+        self.class_names = names
+        self.exclusive = exclusive
+        sizes = [resolution >> i for i in range(int(math.log2(resolution)) - 1)]
+        self.convs = [
+            keras.layers.Conv2D(
+                width_at(size),
+                3,
+                padding="same",
+                use_bias=False,
+                kernel_initializer=he_normal(),
+                name=f"conv{size}",
+            )
+            for size in sizes
+        ]
+        self.norms = [
+            keras.layers.BatchNormalization(momentum=0.95, name=f"norm{size}") for size in sizes
+        ]
+        self.logits = keras.layers.Dense(len(names), name="logits")
+
+    def build(self, input_shape=None):
+        width = 3
+        for conv, norm in zip(self.convs, self.norms, strict=True):
+            conv.build((None, None, None, width))
+            width = conv.filters
+            norm.build((None, None, None, width))
+        self.logits.build((None, width))
+        self.built = True
+
+    def features(self, images, training: bool = False):
+        """What the logits are linear in: [B, H, W, 3] -> float32 [B, C], each 0 or more."""
+        x = images
+        for conv, norm in zip(self.convs, self.norms, strict=True):
+            x = tf.nn.relu(norm(conv(x), training=training))
+            if x.shape[1] > 4:
+                x = tf.nn.max_pool2d(x, 2, 2, "VALID")
+        return tf.reduce_mean(x, axis=[1, 2])
+
+    def call(self, images, training=False):
+        return self.logits(self.features(images, training))
+
+    def decide(self, logits):
+        """The most probable labels: class indices, int64 [B], or truth of each, bool [B, L]."""
+        return tf.argmax(logits, axis=-1) if self.exclusive else logits > 0
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "resolution": self.resolution,
+            "class_names": list(self.class_names),
+            "exclusive": self.exclusive,
+        }
