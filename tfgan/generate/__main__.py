@@ -112,6 +112,7 @@ def main(arguments: list[str] | None = None) -> int:
         options = _parser(kind).parse_args(arguments)
         verb = VERBS[kind][options.verb]
         out = _output(options, verb, model_file)
+        verb.check(options)
         print(f"Loading {model_file}", flush=True)
         import_tensorflow()
         verb.run(load_model(model_file), options, out)

@@ -31,6 +31,7 @@ class Verb(NamedTuple):
         add_options: Adds the verb's own options to its parser.
         run: Does it: model, options, where to write.
         ending: What the result's name ends in: ".png", ".mp4" (or .gif), or "" for a folder.
+        check: Raises UsageError for options that cannot work, before the model is loaded.
     """
 
     about: str
@@ -38,6 +39,7 @@ class Verb(NamedTuple):
     add_options: Callable[[argparse.ArgumentParser], None]
     run: Callable[[Any, argparse.Namespace, Path], None]
     ending: str = ".png"
+    check: Callable[[argparse.Namespace], None] = lambda options: None
 
 
 def parse_seeds(text: str) -> list[int]:

@@ -86,13 +86,11 @@ def read_inputs(
 
     Raises:
         UsageError: If a file cannot be read, or none of a folder.
-        DataError: If there is no such folder, or nothing in it.
+        DataError: If there is nothing in a folder.
     """
     from tfgan.data.pipeline import decode_picture, explain
 
     for path in (path.expanduser() for path in given):
-        if not path.exists():
-            raise UsageError(f"{option}: there is no file or folder {path}.")
         taken = 0
         for file, domain in _find(path, option, model.domain_names):
             if taken == limit:
@@ -112,6 +110,14 @@ def read_inputs(
             taken += 1
         if not taken:
             raise UsageError(f"{option} {path} holds no picture that can be read.")
+
+
+def check_paths(options: argparse.Namespace) -> None:
+    """Raises UsageError if a source or reference is not there."""
+    for option in ("source", "reference"):
+        for path in getattr(options, option) or []:
+            if not path.expanduser().exists():
+                raise UsageError(f"--{option}: there is no file or folder {path}.")
 
 
 class Style(NamedTuple):
@@ -338,6 +344,7 @@ VERBS = {
         "latest translate --source faces --reference faces/male/00003.png --domain male",
         _add_translation,
         make_translation,
+        check=check_paths,
     ),
     "pictures": Verb(
         "single PNG files: each source in each style",
@@ -345,6 +352,7 @@ VERBS = {
         _add_pictures,
         make_pictures,
         ending="",
+        check=check_paths,
     ),
     "interpolate": Verb(
         "a video (GIF or MP4) that moves between the styles of references or random ones",
@@ -352,5 +360,6 @@ VERBS = {
         _add_interpolation,
         make_interpolation,
         ending=".mp4",
+        check=check_paths,
     ),
 }
