@@ -78,10 +78,12 @@ def checkpoint_values(trainer: Trainer, images_seen: int) -> dict[str, np.ndarra
         return {name: archive[name] for name in trainer.variables}
 
 
-def too_far(actual: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> dict[str, float]:
-    """Variables that differ by more than 1e-5 of their largest value, and by how much."""
+def too_far(
+    actual: dict[str, np.ndarray], expected: dict[str, np.ndarray], tolerance: float = 1e-5
+) -> dict[str, float]:
+    """Variables that differ by more than a share of their largest value, and by how much."""
     errors = {
         name: float(np.max(np.abs(value - expected[name])) / (np.max(np.abs(value)) or 1.0))
         for name, value in actual.items()
     }
-    return {name: error for name, error in errors.items() if not error <= 1e-5}
+    return {name: error for name, error in errors.items() if not error <= tolerance}

@@ -78,7 +78,8 @@ def test_one_step_in_two_parts_equals_one_step_in_one(tmp_path, undisturbed, dev
         and name.replace("average", "model", 1).replace("/", "_") not in undone
     }
     assert len(weights) > len(actual) / 4
-    assert too_far(weights, expected) == {}
+    # Adam divides gradients by their size, which magnifies the rounding of small ones: 1e-5 here.
+    assert too_far(weights, expected, 1e-4) == {}
 
 
 @pytest.mark.parametrize("precision", ["float16", "bfloat16"])
