@@ -456,7 +456,11 @@ def check_video(path: str | Path, fps: float) -> None:
     """Raises ValueError where `write_video` would, before any frame is made."""
     ending = Path(path).suffix.lower()
     if ending not in VIDEO_ENDINGS:
-        raise ValueError(f"a video must end in one of {VIDEO_ENDINGS}. Received: {str(path)!r}.")
+        raise ValueError(
+            f"--out of a video must end in {' or '.join(VIDEO_ENDINGS)}. Received: {str(path)!r}."
+        )
     highest = 50 if ending == ".gif" else 240
     if not 1 <= fps <= highest:
-        raise ValueError(f"fps of a {ending} file must be from 1 to {highest}. Received: {fps}.")
+        raise ValueError(
+            f"--fps must be from 1 to {highest} for {ending} files. Received: {fps:g}."
+        )

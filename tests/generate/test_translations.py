@@ -12,6 +12,7 @@ from tfgan import figures
 from tfgan.data.pipeline import decode_picture
 from tfgan.generate import translations
 from tfgan.generate.__main__ import main
+from tfgan.generate.inputs import RESIZES, read_inputs
 from tfgan.generate.options import latents_of
 
 NAMES = ("cat", "dog", "wild")
@@ -115,21 +116,35 @@ def test_every_source_gets_every_style_and_no_file_is_lost(files):
     arguments = ["--source", "{files}/pictures", "--latent", "2", "--domain", "dog", "wild"]
     assert run(files, "pictures", *arguments, "-o", "all") == 0
     names = os.listdir("all")
-    # Three folders hold files of the same names.
-    assert len(names) == 6 * 2 * 2
-    assert {"0-dog-seed0000.png", "0-dog-seed0000-2.png", "1-wild-seed0001-3.png"} <= set(names)
+    assert sorted(names) == list(NAMES)
+    for name in NAMES:
+        assert len(os.listdir(f"all/{name}")) == 2 * 2 * 2
+        assert os.path.exists(f"all/{name}/1-wild-seed0001.png")
 
 
-def test_sub_folders_take_turns_up_to_the_limit(files, model):
-    found = translations.read_inputs([files / "pictures"], "--source", model, limit=4)
+def test_sources_of_one_name_are_numbered(files):
+    sources = ["--source", "{files}/pictures/cat/0.png", "{files}/pictures/dog/0.png"]
+    assert run(files, "pictures", *sources, "--domain", "wild", "-o", "all") == 0
+    assert sorted(os.listdir("all")) == ["0-wild-seed0000-2.png", "0-wild-seed0000.png"]
+
+
+def test_a_domain_chooses_among_references_in_folders(files):
+    arguments = ["--source", "{files}/pictures/cat", "--reference", "{files}/pictures"]
+    assert run(files, "pictures", *arguments, "--domain", "dog", "wild", "-o", "two") == 0
+    names = {name.removesuffix(".png") for name in os.listdir("two")}
+    assert names == {f"{s}-{d}-{r}" for s in "01" for d in ("dog", "wild") for r in "01"}
+
+
+def test_sub_folders_take_turns_up_to_the_limit(files):
+    found = read_inputs([files / "pictures"], "--source", 32, (), limit=4)
     places = [f"{item.path.parent.name}/{item.path.stem}" for item in found]
     assert places == ["cat/0", "dog/0", "wild/0", "cat/1"]
 
 
 @pytest.mark.parametrize("given", ["pictures", "pictures/dog", "pictures/dog/0.png"])
-def test_the_nearest_folder_that_is_named_as_a_domain_counts(files, model, given):
-    found = list(translations.read_inputs([files / given], "--source", model))
-    assert {item.domain for item in found} == {item.path.parent.name for item in found}
+def test_the_nearest_folder_that_is_named_as_a_domain_counts(files, given):
+    found = list(read_inputs([files / given], "--source", 32, NAMES))
+    assert {item.folder for item in found} == {item.path.parent.name for item in found}
 
 
 def test_exif_rotation_is_honoured(files, tmp_path):
@@ -147,7 +162,7 @@ def test_exif_rotation_is_honoured(files, tmp_path):
 def test_resizing_is_as_asked(files):
     source = ["--source", "{files}/pictures/cat/0.png", "--domain", "cat"]
     made = []
-    for resize in translations.RESIZES:
+    for resize in RESIZES:
         assert run(files, "pictures", *source, "--resize", resize, "-o", resize) == 0
         made.append(read(f"{resize}/0-cat-seed0000.png"))
     assert all(np.any(a != b) for a, b in itertools.pairwise(made))
@@ -191,9 +206,14 @@ def test_a_broken_picture_of_a_folder_is_named_and_passed_over(files, capsys, tm
         (["--source", "{files}/pictures", "--reference", "alone.png"], "which domain"),
         (
             ["--source", "{files}/pictures", "--reference", "alone.png", "--domain", "cat", "dog"],
-            "takes one name",
+            "which domain",
         ),
-        (["--source", "{files}/pictures", "--latent", "10000"], "at most 268 are drawn"),
+        (
+            ["--source", "alone.png", "--reference", "{files}/pictures/cat", "--domain", "dog"],
+            "holds no picture of dog",
+        ),
+        (["--source", "/dev/null"], "there is no file or folder /dev/null"),
+        (["--source", "{files}/pictures", "--latent", "10000"], "at most 67, and"),
         (["--source", "{files}/pictures", "-o", "a.jpg"], "must end in .png"),
     ],
 )
@@ -210,7 +230,7 @@ def test_a_mistake_gives_one_message_and_writes_nothing(files, capsys, arguments
     ("arguments", "words"),
     [
         (["translate"], "--source"),
-        (["truncation"], "invalid choice: 'truncation'"),
+        (["translate", "--source", ""], "must name a file or folder"),
         (["translate", "--source", "x", "--latent", "2", "--reference", "y"], "not allowed with"),
     ],
 )
@@ -219,6 +239,18 @@ def test_a_verb_or_option_that_is_not_there_is_named(files, capsys, arguments, w
         run(files, *arguments)
     assert stopped.value.code == 2
     assert words in capsys.readouterr().err
+
+
+def test_a_video_moves_between_two_styles_or_more(files, capsys):
+    arguments = ["--source", "{files}/pictures", "--latent", "1", "--domain", "cat"]
+    assert run(files, "interpolate", *arguments) == 2
+    assert "two styles or more. Received: one" in capsys.readouterr().err
+    assert os.listdir() == []
+
+
+def test_a_verb_of_another_kind_of_model_is_named(files, capsys):
+    assert run(files, "truncation") == 2
+    assert "holds a StarGANv2, which has no verb truncation" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("verb", translations.VERBS)

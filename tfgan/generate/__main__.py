@@ -109,6 +109,11 @@ def main(arguments: list[str] | None = None) -> int:
                 f"{model_file} holds a {kind}, which draws nothing. Give the model.keras of a run, "
                 f"or another file with one of: {', '.join(VERBS)}."
             )
+        if arguments[1:] and arguments[1] in names - set(VERBS[kind]):
+            raise UsageError(
+                f"{model_file} holds a {kind}, which has no verb {arguments[1]}. Use one of: "
+                f"{', '.join(VERBS[kind])}."
+            )
         options = _parser(kind).parse_args(arguments)
         verb = VERBS[kind][options.verb]
         out = _output(options, verb, model_file)

@@ -13,7 +13,9 @@ from tfgan.terminal import UserError
 
 # One batch size for all verbs and counts: the same seed then gives the same pixels everywhere.
 BATCH = 4
-MAX_PIXELS = 2**28
+# What Pillow opens without a warning of decompression bombs, and what most viewers take.
+MAX_PIXELS = 2**26
+MAX_LENGTH = 2**15
 MAX_FRAMES = 100_000
 MAX_SIDE = 1000  # rows or columns of a grid
 
@@ -95,8 +97,18 @@ def latents_of(seeds: Sequence[int], width: int) -> np.ndarray:
 
 
 def file_name(text: str) -> str:
-    """A name as part of a file's name."""
-    return re.sub(r"[^\w.+-]+", "_", text).strip("._") or "_"
+    """A name as part of a file's name, of at most 60 letters: disks take 255 bytes in all."""
+    return re.sub(r"[^\w.+-]+", "_", text).strip("._")[:60] or "_"
+
+
+def unused(name: str, used: set[str]) -> str:
+    """The name, or with the first number that tells it from those used; it is added to them."""
+    found, number = name, 1
+    while found in used:
+        number += 1
+        found = f"{name}-{number}"
+    used.add(found)
+    return found
 
 
 def add_seed(parser: argparse._ActionsContainer) -> None:
@@ -135,10 +147,11 @@ def scale_of(options: argparse.Namespace, resolution: int, readable: bool) -> in
 def check_area(rows: int, columns: int, side: int, hint: str) -> None:
     """Raises UsageError if a grid of pictures of `side` pixels is more than a viewer would open."""
     pixels = rows * columns * side * side
-    if pixels > MAX_PIXELS:
+    if pixels > MAX_PIXELS or max(rows, columns) * side > MAX_LENGTH:
         raise UsageError(
             f"{rows} rows of {columns} pictures of {side} pixels make {pixels / 1e6:,.0f} million "
-            f"pixels; at most {MAX_PIXELS / 1e6:,.0f} are drawn. Choose {hint}."
+            f"pixels; at most {MAX_PIXELS / 1e6:,.0f}, and {MAX_LENGTH:,} along a side, are drawn. "
+            f"Choose {hint}."
         )
 
 

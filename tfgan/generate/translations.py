@@ -1,8 +1,6 @@
 """Verbs of translators between domains (StarGAN v2): figures, pictures and videos from pictures."""
 
 import argparse
-import itertools
-import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,8 +10,15 @@ import numpy as np
 from tqdm import tqdm
 
 from tfgan import figures
-from tfgan.data.sources import FolderSource
 from tfgan.generate import paths
+from tfgan.generate.inputs import (
+    Input,
+    add_limit,
+    add_sources,
+    check_there,
+    given_path,
+    read_inputs,
+)
 from tfgan.generate.options import (
     BATCH,
     UsageError,
@@ -26,98 +31,17 @@ from tfgan.generate.options import (
     frames_of,
     latents_of,
     scale_of,
+    unused,
     whole,
 )
 
 PATHS = {"spline": paths.spline, "linear": paths.linear}
-MOST = 1_000_000
-RESIZES = ("crop", "pad", "stretch")
-
-
-class Input(NamedTuple):
-    """A picture as the model takes it.
-
-    Attributes:
-        image: uint8 [R, R, 3].
-        path: Where it came from.
-        domain: Name of the domain whose folder it stands in; None if it stands in no such folder.
-    """
-
-    image: np.ndarray
-    path: Path
-    domain: str | None
-
-
-def _find(path: Path, option: str, domains: Sequence[str]) -> Iterator[tuple[Path, str | None]]:
-    """Pictures of a file or folder with their domains: sub-folders take turns, in their order."""
-    if path.is_file():
-        found = [(path, [path.parent.name])]
-    else:
-        source = FolderSource(str(path), option=option)
-        files = [Path(source.describe(i)) for i in range(len(source))]
-        found = [(file, [path.name, *file.relative_to(path).parts[:-1]]) for file in files]
-    groups = defaultdict(list)
-    for file, folders in found:
-        domain = next((name for name in reversed(folders) if name in domains), None)
-        groups[tuple(folders[1:2])].append((file, domain))
-    for turn in itertools.zip_longest(*groups.values()):
-        yield from (item for item in turn if item is not None)
-
-
-def read_inputs(
-    given: Sequence[Path],
-    option: str,
-    model,
-    resize: str = "crop",
-    limit: int | None = None,
-) -> Iterator[Input]:
-    """Reads pictures of any size, orientation and kind, as the model takes them.
-
-    Args:
-        given: Files, and folders of pictures.
-        option: What the user named them with.
-        model: Has `resolution` and `domain_names`.
-        resize: How pictures are made square: "crop", "pad" or "stretch".
-        limit: Pictures that are taken from a folder; None: all.
-
-    Yields:
-        An `Input` of each picture. In a folder, a picture that cannot be read is named on standard
-        error and passed over.
-
-    Raises:
-        UsageError: If a file cannot be read, or none of a folder.
-        DataError: If there is nothing in a folder.
-    """
-    from tfgan.data.pipeline import decode_picture, explain
-
-    for path in (path.expanduser() for path in given):
-        taken = 0
-        for file, domain in _find(path, option, model.domain_names):
-            if taken == limit:
-                break
-            try:
-                image, _ = decode_picture(file.read_bytes(), model.resolution, resize)
-            except MemoryError:
-                raise
-            except Exception as error:  # Pillow's plugins raise nearly anything on damaged files.
-                if file == path:
-                    raise UsageError(
-                        f"{option} {file} cannot be read: {explain(error)}."
-                    ) from error
-                print(f"Skipped {file}: {explain(error)}", file=sys.stderr)
-                continue
-            yield Input(image, file, domain)
-            taken += 1
-        if not taken:
-            raise UsageError(f"{option} {path} holds no picture that can be read.")
 
 
 def check_paths(options: argparse.Namespace) -> None:
     """Raises UsageError if a source or reference is not there."""
-    for option in ("source", "reference"):
-        for path in getattr(options, option) or []:
-            if not path.expanduser().exists():
-                raise UsageError(f"--{option}: there is no file or folder {path}.")
+    check_there("--source", options.source)
+    check_there("--reference", options.reference or [])
 
 
 class Style(NamedTuple):
@@ -148,22 +72,23 @@ def find_styles(model, options: argparse.Namespace) -> list[Style]:
             raise UsageError(f"--domain must be of {', '.join(names)}. Received: {name!r}.")
     if options.reference is None:
         return _draw_styles(model, options)
-    if options.domain is not None and len(options.domain) > 1:
-        raise UsageError(
-            "--domain with --reference takes one name, the domain of all references. Received: "
-            f"{' '.join(options.domain)}. Leave it out where sub-folders are named as the domains."
-        )
-    given = options.domain[0] if options.domain else None
     inputs = read_inputs(
-        options.reference, "--reference", model, options.resize, options.max_references
+        options.reference,
+        "--reference",
+        model.resolution,
+        names,
+        options.resize,
+        options.max_references,
+        options.domain,
     )
+    given = options.domain[0] if options.domain and len(options.domain) == 1 else None
     styles = []
-    for image, path, domain in inputs:
-        name = given or domain
+    for image, path, folder, _ in inputs:
+        name = folder or given
         if name is None:
             raise UsageError(
-                f"which domain is the reference {path} of? Give --domain NAME, or put references "
-                f"into folders named as the domains: {', '.join(names)}."
+                f"which domain is the reference {path} of? Give one --domain NAME, or put "
+                f"references into folders named as the domains: {', '.join(names)}."
             )
         code = model.style_from_reference(
             figures.to_float(image)[None], np.array([names.index(name)], np.int32)
@@ -187,10 +112,15 @@ def _draw_styles(model, options: argparse.Namespace) -> list[Style]:
     return styles
 
 
+def _sources(model, options: argparse.Namespace) -> Iterator[Input]:
+    return read_inputs(
+        options.source, "--source", model.resolution, (), options.resize, options.max_sources
+    )
+
+
 def _read_sources(model, options: argparse.Namespace) -> np.ndarray:
     """Sources of a figure, uint8 [N, R, R, 3]."""
-    found = read_inputs(options.source, "--source", model, options.resize, options.max_sources)
-    return np.stack([image for image, _, _ in found])
+    return np.stack([source.image for source in _sources(model, options)])
 
 
 def _rows(styles: Sequence[Style]) -> list[figures.StyleRow]:
@@ -216,29 +146,30 @@ def make_translation(model, options: argparse.Namespace, out: Path) -> None:
 
 
 def make_pictures(model, options: argparse.Namespace, out: Path) -> None:
-    """One PNG file per source and style."""
+    """One PNG file per source and style, in the sub-folders of the sources."""
     styles = find_styles(model, options)
     codes = np.stack([style.code for style in styles])
-    found = read_inputs(options.source, "--source", model, options.resize, options.max_sources)
-    used: set[str] = set()
-    for image, path, _ in tqdm(found, "pictures", unit="source", delay=2):
+    used: dict[Path, set[str]] = defaultdict(set)
+    for image, path, _, place in tqdm(_sources(model, options), "sources", unit=" img", delay=2):
         sources = np.repeat(image[None], len(styles), axis=0)
         made = figures.translate(model, sources, codes, batch_size=BATCH)
         made = figures.enlarge(made, scale_of(options, model.resolution, readable=False))
         for style, translated in zip(styles, made, strict=True):
-            stem = name = file_name(f"{path.stem}-{style.domain}-{style.title}")
-            number = 1
-            while name in used:
-                number += 1
-                name = f"{stem}-{number}"
-            used.add(name)
-            figures.write_png(out / f"{name}.png", translated)
+            words = (path.stem, style.domain, style.title)
+            name = "-".join(file_name(one) for one in words)
+            figures.write_png(out / place / f"{unused(name, used[place])}.png", translated)
 
 
 def make_interpolation(model, options: argparse.Namespace, out: Path) -> None:
     """A closed path through styles: above the sources, below their translations."""
     frames = frames_of(options)
-    sources, styles = _read_sources(model, options), find_styles(model, options)
+    styles = find_styles(model, options)
+    if len(styles) < 2:
+        raise UsageError(
+            "interpolate moves between two styles or more. Received: one. Ask for more with "
+            "--latent, --domain or --reference."
+        )
+    sources = _read_sources(model, options)
     scale = _check(model, options, sources, 1)
     walk = PATHS[options.path](np.stack([style.code for style in styles]), frames)
     nearest = np.rint(np.arange(frames) * len(styles) / frames).astype(int) % len(styles)
@@ -265,30 +196,12 @@ def make_interpolation(model, options: argparse.Namespace, out: Path) -> None:
 def _add_options(
     parser: argparse.ArgumentParser, drawn: int, max_sources: int | None, max_references: int | None
 ) -> None:
-    """Options of all verbs: sources, styles, and how pictures are read."""
-
-    def limit(kind: str, default: int | None) -> None:
-        parser.add_argument(
-            f"--max-{kind}",
-            type=whole(1, MOST),
-            default=default,
-            metavar="N",
-            help=f"{kind} from a folder, its sub-folders in turn (default: {default or 'all'})",
-        )
-
-    parser.add_argument(
-        "--source",
-        type=Path,
-        nargs="+",
-        required=True,
-        metavar="PATH",
-        help="pictures to translate: files or folders, of any size and kind",
-    )
-    limit("sources", max_sources)
+    """Options of all verbs: sources and styles."""
+    add_sources(parser, max_sources)
     styles = parser.add_mutually_exclusive_group()
     styles.add_argument(
         "--reference",
-        type=Path,
+        type=given_path,
         nargs="+",
         metavar="PATH",
         help="pictures whose style is taken: files or folders; those in a folder named as a domain "
@@ -301,19 +214,13 @@ def _add_options(
         metavar="N",
         help=f"random styles drawn for each domain, without --reference (default: {drawn})",
     )
-    limit("references", max_references)
+    add_limit(parser, "references", max_references)
     parser.add_argument(
         "--domain",
         nargs="+",
         metavar="NAME",
-        help="domains of random styles (default: all), or the domain of the references",
-    )
-    parser.add_argument(
-        "--resize",
-        choices=RESIZES,
-        default="crop",
-        help="how pictures are made square: the centre cut out, white added, or stretched "
-        "(default: crop)",
+        help="domains of random styles and of references in folders (default: all); one NAME is "
+        "also the domain of references that stand in no folder named as a domain",
     )
     add_seed(parser)
     add_scale(parser)
@@ -347,7 +254,7 @@ VERBS = {
         check=check_paths,
     ),
     "pictures": Verb(
-        "single PNG files: each source in each style",
+        "single PNG files, SOURCE-DOMAIN-STYLE.png: each source in each style",
         "latest pictures --source faces/male --latent 2 --domain female -o translated",
         _add_pictures,
         make_pictures,
