@@ -675,3 +675,25 @@ def test_references_of_fewer_than_two_classes_are_refused():
     source.labels = lambda: np.zeros(10, np.int32)
     with pytest.raises(DataError, match=r"two or more classes.*Received: 1.*none of one, other"):
         Pipeline(source, PipelineOptions(SIZE, 6, references=True))
+
+
+def test_a_broken_reference_is_replaced_by_one_of_its_class():
+    source = ClassSource()
+    source.contents[7] = OSError("damaged")
+    source.labels = lambda: np.array([0, 1, 2] * 3 + [0], np.int32)
+    batch = Pipeline(source, PipelineOptions(SIZE, 50, references=True)).batch(np.arange(50))
+    np.testing.assert_array_equal(batch["image"][:, 0, 0, 0] // 20 % 3, batch["label"])
+    assert 7 not in batch["image"][:, 0, 0, 0] // 20
+
+
+def test_a_class_without_a_readable_picture_is_refused_before_training():
+    source = ClassSource()
+    source.contents[8] = OSError("damaged")
+    pipeline = Pipeline(source, PipelineOptions(SIZE, 6, references=True))
+    with pytest.raises(DataError, match="None of the 1 pictures of one in --data list"):
+        pipeline.probe()
+
+
+def test_a_class_of_few_pictures_is_named(caplog):
+    make_references().probe()
+    assert "The class other has 1 pictures" in caplog.text

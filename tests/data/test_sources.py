@@ -96,6 +96,16 @@ def test_first_level_folders_are_classes(tmp_path):
     assert [source.read(i).label for i in range(5)] == [0, 0, 0, 1, 2]
 
 
+def test_sub_folders_without_pictures_are_named(tmp_path, caplog):
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+        Image.new("RGB", (8, 8)).save(tmp_path / name / "0.png")
+    (tmp_path / "empty").mkdir()
+    source = open_source(str(tmp_path), resolution=8, conditional=True)
+    assert source.class_names == ("cat", "dog")
+    assert "without pictures are left out: empty" in caplog.text
+
+
 def test_pictures_beside_the_classes_are_left_out_with_a_warning(tmp_path, caplog):
     for name in ("0.png", "1.png", "cat/2.png", "cat/a/3.png", "dog/4.png"):
         save(tmp_path / name)

@@ -147,6 +147,14 @@ def test_model_file_translates_by_latent_and_by_reference(undisturbed):
     )
 
 
+def test_landmarks_must_be_landmarks_and_be_used(undisturbed):
+    path = str(undisturbed.folder / "model.keras")
+    with pytest.raises(ConfigError, match="which holds a StarGANv2"):
+        dataclasses.replace(CONFIG, w_hpf=1.0, landmarks=path).check()
+    with pytest.raises(ConfigError, match="leave --landmarks out"):
+        dataclasses.replace(CONFIG, landmarks=path).check()
+
+
 def test_high_pass_without_landmarks_and_runs_without_domains_are_refused():
     with pytest.raises(ConfigError, match=r"--landmarks FILE.*use --w-hpf 0"):
         dataclasses.replace(CONFIG, w_hpf=1.0).check()

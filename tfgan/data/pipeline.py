@@ -31,6 +31,7 @@ _WHITE = (255, 255, 255)
 _GOLDEN = 0x9E3779B97F4A7C15
 _UINT64 = 0xFFFFFFFFFFFFFFFF
 _ORDER_STREAM, _FLIP_STREAM = 1, 2
+_FEW = 10  # pictures of a class, drawn in equal shares, that deserve a word
 # Image and label of a batch with references; the random streams of class, picture, mirror, crop.
 # The streams of epochs are odd, so these are even; both references are of one class.
 _BALANCED = (
@@ -257,8 +258,10 @@ class Pipeline:
         self._cache_labels = np.zeros(rows, np.int32)
         self._cached = np.zeros(rows, bool)
         if options.references:
-            members = source.labels()
-            self._by_class = [np.flatnonzero(members == c) for c in range(len(source.class_names))]
+            self._members = source.labels()
+            self._by_class = [
+                np.flatnonzero(self._members == c) for c in range(len(source.class_names))
+            ]
             empty = [
                 n for n, m in zip(source.class_names, self._by_class, strict=True) if not len(m)
             ]
@@ -454,9 +457,19 @@ class Pipeline:
         """Reads the first few pictures, so that mistakes show before anything is compiled.
 
         Raises:
-            DataError: If more of them are broken than `max_broken`.
+            DataError: If more of them are broken than `max_broken`, or, with references, all of a
+                class.
         """
         self.images(np.arange(min(count, self._count)))
+        if self.options.references:
+            for name, group in zip(self.source.class_names, self._by_class, strict=True):
+                self._readable(int(group[0]))
+                if len(group) < _FEW:
+                    logger.warning(
+                        "The class %s has %d pictures, which are shown as often as all others.",
+                        name,
+                        len(group),
+                    )
 
     def check(self) -> None:
         """Raises the `DataError` that ended a dataset, if one did."""
@@ -479,8 +492,7 @@ class Pipeline:
 
     def _readable(self, index: int) -> tuple[np.ndarray, int]:
         """The picture of `index`, or else the next one that can be read."""
-        for step in range(self._count):
-            candidate = (index + step) % self._count
+        for candidate in self._candidates(index):
             with self._lock:
                 known_broken = candidate in self._broken
             if known_broken:
@@ -506,10 +518,22 @@ class Pipeline:
                 self._enlarged += enlarged
             self._keep(candidate, image, picture.label)
             return image, picture.label
+        what = f"{self._count:,} pictures"
+        if self.options.references:
+            label = self._members[index]
+            what = f"{len(self._by_class[label]):,} pictures of {self.source.class_names[label]}"
         raise DataError(
-            f"None of the {self._count:,} pictures of --data {self.source.name} can be read."
-            + self._list_broken()
+            f"None of the {what} in --data {self.source.name} can be read." + self._list_broken()
         )
+
+    def _candidates(self, index: int) -> Iterator[int]:
+        """A picture and, in order, those that stand in for it; with references, of its class."""
+        if self.options.references:
+            group = self._by_class[self._members[index]]
+            first = int(np.searchsorted(group, index))
+            yield from np.roll(group, -first).tolist()
+        else:
+            yield from ((index + step) % self._count for step in range(self._count))
 
     def _keep(self, index: int, image: np.ndarray, label: int) -> None:
         if index < len(self._cache):

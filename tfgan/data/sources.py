@@ -285,9 +285,16 @@ class FolderSource:
                 f"classes. Received: {len(names)} such sub-folders"
                 + (f" ({names[0]})" if names else "")
                 + f" and {beside} pictures beside them. Sort the pictures into sub-folders, or "
-                "train without classes."
+                "train a model that needs none."
             )
         self.class_names = tuple(names)
+        with os.scandir(self._root) as entries:
+            empty = {e.name for e in entries if e.is_dir() and not e.name.startswith(".")}
+        empty -= set(names)
+        if empty:
+            logger.warning(
+                "Sub-folders without pictures are left out: %s.", ", ".join(sorted(empty))
+            )
         if beside:
             logger.warning(
                 "%d pictures stand in %s itself, in no class's sub-folder, and are left out.",

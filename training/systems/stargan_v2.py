@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from tfgan import figures
 from tfgan.data.pipeline import PipelineOptions
-from tfgan.loading import load_model
+from tfgan.loading import class_of, load_model
 from tfgan.models.stargan_v2 import StarGANv2, StarGANv2Discriminator
 from training import losses
 from training.config import (
@@ -97,10 +97,21 @@ class StarGANv2Config(TrainingConfig):
                 f"--resolution must be at least 32 for StarGAN v2. Received: {self.resolution}."
             )
         check_channels(self.channel_base, self.resolution)
+        if self.landmarks is not None and not self.w_hpf:
+            raise ConfigError(
+                f"--landmarks is for --w-hpf above 0. Received: --w-hpf {self.w_hpf:g}. Use "
+                "--w-hpf 1 for aligned faces, or leave --landmarks out."
+            )
         if self.w_hpf and self.landmarks is None:
             raise ConfigError(
                 f"--w-hpf {self.w_hpf:g} needs --landmarks FILE, a .keras file of the network that "
                 "finds face landmarks. Without one use --w-hpf 0, which has no high-pass skips."
+            )
+        if self.landmarks is not None and class_of(self.landmarks) != "FaceLandmarks":
+            raise ConfigError(
+                f"--landmarks must be a .keras file of FaceLandmarks. Received: {self.landmarks}, "
+                f"which holds a {class_of(self.landmarks)}. Make one of wing.ckpt with "
+                "python -m tfgan.importers."
             )
 
 
