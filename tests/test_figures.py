@@ -164,3 +164,9 @@ def test_sheet_enlarges_small_pictures_to_96_pixels_and_leaves_large_ones():
     small, large = colours(4, 32, 32), colours(4, 128, 128)
     assert figures.sheet(small, columns=2).shape == (2 * 96 + 2, 2 * 96 + 2, 3)
     assert figures.sheet(large, columns=2).shape == (2 * 128 + 2, 2 * 128 + 2, 3)
+
+
+def test_words_that_are_too_long_are_cut():
+    text, font = figures._fit("x" * 80, 10, 64)
+    assert text.endswith("...")
+    assert 40 < font.getlength(text) <= 64

@@ -17,6 +17,8 @@ from tqdm import tqdm
 
 VIDEO_ENDINGS = (".gif", ".mp4")
 _INK = (40, 40, 40)
+# Looked for among the system's; the built-in font has the letters of ASCII alone.
+_FONTS = ("NotoSansCJK-Regular.ttc", "Arial Unicode.ttf", "DejaVuSans.ttf", "arial.ttf")
 _compiled: weakref.WeakKeyDictionary[Any, tuple[Any, ...]] = weakref.WeakKeyDictionary()
 
 
@@ -226,17 +228,30 @@ def headings(texts: Iterable[str]) -> list[Heading]:
     return [Heading(text, i, i) for i, text in enumerate(texts)]
 
 
-def _font(text: str, size: int, width: int):
-    """The built-in font at `size`, or the largest below it in which `text` is at most `width`."""
-    while size > 7 and ImageFont.load_default(size).getlength(text) > width:
-        size -= 1
+def _font(text: str, size: int):
+    """The built-in font, or where that lacks the letters one of the system's that has more."""
+    if not text.isascii():
+        for name in _FONTS:
+            with contextlib.suppress(OSError):
+                return ImageFont.truetype(name, size)
     return ImageFont.load_default(size)
+
+
+def _fit(text: str, size: int, width: int):
+    """Words and a font in which they are at most `width` wide: smaller, and then cut."""
+    while size > 7 and _font(text, size).getlength(text) > width:
+        size -= 1
+    font, kept = _font(text, size), text
+    while kept and font.getlength(kept) > width:
+        text = text[:-1]
+        kept = f"{text}..."
+    return kept, font
 
 
 def _words(text: str, width: int, size: int) -> Image.Image:
     """A strip [1.6 * size, width] with centred words."""
     strip = Image.new("RGB", (width, round(1.6 * size)), "white")
-    font = _font(text, size, width)
+    text, font = _fit(text, size, width)
     ImageDraw.Draw(strip).text((width / 2, strip.height / 2), text, _INK, font, anchor="mm")
     return strip
 
@@ -396,7 +411,8 @@ def style_table(
         )
     ]
     heads = [Heading(text, group[0][0], group[-1][0]) for text, group in runs]
-    return figure(cells, rows=heads, breaks=([1], [1] if with_references else []))
+    starts = [head.first for head in heads]
+    return figure(cells, rows=heads, breaks=(starts, [1] if with_references else []))
 
 
 @contextlib.contextmanager

@@ -83,15 +83,16 @@ def test_the_figure_has_sources_across_and_references_down(files, model):
     arguments += ["--reference", "{files}/pictures", "--max-references", "3", "--scale", "1"]
     assert run(files, "translate", *arguments) == 0
     sheet = read("zoo-translate.png")
-    # A margin of 5, a heading of 16 and a wider gap of 5 come first; pictures are 34 apart.
+    # A margin of 5 and a heading of 16 come first; pictures are 34 apart, and 5 more between the
+    # sources, the references, and the domains.
     left, top = 5 + 16, 5
-    assert sheet.shape == (top + 4 * 34 - 2 + 5 + 5, left + 4 * 34 - 2 + 5 + 5, 3)
+    assert sheet.shape == (top + 4 * 34 - 2 + 3 * 5 + 5, left + 4 * 34 - 2 + 5 + 5, 3)
     sources = [pictures / "cat" / "0.png", pictures / "cat" / "1.png", pictures / "dog" / "1.png"]
     for column, source in enumerate(sources):
         x = left + 39 + 34 * column
         np.testing.assert_array_equal(sheet[top : top + 32, x : x + 32], decoded(source))
         for domain, name in enumerate(NAMES):
-            y = top + 39 + 34 * domain
+            y = top + 39 * (domain + 1)
             reference = decoded(pictures / name / "0.png")
             np.testing.assert_array_equal(sheet[y : y + 32, left : left + 32], reference)
             style = model.style_from_reference(
@@ -174,14 +175,14 @@ def test_interpolation_passes_through_the_styles(files, styles):
     assert run(files, "interpolate", *arguments, "-o", "walk.gif", "--path", "linear") == 0
     assert run(files, "translate", *arguments[:-4], "--scale", "1") == 0
     figure = read("zoo-translate.png")
-    styles = (figure.shape[0] - 5 - 39) // 34
-    assert styles in (3, 6)
+    # Two references of each domain, or three styles of one; 5 pixels come before each domain.
+    each, styles = (2, 6) if "--reference" in arguments else (3, 3)
     with Image.open("walk.gif") as video:
         assert video.n_frames == 12
         for i in range(styles):
             video.seek(i * 12 // styles)
             frame = np.asarray(video.convert("RGB")).astype(int)[-37:-5, -71:-5]
-            tops = [5 + 39 + 34 * row for row in range(styles)]
+            tops = [5 + 34 * (row + 1) + 5 * (row // each + 1) for row in range(styles)]
             far = [np.mean(np.abs(frame - figure[y : y + 32, -71:-5])) for y in tops]
             # Not equal: GIF has 256 colours.
             assert np.argmin(far) == i
