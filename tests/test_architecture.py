@@ -101,11 +101,19 @@ def test_layers_import_layers_alone():
     )
 
 
-def test_models_import_layers_and_never_each_other():
+def test_models_import_layers_and_labels_and_never_each_other():
     assert not violations(
         lambda module: inside(module, "tfgan.models"),
-        lambda _, name: name != "tfgan" and not inside(name, "tfgan.layers"),
+        lambda _, name: (
+            name != "tfgan"
+            and not inside(name, "tfgan.layers")
+            and not inside(name, "tfgan.label_sets")
+        ),
     )
+
+
+def test_labels_import_no_room():
+    assert not violations(lambda module: module == "tfgan.label_sets", lambda *_: True)
 
 
 def test_data_and_metrics_import_no_model():

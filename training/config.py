@@ -4,14 +4,14 @@ import dataclasses
 import json
 import math
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import tyro
 
-from tfgan.data.pipeline import PipelineOptions
+from tfgan.data.pipeline import Feed, Pipeline, PipelineOptions
 from tfgan.data.sources import Source, check_resolution, open_source
 from tfgan.terminal import UserError
 
@@ -36,12 +36,32 @@ ANY = Rule("a number", lambda value: True)
 CELLS = Rule("from 1 to 32", lambda value: 1 <= value <= 32)
 
 
+class Data(NamedTuple):
+    """Pictures as training takes them.
+
+    Attributes:
+        feed: Batches by position.
+        labels: What a system is made for: names of classes, or label sets.
+        name: What the pictures are called.
+        pictures: Their number.
+        about: What they are labelled with, in words.
+        fingerprint: Changes when other pictures are put in place.
+    """
+
+    feed: Feed
+    labels: Sequence[Any]
+    name: str
+    pictures: int
+    about: str
+    fingerprint: str
+
+
 @dataclass(frozen=True)
 class TrainingConfig:
     """Options that all systems share."""
 
     preset: Annotated[str, tyro.conf.Suppress] = ""  # preset that the other values started from
-    data: str = "avatars"  # "avatars", "tfds:NAME", or a folder of pictures
+    data: tuple[str, ...] = ("avatars",)  # "avatars", "tfds:NAME", or a folder of pictures
     data_dir: str | None = None  # where tensorflow-datasets keeps its sets
     split: str = "train"  # split of a tensorflow-datasets set
     image_key: str | None = None  # its feature with the picture; default: the only image feature
@@ -65,6 +85,8 @@ class TrainingConfig:
     sample_columns: int = 8  # columns of the sample grid
     log_seconds: float = 5.0  # seconds between points of the curves
 
+    # Whether the system learns from several data sets at once.
+    takes_several: ClassVar[bool] = False
     # Bounds of every number; each system adds its own.
     rules: ClassVar[Mapping[str, Rule]] = {
         "resolution": COUNT,  # `check` knows more of it
@@ -102,8 +124,9 @@ class TrainingConfig:
         Raises:
             DataError: If there is nothing to read there, and why.
         """
+        (data,) = self.data
         return open_source(
-            self.data,
+            data,
             resolution=self.resolution,
             conditional=self.conditional,
             split=split or self.split,
@@ -111,6 +134,23 @@ class TrainingConfig:
             label_key=self.label_key,
             data_dir=self.data_dir,
             avatars_count=self.avatars_count,
+        )
+
+    def open_data(self) -> Data:
+        """Opens the pictures as training takes them.
+
+        Raises:
+            DataError: If there is nothing to read there, and why.
+        """
+        source = self.open_source()
+        names = tuple(source.class_names) if self.conditional else ()
+        return Data(
+            Pipeline(source, self.pipeline_options()),
+            names,
+            source.name,
+            len(source),
+            f"in {len(names)} classes: {', '.join(names[:8])}" if names else "",
+            source.fingerprint(),
         )
 
     def check(self) -> None:
@@ -125,10 +165,15 @@ class TrainingConfig:
                 f"--total-kimg must be at least one batch of {self.batch_size} images, "
                 f"{self.batch_size / 1000:g}. Received: {self.total_kimg:g}."
             )
-        if not self.data:
+        if not all(self.data) or not self.data:
             raise ConfigError(
                 f"the preset {self.preset} trains on your own pictures: give --data FOLDER "
                 "(a folder of pictures) or --data tfds:NAME."
+            )
+        if len(self.data) > 1 and not self.takes_several:
+            raise ConfigError(
+                f"--data takes one data set with this model. Received: {' '.join(self.data)}. Use "
+                "--model stargan to learn from several at once."
             )
 
 
@@ -192,38 +237,58 @@ def config_from(stored: Mapping[str, Any], kind: type, path: Path) -> Any:
     Raises:
         ConfigError: If an option is missing, unknown, or of another type.
     """
-    hints = {field.name: field.type for field in dataclasses.fields(kind)}
-    wrong = sorted(set(hints) ^ set(stored))
-    for name in hints.keys() & stored.keys():
-        allowed = typing.get_args(hints[name]) or (hints[name],)
-        if not any(_fits(stored[name], one) for one in allowed):
+    hints = typing.get_type_hints(kind)
+    names = [field.name for field in dataclasses.fields(kind)]
+    wrong = sorted(set(names) ^ set(stored))
+    values = {}
+    for name in set(names) & set(stored):
+        values[name] = _read(stored[name], hints[name])
+        if values[name] is _MISFIT:
             wrong.append(f"{name}={stored[name]!r}")
     if wrong:
         raise ConfigError(
             f"{path} is damaged, or of another version of this program. Missing, unknown or wrong: "
             f"{', '.join(wrong)}."
         )
-    return kind(**stored)
+    return kind(**values)
 
 
-def shared_config_from(stored: Mapping[str, Any], path: Path) -> TrainingConfig:
-    """Makes the options that all systems share of what a run folder holds, whatever its system.
+def shared_config_from(
+    stored: Mapping[str, Any], path: Path, kind: type = TrainingConfig
+) -> TrainingConfig:
+    """Makes some of the options that a run folder holds, whatever its system.
+
+    Args:
+        stored: What `read_config` gave.
+        path: Where it is from.
+        kind: Has these options; those that all systems share, if it is not said.
 
     Raises:
         ConfigError: If one of them is missing or of another type.
     """
-    names = {field.name for field in dataclasses.fields(TrainingConfig)}
+    names = {field.name for field in dataclasses.fields(kind)}
     kept = {name: value for name, value in stored.items() if name in names}
-    return config_from(kept, TrainingConfig, path)
+    return config_from(kept, kind, path)
 
 
-def _fits(value: Any, kind: Any) -> bool:
-    """Whether a value of JSON is of a type, or equal to one choice of a Literal."""
-    if not isinstance(kind, type):
-        return value == kind
+_MISFIT = object()
+
+
+def _read(value: Any, kind: Any) -> Any:
+    """A value of JSON as a value of a type, or _MISFIT. JSON has lists for tuples."""
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is Literal:
+        return value if value in arguments else _MISFIT
+    if origin is tuple:
+        items = [_read(item, arguments[0]) for item in value] if isinstance(value, list) else None
+        return _MISFIT if items is None or _MISFIT in items else tuple(items)
+    if origin is not None:  # a union
+        found = [_read(value, one) for one in arguments]
+        return next((one for one in found if one is not _MISFIT), _MISFIT)
     if kind is float:
         kind = int | float
-    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+    fits = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+    return value if fits else _MISFIT
 
 
 def check_resumed(before: TrainingConfig, now: TrainingConfig) -> None:

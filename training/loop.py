@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfgan.data.pipeline import Pipeline
+from tfgan.data.pipeline import Feed
 from training import checkpoints
 from training.config import ConfigError, TrainingConfig
 from training.monitor import Monitor
@@ -54,7 +54,7 @@ class Trainer:
     def __init__(
         self,
         system: System,
-        pipeline: Pipeline,
+        pipeline: Feed,
         config: TrainingConfig,
         strategy: tf.distribute.Strategy,
         folder: Path,
@@ -135,6 +135,7 @@ class Trainer:
         deadline = None if config.max_minutes is None else time.time() + config.max_minutes * 60
         logged_at, logged_images = time.time(), self.images_seen
         first_step = self.step
+        unseen = set(run) if self.graph else set()
         with self.pipeline.plain_errors():
             while self.images_seen < stage.until_images and self._stop is None:
                 if self.profile and self.step - first_step == PROFILED_STEPS[0]:
@@ -142,8 +143,9 @@ class Trainer:
                 batch = next(batches)
                 position = tf.constant(self.images_seen, tf.int64)
                 for phase in stage.phases:
-                    if self.step % phase.interval == phase.offset:
-                        if self.graph and self.step == first_step:
+                    if phase.runs_at(self.step):
+                        if phase.name in unseen:
+                            unseen.remove(phase.name)
                             monitor.graph(run[phase.name], (batch, position))
                         for name, value in run[phase.name](batch, position).items():
                             self._losses[name].append(value)
@@ -232,7 +234,7 @@ class Trainer:
     def _show(self, monitor: Monitor) -> None:
         if self._shown_at != self.images_seen:
             count = self.config.sample_rows * self.config.sample_columns
-            images, labels = self.pipeline.images(np.arange(count))
+            images, labels = self.pipeline.examples(count)
             monitor.pictures(self.images_seen, self.system.sample(images, labels))
             self._shown_at = self.images_seen
 

@@ -28,6 +28,7 @@ from tfgan.terminal import UserError, import_tensorflow
 
 # Module of each model, imported once it is asked for.
 SYSTEMS = {
+    "stargan": "training.systems.stargan",
     "stargan-v2": "training.systems.stargan_v2",
     "stylegan2": "training.systems.stylegan2",
 }
@@ -86,6 +87,22 @@ def describe_network(name: str, network: Any) -> str:
     return f"  {name:<14} {trained:>12,} trained parameters"
 
 
+def joined(arguments: list[str], option: str) -> list[str]:
+    """Makes one occurrence of an option that is given several times, with all its values."""
+    rest, values = [], []
+    taking = False
+    for argument in arguments:
+        if argument.startswith("-"):
+            taking = argument == option
+            if argument.startswith(f"{option}="):
+                values.append(argument.removeprefix(f"{option}="))
+            elif not taking:
+                rest.append(argument)
+        else:
+            (values if taking else rest).append(argument)
+    return [*rest, option, *values] if values else arguments
+
+
 def parse(argv: list[str]) -> tuple[argparse.Namespace, str, Any]:
     """Reads the command line in two passes: model and preset, then their options."""
     import tyro
@@ -137,7 +154,7 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, str, Any]:
     config = tyro.cli(
         type(before),
         default=before,
-        args=rest,
+        args=joined(rest, "--data"),
         prog=f"python -m training.run --model {args.model}",
         description="",
     )
@@ -152,11 +169,9 @@ def run(argv: list[str]) -> int:
     started = time.time()
     args, model, config = parse(argv)
     import keras
-    import numpy as np
     import tensorflow as tf
 
     from tfgan import figures
-    from tfgan.data.pipeline import Pipeline
     from training.config import save_config
     from training.distribution import make_strategy
     from training.loop import Trainer, check_batch_sizes
@@ -165,39 +180,36 @@ def run(argv: list[str]) -> int:
     tf.config.optimizer.set_experimental_options({"remapping": False})
     strategy = make_strategy(args.devices, args.virtual_devices)
     keras.utils.set_random_seed(config.seed)
-    source = config.open_source()
-    pipeline = Pipeline(source, config.pipeline_options())
-    pipeline.probe()
-    class_names = tuple(source.class_names) if config.conditional else ()
+    data = config.open_data()
+    data.feed.probe()
     with strategy.scope():
-        system = importlib.import_module(SYSTEMS[model]).create(config, class_names)
+        system = importlib.import_module(SYSTEMS[model]).create(config, data.labels)
     check_batch_sizes(system.stages(), strategy.num_replicas_in_sync, config.accumulate)
-    count = len(source)
-    print(f"Data      {source.name}: {count:,} picture{'s' * (count != 1)}", end="")
-    print(f" in {len(class_names)} classes: {', '.join(class_names[:8])}" if class_names else "")
+    plural = "s" * (data.pictures != 1)
+    print(f"Data      {data.name}: {data.pictures:,} picture{plural} {data.about}".rstrip())
     kind = strategy.extended.worker_devices[0].split("device:")[-1].split(":")[0]
     print(f"Devices   {strategy.num_replicas_in_sync} x {kind}")
     print("Networks")
     for name, network in system.networks.items():
         print(describe_network(name, network))
     if args.dry_run:
-        return dry_run(config, pipeline)
+        return dry_run(config, data.feed)
     if args.resume is None:
-        name = re.sub(r"[^A-Za-z0-9]+", "-", Path(config.data).name)
+        name = re.sub(r"[^A-Za-z0-9]+", "-", "-".join(Path(one).name for one in config.data))
         args.folder = new_run(args.runs, f"{model}-{name}-{config.resolution}")
-        save_config(args.folder / "config.json", model, config, source.fingerprint())
-    trainer = Trainer(system, pipeline, config, strategy, args.folder, args.profile, args.graph)
+        save_config(args.folder / "config.json", model, config, data.fingerprint)
+    trainer = Trainer(system, data.feed, config, strategy, args.folder, args.profile, args.graph)
     if args.resume is not None:
         trainer.restore()
-        if args.fingerprint != source.fingerprint():
+        if args.fingerprint != data.fingerprint:
             print(
                 "Note      the pictures are not those that this run began with: it goes on, but it "
                 "is not the run that it would have been.",
                 file=sys.stderr,
             )
-        save_config(args.folder / "config.json", model, config, source.fingerprint())
+        save_config(args.folder / "config.json", model, config, data.fingerprint)
     else:
-        reals, _ = pipeline.images(np.arange(config.sample_rows * config.sample_columns))
+        reals, _ = data.feed.examples(config.sample_rows * config.sample_columns)
         figures.write_png(args.folder / "reals.png", figures.sheet(reals, config.sample_columns))
     print(f"Run       {args.folder}")
     print(f"Curves    tensorboard --logdir {shlex.quote(str(args.folder.parent))}")
@@ -216,19 +228,19 @@ def run(argv: list[str]) -> int:
     print(f"{reasons.get(end, f'Stopped by {end}')} at {trainer.images_seen:,} images.")
     print(f"Model     {args.folder / 'model.keras'}")
     print(f"Pictures  {args.folder / 'samples'}")
-    if pipeline.broken:
-        print(f"Skipped   {len(pipeline.broken)} unreadable, named above")
+    if data.feed.broken:
+        print(f"Skipped   {len(data.feed.broken)} unreadable, named above")
     if end not in reasons or end == "time":
         print(f"Go on     {resume}")
     return 0
 
 
-def dry_run(config: Any, pipeline: Any) -> int:
+def dry_run(config: Any, feed: Any) -> int:
     """Prints the full configuration and the first batch."""
     print("Options")
     for field in dataclasses.fields(config):
         print(f"  {field.name:<20} {getattr(config, field.name)}")
-    batch = next(iter(pipeline.dataset(0)))
+    batch = next(iter(feed.dataset(0)))
     print("First batch")
     for name, value in batch.items():
         values = value.numpy()

@@ -11,7 +11,7 @@ import pytest
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from tfgan.data import domain_sets
+from tfgan.data import domain_sets, manual_sets
 from tfgan.data.avatars import EXPRESSIONS
 from tfgan.data.pipeline import Pipeline, PipelineOptions
 from tfgan.data.sources import DataError, open_source
@@ -196,7 +196,7 @@ def test_published_counts_add_up_to_those_of_the_authors():
 
 @pytest.mark.parametrize("size", [4, 5, 12, 100])
 def test_shards_hold_every_picture_once(tmp_path, monkeypatch, size):
-    monkeypatch.setattr(domain_sets, "SHARD_SIZE", size)
+    monkeypatch.setattr(manual_sets, "SHARD_SIZE", size)
     put_folder(tmp_path, make_files())
     source = open_set(tmp_path)
     assert len(list(tmp_path.rglob("*train.array_record*"))) == -(-12 // size)
@@ -207,7 +207,7 @@ def test_shards_hold_every_picture_once(tmp_path, monkeypatch, size):
 
 @pytest.mark.parametrize("put", [put_folder, put_archive])
 def test_a_set_is_not_held_in_memory_while_it_is_prepared(tmp_path, monkeypatch, put):
-    monkeypatch.setattr(domain_sets, "SHARD_SIZE", 5)
+    monkeypatch.setattr(manual_sets, "SHARD_SIZE", 5)
     files = make_files(train=(34, 33, 33))
     put(tmp_path, {name: os.urandom(200_000) for name in files})
     tracemalloc.start()
@@ -309,7 +309,7 @@ def test_an_archive_that_was_cut_off_is_refused(tmp_path, cut):
 
 
 def test_a_damaged_picture_leaves_nothing_half_prepared(tmp_path, monkeypatch):
-    monkeypatch.setattr(domain_sets, "SHARD_SIZE", 2)
+    monkeypatch.setattr(manual_sets, "SHARD_SIZE", 2)
     files = make_files()
     path = put_archive(tmp_path, files)
     whole = path.read_bytes()

@@ -13,7 +13,7 @@ class Numbered:
     name = "numbered"
 
     def __init__(self, labels, class_names=("a", "b")):
-        self._labels = np.array(labels, np.int32)
+        self._labels = np.array(labels)
         self.class_names = class_names
 
     def __len__(self):
@@ -21,7 +21,7 @@ class Numbered:
 
     def read(self, index):
         pixel = np.full((1, 1, 3), index, np.uint8)
-        return Picture(pixel, int(self._labels[index]), self.describe(index))
+        return Picture(pixel, self._labels[index], self.describe(index))
 
     def describe(self, index):
         return f"numbered#{index}"
@@ -59,6 +59,19 @@ def test_small_classes_keep_two_back():
 def test_a_class_that_cannot_be_parted_is_an_error():
     with pytest.raises(DataError, match="Received: 2 of b"):
         hold_back(Numbered([0, 0, 0, 1, 1]))
+
+
+def test_a_tenth_of_pictures_with_attributes_is_held_back():
+    truth = np.random.default_rng(0).random((100, 2)) < 0.5
+    held = hold_back(Numbered(truth))
+    assert (len(held.train), len(held.test)) == (90, 10)
+    names = [part.describe(i) for part in (held.train, held.test) for i in range(len(part))]
+    assert sorted(names) == sorted(f"numbered#{i}" for i in range(100))
+    np.testing.assert_array_equal(held.test.labels(), truth[held.test.indices])
+    assert held.where == "a tenth of the pictures"
+    assert len(hold_back(Numbered(truth[:3])).test) == 2
+    with pytest.raises(DataError, match=r"three pictures or more, to learn .* Received: 2\."):
+        hold_back(Numbered(truth[:2]))
 
 
 def test_pictures_that_are_held_back_already_are_taken_whole():

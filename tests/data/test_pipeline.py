@@ -8,7 +8,6 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tfgan.data import pipeline as pipeline_module
 from tfgan.data.pipeline import (
     Pipeline,
     PipelineOptions,
@@ -588,10 +587,13 @@ def test_an_empty_source_is_refused():
         make([])
 
 
-def test_orders_are_not_kept_for_every_epoch():
-    for epoch in range(20):
-        epoch_order(0, epoch, 100)
-    assert pipeline_module.epoch_order.cache_info().currsize <= 4
+def test_only_the_orders_of_a_few_epochs_are_kept():
+    pipeline = make(numbered(10))
+    for _ in range(5):
+        pipeline.images(np.arange(15))
+    assert pipeline._order.cache_info().misses == 2
+    pipeline.images(np.arange(200))
+    assert pipeline._order.cache_info().currsize <= 4
 
 
 # References

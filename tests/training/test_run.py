@@ -40,7 +40,7 @@ def pictures(tmp_path):
 
 def test_help_teaches_without_a_model_and_lists_every_option_with_one(capsys):
     for arguments, words in (
-        (["--help"], ["--model {stargan-v2,stylegan2}", "--resume latest", "--dry-run"]),
+        (["--help"], ["--model {stargan,stargan-v2,stylegan2}", "--resume latest", "--dry-run"]),
         (["--model", "stylegan2", "--help"], ["--r1-gamma", "ffhq-1024: ", "9 days", "--keep"]),
     ):
         with pytest.raises(SystemExit) as stopped:
@@ -127,7 +127,7 @@ def test_every_number_has_bounds(model):
             if {int, float} & {field.type, *typing.get_args(field.type)}
         }
         assert set(config.rules) == numbers
-        dataclasses.replace(config, data="avatars").check()
+        dataclasses.replace(config, data=("avatars",)).check()
 
 
 @pytest.mark.parametrize(

@@ -55,31 +55,39 @@ class HeldBack(NamedTuple):
 
 
 def hold_back(source: Source, test: Source | None = None, split: str = "test") -> HeldBack:
-    """Parts pictures with classes into those to learn from and those to test on.
+    """Parts pictures with labels into those to learn from and those to test on.
 
     Args:
-        source: Pictures with classes.
+        source: Pictures with classes or attributes.
         test: Pictures that are held back already, such as the test split of a set; where there
-            are none, a tenth of each class of `source` is held back, at least two pictures. Which
-            ones depends on their number and order alone.
+            are none, a tenth of each class of `source`, or of all pictures with attributes, is
+            held back, at least two pictures. Which ones depends on their number and order alone.
         split: What `test` is called.
 
     Raises:
-        DataError: If a class has less than three pictures to part.
+        DataError: If there are less than three pictures to part, of a class or in all.
     """
     if test is not None:
         return HeldBack(source, Subset(test, np.arange(len(test))), f"the split {split}")
     labels = source.labels()
     order = epoch_order(0, 0, len(source))
+    # Attributes overlap, so they are no parts to take a tenth of each.
+    parts = {"": order}
+    if labels.ndim == 1:
+        parts = {
+            f" of {name}": order[labels[order] == label]
+            for label, name in enumerate(source.class_names)
+        }
     held = []
-    for label, name in enumerate(source.class_names):
-        members = order[labels[order] == label]
+    for name, members in parts.items():
         if len(members) < 3:
             raise DataError(
-                f"--data {source.name} must have three pictures or more of each class, to learn "
-                f"from and to test on. Received: {len(members)} of {name}."
+                f"--data {source.name} must have three pictures or more"
+                f"{' of each class' if name else ''}, to learn from and to test on. Received: "
+                f"{len(members)}{name}."
             )
         held.append(members[: max(2, len(members) // 10)])
     indices = np.sort(np.concatenate(held))
     rest = np.setdiff1d(np.arange(len(source)), indices)
-    return HeldBack(Subset(source, rest), Subset(source, indices), "a tenth of each class")
+    where = "a tenth of each class" if labels.ndim == 1 else "a tenth of the pictures"
+    return HeldBack(Subset(source, rest), Subset(source, indices), where)

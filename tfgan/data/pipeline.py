@@ -5,11 +5,11 @@ flip, and nothing else is remembered. A run that resumes at position p therefore
 an uninterrupted run would have seen, at once, with no buffer to fill.
 """
 
+import abc
 import contextlib
 import dataclasses
 import functools
 import io
-import itertools
 import logging
 import os
 import threading
@@ -196,8 +196,6 @@ def _mix(bits: np.ndarray) -> np.ndarray:
     return bits ^ (bits >> np.uint64(31))
 
 
-# A batch can straddle two epochs, and parallel readers are a few batches apart.
-@functools.lru_cache(maxsize=4)
 def epoch_order(seed: int, epoch: int, count: int) -> np.ndarray:
     """The order in which one epoch visits `count` pictures: a permutation, int32 or int64."""
     keys = random_bits(seed, _ORDER_STREAM + 2 * epoch, np.arange(count))
@@ -222,7 +220,133 @@ def explain(error: Exception) -> str:
     return lines[0] if lines else type(error).__name__
 
 
-class Pipeline:
+class Feed(abc.ABC):
+    """Training batches by position, in order and shared by replicas.
+
+    Attributes:
+        options: What happens to the pictures.
+        error: The `DataError` that ended a dataset, or `None`.
+    """
+
+    options: PipelineOptions
+    error: DataError | None = None
+
+    @property
+    @abc.abstractmethod
+    def broken(self) -> list[tuple[str, str]]:
+        """(name, reason) of each picture that could not be read so far."""
+
+    @abc.abstractmethod
+    def images(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Images, uint8 [B, H, W, 3], and labels, [B] or [B, n], of any training positions [B]."""
+
+    def examples(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Images and labels to show, of training positions: as `images` gives them."""
+        return self.images(np.arange(count))
+
+    @abc.abstractmethod
+    def batch(self, positions: np.ndarray) -> dict[str, np.ndarray]:
+        """What one step of training sees at some positions [B]: name -> [B, ...]."""
+
+    @abc.abstractmethod
+    def probe(self, count: int = 32) -> None:
+        """Reads the first few pictures, so that mistakes show before anything is compiled."""
+
+    def dataset(
+        self,
+        start_position: int,
+        *,
+        replicas: int = 1,
+        first_replica: int = 0,
+        total_replicas: int | None = None,
+    ) -> tf.data.Dataset:
+        """An endless dataset of per-replica batches.
+
+        In global batch t of B images over R replicas, row j of replica r is position
+        `start_position + t * B + j * R + r`. Replicas take turns rather than blocks because the
+        groups of the minibatch standard deviation are strided: so R replicas equal one. Each
+        global batch gives one element for every local replica in order, as
+        `Strategy.distribute_datasets_from_function` hands them out.
+
+        Args:
+            start_position: Images seen before the first global batch.
+            replicas: Replicas that this process feeds.
+            first_replica: The first of them among all replicas.
+            total_replicas: Replicas of all processes. Defaults to `replicas`.
+
+        Returns:
+            Elements as `batch` gives them, of B / R rows. When reading one fails for good, its
+            iterator raises a TensorFlow error; see `plain_errors`.
+
+        Raises:
+            DataError: If the batch cannot be shared evenly by the replicas, or more pictures are
+                broken than `max_broken`.
+            ValueError: If the replicas are not among all replicas.
+        """
+        total = replicas if total_replicas is None else total_replicas
+        if replicas < 1 or first_replica < 0 or first_replica + replicas > total:
+            raise ValueError(
+                "replicas from first_replica on must be among total_replicas. Received: "
+                f"replicas={replicas}, first_replica={first_replica}, total_replicas={total}."
+            )
+        if start_position < 0:
+            raise ValueError(f"start_position must be 0 or more. Received: {start_position}.")
+        batch = self.options.batch_size
+        if batch % total:
+            below, above = batch // total * total, (batch // total + 1) * total
+            raise DataError(
+                f"--batch-size must be a multiple of the number of replicas, {total}. "
+                f"Received: {batch}. Use --batch-size {below or above}."
+            )
+        rows = np.arange(batch // total) * total
+
+        # One row tells the types and shapes of all.
+        row = self.batch(np.array([start_position]))
+
+        def read(element: np.int64) -> list[np.ndarray]:
+            step, replica = divmod(int(element), replicas)
+            first = start_position + step * batch + first_replica + replica
+            try:
+                found = self.batch(first + rows)
+                return [found[key] for key in row]
+            except DataError as error:
+                self.error = self.error or error
+                raise
+
+        def to_element(element: tf.Tensor) -> dict[str, tf.Tensor]:
+            types = [tf.as_dtype(value.dtype) for value in row.values()]
+            found = dict(zip(row, tf.numpy_function(read, [element], types), strict=True))
+            for key, value in found.items():
+                value.set_shape((len(rows), *row[key].shape[1:]))
+            return found
+
+        # Pillow releases the interpreter's lock while it decodes and resizes, so whole batches
+        # are made side by side; more of them than this would only hold memory.
+        parallel = min(os.cpu_count() or 1, 16)
+        numbers = tf.data.Dataset.range(np.iinfo(np.int64).max)
+        return numbers.map(to_element, num_parallel_calls=parallel, deterministic=True).prefetch(2)
+
+    def check(self) -> None:
+        """Raises the `DataError` that ended a dataset, if one did."""
+        if self.error is not None:
+            raise self.error
+
+    @contextlib.contextmanager
+    def plain_errors(self) -> Iterator[None]:
+        """Turns TensorFlow's error from a dataset that failed into the `DataError` behind it.
+
+        tf.data wraps what its Python functions raise into one of its own errors, whose message
+        is a traceback.
+        """
+        try:
+            yield
+        except tf.errors.OpError:
+            if self.error is not None:
+                raise self.error from None
+            raise
+
+
+class Pipeline(Feed):
     """Serves the images of any training position, in order or at random.
 
     Position p belongs to epoch `p // n` of n pictures and shows picture
@@ -232,19 +356,18 @@ class Pipeline:
     Args:
         source: Where the pictures come from.
         options: What happens to them.
-
-    Attributes:
-        error: The `DataError` that ended a dataset, or `None`.
-        broken: (name, reason) of each picture that could not be read so far.
     """
 
     def __init__(self, source: Source, options: PipelineOptions) -> None:
         self.source = source
         self.options = options
-        self.error: DataError | None = None
         self._count = len(source)
         if self._count < 1:
             raise DataError(f"--data {source.name} holds no pictures. Name one that does.")
+        # A batch can straddle two epochs, and parallel readers are a few batches apart.
+        self._order = functools.lru_cache(maxsize=4)(
+            lambda epoch: epoch_order(options.seed, epoch, self._count)
+        )
         self._lock = threading.Lock()
         self._broken: dict[int, tuple[str, str]] = {}
         self._decoded = 0
@@ -255,7 +378,7 @@ class Pipeline:
         size = options.resolution
         rows = min(self._count, int(options.cache_gb * 1e9) // (size * size * 3))
         self._cache = np.empty((rows, size, size, 3), np.uint8)
-        self._cache_labels = np.zeros(rows, np.int32)
+        self._cache_labels: list[int | np.ndarray] = [0] * rows
         self._cached = np.zeros(rows, bool)
         if options.references:
             self._members = source.labels()
@@ -285,19 +408,23 @@ class Pipeline:
             positions: Integers [B], each 0 or more.
 
         Returns:
-            Images, uint8 [B, H, W, 3], and labels, int32 [B].
+            Images, uint8 [B, H, W, 3], and labels, int32 [B] or float32 [B, n] as the source has
+            them.
 
         Raises:
             DataError: If more pictures are broken than `max_broken`.
         """
         positions = np.asarray(positions, np.int64)
+        return self._read(self.indices(positions), positions, _FLIP_STREAM)
+
+    def indices(self, positions: np.ndarray) -> np.ndarray:
+        """Which pictures of the source training positions show, unless broken: [B] -> int64 [B]."""
         epochs, places = np.divmod(positions, self._count)
         indices = np.empty(len(positions), np.int64)
         for epoch in np.unique(epochs):
             rows = epochs == epoch
-            order = epoch_order(self.options.seed, int(epoch), self._count)
-            indices[rows] = order[places[rows]]
-        return self._read(indices, positions, _FLIP_STREAM)
+            indices[rows] = self._order(int(epoch))[places[rows]]
+        return indices
 
     def batch(self, positions: np.ndarray) -> dict[str, np.ndarray]:
         """What one step of training sees at some positions.
@@ -306,9 +433,8 @@ class Pipeline:
             positions: Integers [B], each 0 or more.
 
         Returns:
-            "image", uint8 [B, H, W, 3], and "label", int32 [B]; with `references` also
-            "reference" and "reference2", uint8 [B, H, W, 3], of the classes "reference_label",
-            int32 [B].
+            "image" and "label", as `images` returns them; with `references` also "reference" and
+            "reference2", uint8 [B, H, W, 3], of the classes "reference_label", int32 [B].
 
         Raises:
             DataError: If more pictures are broken than `max_broken`.
@@ -360,14 +486,16 @@ class Pipeline:
         self._stop_if_too_many_are_broken()
         size = self.options.resolution
         images = np.empty((len(positions), size, size, 3), np.uint8)
-        labels = np.empty(len(positions), np.int32)
+        found: list[int | np.ndarray] = [0] * len(positions)
         keepable = indices < len(self._cache)
         hits = np.zeros(len(positions), bool)
         hits[keepable] = self._cached[indices[keepable]]
         images[hits] = self._cache[indices[hits]]
-        labels[hits] = self._cache_labels[indices[hits]]
-        for row in np.flatnonzero(~hits):
-            images[row], labels[row] = self._readable(int(indices[row]))
+        for row, index in enumerate(indices):
+            if hits[row]:
+                found[row] = self._cache_labels[index]
+            else:
+                images[row], found[row] = self._readable(int(index))
         # After the whole batch, so that the counts in the one warning say something.
         self._warn_of_enlarging()
 
@@ -375,83 +503,8 @@ class Pipeline:
             bits = random_bits(self.options.seed, flip_stream, positions)
             mirrored = bits >> np.uint64(63) == 1
             images[mirrored] = images[mirrored, :, ::-1]
-        return images, labels
-
-    def dataset(
-        self,
-        start_position: int,
-        *,
-        replicas: int = 1,
-        first_replica: int = 0,
-        total_replicas: int | None = None,
-    ) -> tf.data.Dataset:
-        """An endless dataset of per-replica batches.
-
-        In global batch t of B images over R replicas, row j of replica r is position
-        `start_position + t * B + j * R + r`. Replicas take turns rather than blocks because the
-        groups of the minibatch standard deviation are strided: so R replicas equal one. Each
-        global batch gives one element for every local replica in order, as
-        `Strategy.distribute_datasets_from_function` hands them out.
-
-        Args:
-            start_position: Images seen before the first global batch.
-            replicas: Replicas that this process feeds.
-            first_replica: The first of them among all replicas.
-            total_replicas: Replicas of all processes. Defaults to `replicas`.
-
-        Returns:
-            Elements as `batch` gives them, of B / R rows. When reading one fails for good, its
-            iterator raises a TensorFlow error; see `plain_errors`.
-
-        Raises:
-            DataError: If the batch cannot be shared evenly by the replicas.
-            ValueError: If the replicas are not among all replicas.
-        """
-        total = replicas if total_replicas is None else total_replicas
-        if replicas < 1 or first_replica < 0 or first_replica + replicas > total:
-            raise ValueError(
-                "replicas from first_replica on must be among total_replicas. Received: "
-                f"replicas={replicas}, first_replica={first_replica}, total_replicas={total}."
-            )
-        if start_position < 0:
-            raise ValueError(f"start_position must be 0 or more. Received: {start_position}.")
-        batch, size = self.options.batch_size, self.options.resolution
-        if batch % total:
-            below, above = batch // total * total, (batch // total + 1) * total
-            raise DataError(
-                f"--batch-size must be a multiple of the number of replicas, {total}. "
-                f"Received: {batch}. Use --batch-size {below or above}."
-            )
-        rows = np.arange(batch // total) * total
-
-        names = [("image", "label")]
-        if self.options.references:
-            names = [(image, label) for image, label, _ in _BALANCED]
-        keys = list(dict.fromkeys(itertools.chain.from_iterable(names)))
-
-        def read(element: np.int64) -> list[np.ndarray]:
-            step, replica = divmod(int(element), replicas)
-            first = start_position + step * batch + first_replica + replica
-            try:
-                found = self.batch(first + rows)
-                return [found[key] for key in keys]
-            except DataError as error:
-                self.error = self.error or error
-                raise
-
-        def to_element(element: tf.Tensor) -> dict[str, tf.Tensor]:
-            types = [tf.int32 if key.endswith("label") else tf.uint8 for key in keys]
-            found = dict(zip(keys, tf.numpy_function(read, [element], types), strict=True))
-            for key, value in found.items():
-                shape = (len(rows),) if key.endswith("label") else (len(rows), size, size, 3)
-                value.set_shape(shape)
-            return found
-
-        # Pillow releases the interpreter's lock while it decodes and resizes, so whole batches
-        # are made side by side; more of them than this would only hold memory.
-        parallel = min(os.cpu_count() or 1, 16)
-        numbers = tf.data.Dataset.range(np.iinfo(np.int64).max)
-        return numbers.map(to_element, num_parallel_calls=parallel, deterministic=True).prefetch(2)
+        labels = np.array(found)
+        return images, labels.astype(np.int32 if labels.ndim == 1 else np.float32)
 
     def probe(self, count: int = 32) -> None:
         """Reads the first few pictures, so that mistakes show before anything is compiled.
@@ -471,26 +524,7 @@ class Pipeline:
                         len(group),
                     )
 
-    def check(self) -> None:
-        """Raises the `DataError` that ended a dataset, if one did."""
-        if self.error is not None:
-            raise self.error
-
-    @contextlib.contextmanager
-    def plain_errors(self) -> Iterator[None]:
-        """Turns TensorFlow's error from a dataset that failed into the `DataError` behind it.
-
-        tf.data wraps what its Python functions raise into one of its own errors, whose message
-        is a traceback.
-        """
-        try:
-            yield
-        except tf.errors.OpError:
-            if self.error is not None:
-                raise self.error from None
-            raise
-
-    def _readable(self, index: int) -> tuple[np.ndarray, int]:
+    def _readable(self, index: int) -> tuple[np.ndarray, int | np.ndarray]:
         """The picture of `index`, or else the next one that can be read."""
         for candidate in self._candidates(index):
             with self._lock:
@@ -535,7 +569,7 @@ class Pipeline:
         else:
             yield from ((index + step) % self._count for step in range(self._count))
 
-    def _keep(self, index: int, image: np.ndarray, label: int) -> None:
+    def _keep(self, index: int, image: np.ndarray, label: int | np.ndarray) -> None:
         if index < len(self._cache):
             self._cache[index] = image
             self._cache_labels[index] = label

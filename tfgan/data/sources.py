@@ -34,12 +34,12 @@ class Picture(NamedTuple):
 
     Args:
         content: The encoded file, or a decoded array [H, W, C].
-        label: Class index, 0 when unlabelled.
+        label: Class index, 0 when unlabelled; or float32 [n], 0 or 1 for each of n attributes.
         name: What an error message calls it: a path, or `tfds:celeb_a/train#17`.
     """
 
     content: bytes | np.ndarray
-    label: int
+    label: int | np.ndarray
     name: str
 
 
@@ -48,7 +48,8 @@ class Source(Protocol):
 
     Attributes:
         name: As the user typed it after `--data`.
-        class_names: In the order of the labels; empty when the pictures are not labelled.
+        class_names: Classes in the order of their indices, or attributes in the order of the label
+            vectors; empty when the pictures are not labelled.
     """
 
     name: str
@@ -65,7 +66,10 @@ class Source(Protocol):
         ...
 
     def labels(self) -> np.ndarray:
-        """The class of every picture, int32 [N], without decoding them; 0 without classes."""
+        """The label of every picture, without decoding them.
+
+        Classes are int32 [N], and 0 where there are none; n attributes are float32 [N, n].
+        """
         ...
 
     def fingerprint(self) -> str:
@@ -142,11 +146,13 @@ def open_source(
     return FolderSource(data, conditional)
 
 
-def _fingerprint(*parts: object) -> str:
+def make_fingerprint(*parts: object) -> str:
+    """Twelve hexadecimal digits of what the parts look like as text."""
     return hashlib.sha256("\0".join(map(str, parts)).encode("utf-8", "replace")).hexdigest()[:12]
 
 
-def _list_names(names: Sequence[str], limit: int = 20) -> str:
+def list_names(names: Sequence[str], limit: int = 20) -> str:
+    """Names with commas, for a message; of many only the first."""
     shown = ", ".join(names[:limit])
     return f"{shown}, ... ({len(names)} in all)" if len(names) > limit else shown
 
@@ -202,13 +208,13 @@ class FolderSource:
             )
         self.class_names: tuple[str, ...] = ()
         if conditional:
-            self._find_classes()
+            self.find_classes()
 
     def __len__(self) -> int:
         return len(self._ends)
 
     def describe(self, index: int) -> str:
-        return os.path.join(self._root, self._relative_path(index))
+        return os.path.join(self._root, self.relative_path(index))
 
     def read(self, index: int) -> Picture:
         path = self.describe(index)
@@ -230,9 +236,10 @@ class FolderSource:
         names = hashlib.sha256("\0".join(self._folders).encode("utf-8", "replace"))
         for part in (self._names, self._ends, array.array("q", self._folder_starts)):
             names.update(part)
-        return _fingerprint("folder", self.class_names, names.hexdigest())
+        return make_fingerprint("folder", self.class_names, names.hexdigest())
 
-    def _relative_path(self, index: int) -> str:
+    def relative_path(self, index: int) -> str:
+        """The path of a picture below the folder."""
         start = self._ends[index - 1] if index else 0
         name = os.fsdecode(bytes(self._names[start : self._ends[index]]))
         folder = bisect.bisect_right(self._folder_starts, index) - 1
@@ -266,8 +273,15 @@ class FolderSource:
         for name in sorted(folders):
             yield from self._walk(os.path.join(folder, name), (*above, real_path))
 
-    def _find_classes(self) -> None:
-        """Makes the first level's folders classes and drops the pictures beside them."""
+    def find_classes(self, otherwise: str = "train a model that needs none") -> None:
+        """Makes the first level's folders classes and drops the pictures beside them.
+
+        Args:
+            otherwise: What else a user can do where there are no classes.
+
+        Raises:
+            DataError: If there are fewer than two classes.
+        """
         beside = 0
         if self._folders[0] == "":
             beside = self._folder_starts[1] if len(self._folders) > 1 else len(self)
@@ -285,7 +299,7 @@ class FolderSource:
                 f"classes. Received: {len(names)} such sub-folders"
                 + (f" ({names[0]})" if names else "")
                 + f" and {beside} pictures beside them. Sort the pictures into sub-folders, or "
-                "train a model that needs none."
+                f"{otherwise}."
             )
         self.class_names = tuple(names)
         with os.scandir(self._root) as entries:
@@ -319,7 +333,7 @@ def _import_builders() -> Any:
     """TensorFlow Datasets, which knows the builders of this program too from then on."""
     import tensorflow_datasets as tfds
 
-    from tfgan.data import domain_sets  # noqa: F401 (importing a builder registers it)
+    from tfgan.data import domain_sets, rafd  # noqa: F401 (importing a builder registers it)
 
     return tfds
 
@@ -382,6 +396,10 @@ class TfdsSource:
         image_key: See `open_source`.
         label_key: See `open_source`.
 
+    Attributes:
+        classes: Names of the classes of each `ClassLabel` feature, by its key; sorted by key.
+        flags: Keys of the `bool` features, with slashes for nesting; sorted.
+
     Raises:
         DataError: If the set has no such split or features.
     """
@@ -400,19 +418,24 @@ class TfdsSource:
         self.name = name
         self._split = split
         self._builder = builder
-        features = dict(_flatten_features(builder.info.features))
+        # Sorted, because TensorFlow Datasets gives them in any order when it reads them from disk.
+        self._all_features = features = dict(sorted(_flatten_features(builder.info.features)))
+        self.classes: dict[str, tuple[str, ...]] = {
+            key: tuple(feature.names)
+            for key, feature in features.items()
+            if isinstance(feature, tfds.features.ClassLabel) and feature.num_classes
+        }
+        self.flags = tuple(
+            key for key, f in features.items() if f.shape == () and f.np_dtype == np.bool_
+        )
         self._image_key = _choose_image(name, features, image_key)
         self._label_key: str | None = None
         self.class_names: tuple[str, ...] = ()
         if conditional or label_key is not None:
-            self._label_key, self.class_names = _choose_label(name, features, label_key)
+            self._label_key, self.class_names = self._choose_label(label_key)
         # Only these two features are parsed; the picture is left as it is encoded.
         keys = [key for key in (self._image_key, self._label_key) if key is not None]
         self._features = tfds.features.FeaturesDict(_nest({key: features[key] for key in keys}))
-        if self._label_key is not None:
-            self._label_feature = tfds.features.FeaturesDict(
-                _nest({self._label_key: features[self._label_key]})
-            )
         self._decoders = _nest({self._image_key: tfds.decode.SkipDecoding()})
         self._records = self._open_records()
 
@@ -432,17 +455,30 @@ class TfdsSource:
         return Picture(_pick(example, self._image_key), label, self.describe(index))
 
     def labels(self) -> np.ndarray:
-        labels = np.zeros(len(self), np.int32)
         if self._label_key is None:
-            return labels
-        numbers = tqdm(range(len(self)), "Reading labels", delay=2.0, dynamic_ncols=True)
-        for index in numbers:
-            example = self._label_feature.deserialize_example_np(self._records[index])
-            labels[index] = int(_pick(example, self._label_key))
-        return labels
+            return np.zeros(len(self), np.int32)
+        return self.read_values([self._label_key])[:, 0].astype(np.int32)
+
+    def read_values(self, keys: Sequence[str]) -> np.ndarray:
+        """Some of `classes` and `flags` of all pictures, without decoding these.
+
+        Args:
+            keys: Of features, K.
+
+        Returns:
+            int64 [N, K]: class indices, -1 where there is none, and 0 or 1 for flags.
+        """
+        import tensorflow_datasets as tfds
+
+        features = tfds.features.FeaturesDict(_nest({key: self._all_features[key] for key in keys}))
+        values = np.zeros((len(self), len(keys)), np.int64)
+        for index in tqdm(range(len(self)), "Reading labels", delay=2.0, dynamic_ncols=True):
+            example = features.deserialize_example_np(self._records[index])
+            values[index] = [int(_pick(example, key)) for key in keys]
+        return values
 
     def fingerprint(self) -> str:
-        return _fingerprint(
+        return make_fingerprint(
             self._builder.info.full_name,
             self._split,
             len(self),
@@ -451,11 +487,39 @@ class TfdsSource:
             self._label_key,
         )
 
+    def _choose_label(self, label_key: str | None) -> tuple[str, tuple[str, ...]]:
+        usable = [*self.classes, *self.flags]
+        if label_key is None:
+            if len(self.classes) == 1:
+                label_key = next(iter(self.classes))
+            elif usable:
+                raise DataError(
+                    f"--data {self.name} has several features that could be classes, or only "
+                    "flags. Received: no --label-key. Use --label-key with one of: "
+                    f"{list_names(usable)}."
+                )
+            else:
+                raise DataError(
+                    f"--data {self.name} must have a ClassLabel or bool feature. Received: "
+                    f"features {list_names(sorted(self._all_features))}. Train without classes, "
+                    "or use another set."
+                )
+        if label_key in self.flags:
+            last = label_key.split("/")[-1]
+            return label_key, (f"not {last}", last)
+        if label_key not in self.classes:
+            raise DataError(
+                f"--label-key must be a ClassLabel or bool feature of {self.name}. Received: "
+                f"{label_key}. "
+                + (f"Use one of: {list_names(usable)}." if usable else "It has none.")
+            )
+        return label_key, self.classes[label_key]
+
     def _open_records(self) -> Any:
         import tensorflow_datasets as tfds
 
         info = self._builder.info
-        splits = _list_names(sorted(info.splits))
+        splits = list_names(sorted(info.splits))
         try:
             chosen = info.splits[self._split]
         except (KeyError, ValueError) as error:
@@ -594,49 +658,16 @@ def _choose_image(name: str, features: dict[str, Any], image_key: str | None) ->
             return image_key
         raise DataError(
             f"--image-key must be a feature of {name} that holds pictures. Received: {image_key}. "
-            + (f"Use one of: {_list_names(keys)}." if keys else "It has none; use another set.")
+            + (f"Use one of: {list_names(keys)}." if keys else "It has none; use another set.")
         )
     if not keys:
         raise DataError(
             f"--data {name} must have a feature that holds pictures. Received: features "
-            f"{_list_names(sorted(features))}. Use another set."
+            f"{list_names(sorted(features))}. Use another set."
         )
     if len(keys) > 1 and "image" not in keys:
         raise DataError(
             f"--data {name} has several features that hold pictures. Received: no --image-key. "
-            f"Use --image-key with one of: {_list_names(keys)}."
+            f"Use --image-key with one of: {list_names(keys)}."
         )
     return keys[0] if len(keys) == 1 else "image"
-
-
-def _choose_label(
-    name: str, features: dict[str, Any], label_key: str | None
-) -> tuple[str, tuple[str, ...]]:
-    import tensorflow_datasets as tfds
-
-    classes = [k for k, f in features.items() if isinstance(f, tfds.features.ClassLabel)]
-    flags = [k for k, f in features.items() if f.shape == () and f.np_dtype == np.bool_]
-    if label_key is None:
-        if len(classes) == 1:
-            label_key = classes[0]
-        elif classes or flags:
-            raise DataError(
-                f"--data {name} has several features that could be classes, or only flags. "
-                "Received: no --label-key. Use --label-key with one of: "
-                f"{_list_names(classes + flags)}."
-            )
-        else:
-            raise DataError(
-                f"--data {name} must have a ClassLabel or bool feature. Received: features "
-                f"{_list_names(sorted(features))}. Train without classes, or use another set."
-            )
-    if label_key in flags:
-        last = label_key.split("/")[-1]
-        return label_key, (f"not {last}", last)
-    if label_key not in classes:
-        usable = classes + flags
-        raise DataError(
-            f"--label-key must be a ClassLabel or bool feature of {name}. Received: {label_key}. "
-            + (f"Use one of: {_list_names(usable)}." if usable else "It has none.")
-        )
-    return label_key, tuple(features[label_key].names)

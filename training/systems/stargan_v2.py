@@ -123,7 +123,7 @@ def avatars() -> StarGANv2Config:
     """
     return StarGANv2Config(
         preset="avatars",
-        data="avatars",
+        data=("avatars",),
         resolution=32,
         batch_size=8,
         total_kimg=21.0,
@@ -148,7 +148,7 @@ def celeba_hq_256() -> StarGANv2Config:
     FID 13.73 (latent) and 23.84 (reference), LPIPS 0.4515 and 0.3880, by the protocol of the paper.
     """
     return StarGANv2Config(
-        preset="celeba-hq-256", data="", resolution=256, batch_size=8, total_kimg=800.0
+        preset="celeba-hq-256", data=(), resolution=256, batch_size=8, total_kimg=800.0
     )
 
 
@@ -160,7 +160,7 @@ def afhq_256() -> StarGANv2Config:
     """
     return StarGANv2Config(
         preset="afhq-256",
-        data="",
+        data=(),
         resolution=256,
         batch_size=8,
         total_kimg=800.0,
@@ -175,7 +175,7 @@ def smoke() -> StarGANv2Config:
     """
     return StarGANv2Config(
         preset="smoke",
-        data="avatars",
+        data=("avatars",),
         avatars_count=64,
         resolution=32,
         batch_size=4,

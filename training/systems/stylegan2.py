@@ -112,7 +112,7 @@ def avatars() -> StyleGAN2Config:
     """
     return StyleGAN2Config(
         preset="avatars",
-        data="avatars",
+        data=("avatars",),
         resolution=32,
         batch_size=8,
         total_kimg=45.0,
@@ -140,7 +140,7 @@ def ffhq_256() -> StyleGAN2Config:
     """
     return StyleGAN2Config(
         preset="ffhq-256",
-        data="",
+        data=(),
         resolution=256,
         batch_size=64,
         total_kimg=25000.0,
@@ -161,7 +161,7 @@ def ffhq_1024() -> StyleGAN2Config:
     """
     return StyleGAN2Config(
         preset="ffhq-1024",
-        data="",
+        data=(),
         resolution=1024,
         batch_size=32,
         total_kimg=25000.0,
@@ -180,7 +180,7 @@ def small_data() -> StyleGAN2Config:
     """
     return StyleGAN2Config(
         preset="small-data",
-        data="",
+        data=(),
         resolution=256,
         batch_size=16,
         total_kimg=5000.0,
@@ -199,7 +199,7 @@ def smoke() -> StyleGAN2Config:
     """
     return StyleGAN2Config(
         preset="smoke",
-        data="avatars",
+        data=("avatars",),
         avatars_count=64,
         resolution=16,
         batch_size=8,
