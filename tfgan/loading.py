@@ -13,6 +13,7 @@ from tfgan.terminal import UserError
 MODULES = (
     "tfgan.models.classifier",
     "tfgan.models.landmarks",
+    "tfgan.models.stargan",
     "tfgan.models.stargan_v2",
     "tfgan.models.stylegan2",
 )

@@ -1,6 +1,10 @@
 """Losses: pure functions from tensors to per-example float32 [B]."""
 
+from collections.abc import Sequence
+
 import tensorflow as tf
+
+from tfgan.label_sets import LabelSet, label_count, label_slices
 
 
 def nonsaturating_generator_loss(fake_logits):
@@ -58,3 +62,84 @@ def mean_absolute(a, b):
         Choi et al. 2020, arXiv:1912.01865, equations 2 to 4.
     """
     return tf.reduce_mean(tf.abs(a - b), axis=list(range(1, len(a.shape))))
+
+
+def mean_score(scores):
+    """Mean over the patches of each example: [B, ...] -> [B].
+
+    A Wasserstein critic raises that of real images and lowers that of generated ones, which the
+    generator raises.
+
+    Reference:
+        Arjovsky et al. 2017, arXiv:1701.07875, equation 3.
+    """
+    return tf.reduce_mean(scores, axis=list(range(1, len(scores.shape))))
+
+
+def gradient_penalty(gradients):
+    """(|grad| - 1)^2 per example, WGAN-GP's penalty without its weight.
+
+    Args:
+        gradients: Of each example's score, by an image between a real and a generated one,
+            [B, ...].
+
+    Returns:
+        [B], float32.
+
+    Reference:
+        Gulrajani et al. 2017, arXiv:1704.00028, equation 3.
+    """
+    # The root of 0 has no derivative; 1e-12 gives it one, and changes no other float32 value.
+    return tf.square(tf.sqrt(squared_gradient_norm(gradients) + 1e-12) - 1.0)
+
+
+def known_label_loss(logits, labels, label_sets: Sequence[LabelSet]):
+    """Cross-entropy of what is known of each example: [B].
+
+    With sigmoids and summed over the labels where the example's set has attributes, with softmax
+    where it has classes. What the other sets would say is not known, and gets no gradient.
+
+    Args:
+        logits: [B, labels of all sets].
+        labels: Label vectors, [B, C]; see `tfgan.label_sets`.
+        label_sets: All sets, in order.
+
+    Reference:
+        Choi et al. 2018, arXiv:1711.09020, equations 2, 3 and 8.
+    """
+    cross_entropy = {
+        "attributes": lambda labels, logits: tf.reduce_sum(
+            tf.nn.sigmoid_cross_entropy_with_logits(labels, logits), axis=-1
+        ),
+        "classes": tf.nn.softmax_cross_entropy_with_logits,
+    }
+    losses = [
+        cross_entropy[label_set.kind](labels[:, part], logits[:, part])
+        for label_set, part in zip(label_sets, label_slices(label_sets), strict=True)
+    ]
+    return tf.reduce_sum(tf.stack(losses, axis=1) * known_sets(labels, label_sets), axis=1)
+
+
+def label_accuracy(logits, labels, label_sets: Sequence[LabelSet]):
+    """Share of the known labels that logits tell rightly: [B].
+
+    Of attributes, the share with the right sign; of classes, whether the largest is the right one.
+    Arguments are those of `known_label_loss`.
+    """
+    shares = []
+    for label_set, part in zip(label_sets, label_slices(label_sets), strict=True):
+        said, true = logits[:, part], labels[:, part]
+        if label_set.kind == "attributes":
+            right = tf.equal(said > 0, true > 0.5)
+            shares.append(tf.reduce_mean(tf.cast(right, tf.float32), axis=1))
+        else:
+            right = tf.equal(tf.argmax(said, axis=1), tf.argmax(true, axis=1))
+            shares.append(tf.cast(right, tf.float32))
+    return tf.reduce_sum(tf.stack(shares, axis=1) * known_sets(labels, label_sets), axis=1)
+
+
+def known_sets(labels, label_sets: Sequence[LabelSet]):
+    """The mask of label vectors [B, C]: [B, sets], all ones where there is one set."""
+    if len(label_sets) == 1:
+        return tf.ones_like(labels[:, :1])
+    return labels[:, label_count(label_sets) :]

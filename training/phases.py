@@ -76,16 +76,17 @@ Loss = Callable[[Mapping[str, Any], Draws], tuple[Any, dict[str, Any]]]
 
 @dataclass(frozen=True)
 class Phase:
-    """One kind of update, run in every `interval`-th step.
+    """One kind of update, run in `steps` steps in a row of every `interval` steps.
 
     Attributes:
         name: Shown in logs.
         loss: Called with the batch and `Draws`.
         updates: What the gradient of the loss changes, and nothing else is changed by it.
-        interval: Steps between runs.
+        interval: Steps after which it all begins again.
         offset: First step that runs it.
         bounded_gradients: Whether non-finite gradients are replaced by 0 and +-1e5, as float16
             training needs.
+        steps: Steps in a row that run it. Where several data sets take turns, one of each.
     """
 
     name: str
@@ -94,6 +95,11 @@ class Phase:
     interval: int = 1
     offset: int = 0
     bounded_gradients: bool = False
+    steps: int = 1
+
+    def runs_at(self, step: int) -> bool:
+        """Whether step 0, 1, 2, ... runs it."""
+        return self.offset <= step % self.interval < self.offset + self.steps
 
 
 @dataclass(frozen=True)

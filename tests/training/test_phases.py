@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from training.phases import Draws
+from training.phases import Draws, Phase
 
 KINDS = {
     "normal": lambda draws: draws.normal([3]),
@@ -100,3 +100,18 @@ def test_graph_with_a_tensor_as_shard_draws_the_same_rows():
     parts = [graph(tf.constant([7, 1], tf.int64), tf.constant(s)) for s in range(3)]
     for kind, value in enumerate(expected):
         np.testing.assert_array_equal(interleave([part[kind] for part in parts]), value)
+
+
+@pytest.mark.parametrize(
+    ("interval", "offset", "steps", "expected"),
+    [
+        (1, 0, 1, [0, 1, 2, 3, 4, 5, 6, 7, 8]),
+        (4, 0, 1, [0, 4, 8]),
+        (4, 3, 1, [3, 7]),
+        (6, 4, 2, [4, 5]),
+        (3, 0, 3, [0, 1, 2, 3, 4, 5, 6, 7, 8]),
+    ],
+)
+def test_phases_run_so_many_steps_of_every_interval(interval, offset, steps, expected):
+    phase = Phase("d", lambda batch, draws: (None, {}), [], interval, offset, steps=steps)
+    assert [step for step in range(9) if phase.runs_at(step)] == expected
