@@ -223,7 +223,7 @@ def main(arguments: list[str] | None = None) -> int:
         {
             "model": str(model_file),
             "kind": type(model).__name__,
-            **{fact: getattr(model, fact) for fact in exportable.facts},
+            **exportable.facts,
             "signatures": interface(exportable, cases),
             "default_signature": exportable.default,
             "results": [result.as_json() for result in results],

@@ -1,13 +1,14 @@
 """What each kind of model is exported as: signatures, and the inputs that they are checked with."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tfgan.data.avatars import draw, person_of
+from tfgan.label_sets import encode_labels, label_count, label_slices
 from tfgan.loading import ModelError, class_of
 
 # TensorFlow is not imported here: --help and early mistakes need not wait for it.
@@ -57,7 +58,7 @@ class Exportable:
 
     Attributes:
         model: The Keras model.
-        facts: Its attributes that a user of the files needs to know.
+        facts: What a user of the files needs to know of it, as JSON can hold it.
         signatures: Its uses by name.
         default: What TensorFlow Serving answers with where no signature is asked for.
         timed: The signature whose latency is reported.
@@ -66,7 +67,7 @@ class Exportable:
     """
 
     model: Any
-    facts: tuple[str, ...]
+    facts: dict[str, Any]
     signatures: dict[str, Signature]
     default: str
     timed: str
@@ -103,6 +104,16 @@ def _latents(model) -> np.ndarray:
 def _labels(count: int) -> np.ndarray:
     """Classes or domains in turn."""
     return np.arange(len(SEEDS), dtype=np.int32) % count
+
+
+def _faces(resolution: int) -> np.ndarray:
+    """Drawn faces, float32 [N, R, R, 3] in [-1, 1]."""
+    faces = [np.asarray(draw(person_of(0, seed), resolution), np.float32) for seed in SEEDS]
+    return np.stack(faces) / 127.5 - 1
+
+
+def _attributes(model, *names: str) -> dict[str, Any]:
+    return {name: getattr(model, name) for name in names}
 
 
 def stylegan2(model) -> Exportable:
@@ -142,7 +153,8 @@ def stylegan2(model) -> Exportable:
     truncated = {"styles": np.asarray(model.truncate(mapped["styles"], PSIS[-1]))}
     return Exportable(
         model=model,
-        facts=(
+        facts=_attributes(
+            model,
             "resolution",
             "value_range",
             "class_names",
@@ -194,14 +206,15 @@ def stargan_v2(model) -> Exportable:
     def translate_to_domain(images, latents, labels):
         return {"images": model(images, latents, labels)}
 
-    faces = np.stack([np.asarray(draw(person_of(0, seed), size), np.float32) for seed in SEEDS])
-    images = {"images": faces / 127.5 - 1}
+    images = {"images": _faces(size)}
     latents = {"latents": _latents(model)}
     labels = {"labels": _labels(len(model.domain_names))}
     styles = {"styles": np.asarray(model.style_from_latent(**latents, **labels))}
     return Exportable(
         model=model,
-        facts=("resolution", "value_range", "domain_names", "latent_dim", "style_dim"),
+        facts=_attributes(
+            model, "resolution", "value_range", "domain_names", "latent_dim", "style_dim"
+        ),
         signatures={
             "style_from_latent": Signature(style_from_latent, {"latents": latent, "labels": label}),
             "style_from_reference": Signature(
@@ -228,6 +241,58 @@ def stargan_v2(model) -> Exportable:
     )
 
 
+def stargan(model) -> Exportable:
+    """A StarGAN: the translation to a label vector.
+
+    A label vector holds the labels of all sets one after the other and, where there are several
+    sets, their mask: `label_sets` of the facts says at which place the labels of a set start, and
+    which place of the mask is 1 where its labels are asked for.
+
+    Args:
+        model: A float32 model.
+    """
+    size, sets = model.resolution, model.label_sets
+    described = [
+        {
+            **asdict(label_set),
+            "first": part.start,
+            "mask": label_count(sets) + index if len(sets) > 1 else None,
+        }
+        for index, (label_set, part) in enumerate(zip(sets, label_slices(sets), strict=True))
+    ]
+
+    def translate(images, labels):
+        return {"images": model.translate(images, labels)}
+
+    images = _faces(size)
+    asked = []
+    for index, label_set in enumerate(sets):
+        names = label_set.names
+        # One label after another, the last one stronger than in training.
+        values = np.eye(len(names))[np.arange(len(images)) % len(names)]
+        values[-1] *= 1.5
+        asked.append(encode_labels(sets, index, values))
+    return Exportable(
+        model=model,
+        facts={
+            **_attributes(model, "resolution", "value_range", "label_width"),
+            "label_sets": described,
+        },
+        signatures={
+            "translate": Signature(
+                translate,
+                {
+                    "images": Spec((None, size, size, 3)),
+                    "labels": Spec((None, model.label_width)),
+                },
+            )
+        },
+        default="translate",
+        timed="translate",
+        examples=[("translate", {"images": images, "labels": labels}) for labels in asked],
+    )
+
+
 class Kind(NamedTuple):
     """A kind of model that can be exported.
 
@@ -243,6 +308,7 @@ class Kind(NamedTuple):
 # By class of the model.
 KINDS = {
     "StyleGAN2Generator": Kind("map, truncate, synthesize, generate", stylegan2),
+    "StarGAN": Kind("translate", stargan),
     "StarGANv2": Kind(
         "style_from_latent, style_from_reference, translate,\n"
         "translate_to_domain (SavedModel alone)",
@@ -260,7 +326,7 @@ def kind_of(path: Path) -> Kind:
     name = class_of(path)
     if name not in KINDS:
         raise ModelError(
-            f"{' and '.join(KINDS)} can be exported. Received: {path}, which holds a {name}. "
+            f"{', '.join(KINDS)} can be exported. Received: {path}, which holds a {name}. "
             "Give the model.keras of a training run."
         )
     return KINDS[name]

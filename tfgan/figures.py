@@ -216,7 +216,7 @@ def grid(images: np.ndarray, columns: int, gap: int = 2) -> np.ndarray:
 
 
 class Heading(NamedTuple):
-    """Words over columns or beside rows `first` to `last`."""
+    """Words, of one line or several, over columns or beside rows `first` to `last`."""
 
     text: str
     first: int
@@ -248,11 +248,20 @@ def _fit(text: str, size: int, width: int):
     return kept, font
 
 
-def _words(text: str, width: int, size: int) -> Image.Image:
-    """A strip [1.6 * size, width] with centred words."""
-    strip = Image.new("RGB", (width, round(1.6 * size)), "white")
-    text, font = _fit(text, size, width)
-    ImageDraw.Draw(strip).text((width / 2, strip.height / 2), text, _INK, font, anchor="mm")
+def _strip_height(heads: Sequence[Heading], size: int) -> int:
+    """Height of the strip that headings take, by the one of most lines."""
+    lines = max((head.text.count("\n") + 1 for head in heads), default=0)
+    return round((0.3 + 1.3 * lines) * size) if lines else 0
+
+
+def _words(text: str, width: int, height: int, size: int) -> Image.Image:
+    """A strip [height, width] with centred lines of words."""
+    strip = Image.new("RGB", (width, height), "white")
+    draw, lines = ImageDraw.Draw(strip), text.split("\n")
+    for i, line in enumerate(lines):
+        kept, font = _fit(line, size, width)
+        y = height / 2 + 1.3 * size * (i - (len(lines) - 1) / 2)
+        draw.text((width / 2, y), kept, _INK, font, anchor="mm")
     return strip
 
 
@@ -286,19 +295,20 @@ def figure(
             for i in range(count)
         ]
 
-    strip = round(1.6 * size)
-    ys = starts(len(cells), height, margin + (strip if columns else 0), breaks[0])
-    xs = starts(len(cells[0]), width, margin + (strip if rows else 0), breaks[1])
+    above, beside = _strip_height(columns, size), _strip_height(rows, size)
+    ys = starts(len(cells), height, margin + above, breaks[0])
+    xs = starts(len(cells[0]), width, margin + beside, breaks[1])
     sheet = Image.new("RGB", (xs[-1] + width + margin, ys[-1] + height + margin), "white")
     for y, row in zip(ys, cells, strict=True):
         for x, cell in zip(xs, row, strict=True):
             if cell is not None:
                 sheet.paste(Image.fromarray(cell), (x, y))
     for text, first, last in columns:
-        sheet.paste(_words(text, xs[last] + width - xs[first], size), (xs[first], ys[0] - strip))
+        words = _words(text, xs[last] + width - xs[first], above, size)
+        sheet.paste(words, (xs[first], ys[0] - above))
     for text, first, last in rows:
-        words = _words(text, ys[last] + height - ys[first], size)
-        sheet.paste(words.transpose(Image.Transpose.ROTATE_90), (xs[0] - strip, ys[first]))
+        words = _words(text, ys[last] + height - ys[first], beside, size)
+        sheet.paste(words.transpose(Image.Transpose.ROTATE_90), (xs[0] - beside, ys[first]))
     return np.asarray(sheet)
 
 

@@ -7,7 +7,9 @@ import numpy as np
 from tensorflow.lite.tools import flatbuffer_utils
 
 from tests.layers.layer_check import randomize
+from tfgan.label_sets import LabelSet
 from tfgan.models.landmarks import FaceLandmarks
+from tfgan.models.stargan import StarGAN
 from tfgan.models.stargan_v2 import StarGANv2
 from tfgan.models.stylegan2 import StyleGAN2Generator
 
@@ -52,6 +54,18 @@ def stargan_v2(domain_names=("cat", "dog"), w_hpf=0.0, **options) -> StarGANv2:
     model.build()
     for part in (model.generator, model.mapping, model.style_encoder):
         randomize(part, spread=0.05)
+    return model
+
+
+FACES = LabelSet("faces", "attributes", ("Black", "Blond", "Male"), (("Black", "Blond"),))
+MOODS = LabelSet("moods", "classes", ("angry", "happy"))
+
+
+def stargan(label_sets=(FACES, MOODS), **options) -> StarGAN:
+    keras.utils.set_random_seed(0)
+    model = StarGAN(32, label_sets, **{"conv_dim": 4, "num_blocks": 1, **options})
+    model.build()
+    randomize(model, spread=0.05)
     return model
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from export import run, signatures
 from export.saved_model import Runner
-from tests.export.small import stargan_v2, stylegan2
+from tests.export.small import stargan, stargan_v2, stylegan2
 from tfgan.models.stylegan2 import StyleGAN2Discriminator
 
 
@@ -38,7 +38,10 @@ def test_a_second_export_replaces_the_first(tmp_path):
     ("arguments", "words"),
     [
         (["none.keras"], "there is no file"),
-        (["{tmp}/scores.keras"], "StyleGAN2Generator and StarGANv2 can be exported. Received: "),
+        (
+            ["{tmp}/scores.keras"],
+            "StyleGAN2Generator, StarGAN, StarGANv2 can be exported. Received: ",
+        ),
         (["{tmp}/scores.keras"], "holds a StyleGAN2Discriminator"),
         (["{tmp}/broken.keras"], "not a .keras file"),
         (["{tmp}/scores.keras", "-o", "/proc/none"], "cannot be written"),
@@ -67,7 +70,7 @@ def test_help_names_every_kind_of_model_and_its_signatures(capsys):
     with pytest.raises(SystemExit):
         run.main(["--help"])
     shown = capsys.readouterr().out
-    for model in (stylegan2(), stargan_v2()):
+    for model in (stylegan2(), stargan(), stargan_v2()):
         kind = signatures.KINDS[type(model).__name__]
         assert type(model).__name__ in shown
         for name in kind.describe(model).signatures:
@@ -75,7 +78,7 @@ def test_help_names_every_kind_of_model_and_its_signatures(capsys):
 
 
 def test_every_signature_has_an_example_of_the_types_that_it_names():
-    for model in (stylegan2(), stylegan2(("a", "b")), stargan_v2()):
+    for model in (stylegan2(), stylegan2(("a", "b")), stargan(), stargan_v2()):
         described = signatures.KINDS[type(model).__name__].describe(model)
         assert {name for name, _ in described.examples} == set(described.signatures)
         for name, inputs in described.examples:

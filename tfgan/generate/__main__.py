@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tfgan import figures
-from tfgan.generate import styles, translations
+from tfgan.generate import attributes, styles, translations
 from tfgan.generate.options import UsageError, Verb
 from tfgan.loading import ModelError, check_writable, class_of, find_model, load_model
 from tfgan.terminal import UserError, import_tensorflow
@@ -15,6 +15,7 @@ from tfgan.terminal import UserError, import_tensorflow
 # Class of a model -> what it can be asked for.
 VERBS: Mapping[str, Mapping[str, Verb]] = {
     "StyleGAN2Generator": styles.VERBS,
+    "StarGAN": attributes.VERBS,
     "StarGANv2": translations.VERBS,
 }
 
