@@ -143,19 +143,22 @@ def fit(model: Classifier, batches: Iterable[Mapping[str, Any]], recipe: Recipe)
         step(batch["image"], batch["label"], tf.constant([recipe.seed, number], tf.int64))
 
 
-def train(source: Source, options: PipelineOptions, recipe: Recipe) -> Classifier:
-    """Makes a classifier of the pictures and classes of a source.
+def train(
+    source: Source, options: PipelineOptions, recipe: Recipe, exclusive: bool = True
+) -> Classifier:
+    """Makes a classifier of the pictures and labels of a source.
 
     Args:
-        source: Pictures with classes.
+        source: Pictures with classes or attributes.
         options: Resolution, how pictures are made square, and whether mirrored ones are alike.
         recipe: Length and rates.
+        exclusive: Whether the labels are classes; else they are attributes.
 
     Raises:
         DataError: If too many pictures cannot be read.
     """
     keras.utils.set_random_seed(recipe.seed)
-    model = Classifier(options.resolution, source.class_names, name="classifier")
+    model = Classifier(options.resolution, source.class_names, exclusive, name="classifier")
     model.build()
     options = dataclasses.replace(
         options, batch_size=recipe.batch_size, seed=recipe.seed, references=False
@@ -222,14 +225,21 @@ def classifier_key(source: Source, options: PipelineOptions, recipe: Recipe) -> 
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
 
 
-def kept_classifier(source: Source, options: PipelineOptions, folder: Path, recipe: Recipe) -> Kept:
+def kept_classifier(
+    source: Source,
+    options: PipelineOptions,
+    folder: Path,
+    recipe: Recipe,
+    exclusive: bool = True,
+) -> Kept:
     """Opens the classifier of a source that was trained before, or trains it and keeps it.
 
     Args:
-        source: Pictures with classes.
+        source: Pictures with classes or attributes.
         options: See `train`.
         folder: Where classifiers are kept, by their key.
         recipe: Length and rates.
+        exclusive: See `train`.
 
     Raises:
         DataError: If too many pictures cannot be read.
@@ -239,7 +249,7 @@ def kept_classifier(source: Source, options: PipelineOptions, folder: Path, reci
     if path.is_file():
         return Kept(load_model(path), path)
     check_writable(folder, "--cache")
-    model = train(source, options, recipe)
+    model = train(source, options, recipe, exclusive)
     folder.mkdir(parents=True, exist_ok=True)
     # Another process may look for it, and half a file would be no classifier.
     partial = path.with_name(f".partial-{os.getpid()}-{path.name}")

@@ -3,11 +3,12 @@
 MODEL is a run folder, a .keras file, or "latest": the newest run under ./runs. A run knows its
 data; a .keras file from elsewhere needs --data, and the options that say how to read it.
 
-A small classifier learns from real pictures and their domains, and is kept for the next time. How
+A small classifier learns from real pictures and their labels, and is kept for the next time. How
 many of the real pictures that were held back it names rightly says how far it can be trusted. Then
-those pictures are translated to every other domain, once by a random style and once by that of a
-random picture, and it says where they arrive. Where the background of pictures is known, as in the
-built-in avatars, what becomes of it is measured too.
+those pictures are translated, and it says where they arrive: with StarGAN v2 to every other domain,
+once by a random style and once by that of a random picture; with StarGAN with each of their
+attributes reversed, one at a time, and to every other class, also to those of another set. Where
+the background of pictures is known, as in the built-in avatars, what becomes of it is measured too.
 
 Examples:
   python -m training.evaluate latest
@@ -18,37 +19,88 @@ Examples:
       A model from elsewhere, on a folder with one sub-folder for each domain.
   python -m training.evaluate faces.keras --data tfds:celeb_a --label-key attributes/Male
       The same on a set of tensorflow-datasets.
+  python -m training.evaluate joint.keras --data celeba --data tfds:rafd
+      A StarGAN from elsewhere, of a folder with an attribute table and of RaFD.
 """
 
 import argparse
 import dataclasses
+import functools
+import importlib
 import json
 import os
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from textwrap import indent
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
-import numpy as np
-
-from tfgan.loading import check_writable, find_model, load_model
-from tfgan.metrics.translation import RESAMPLES, Interval, share
+from tfgan.loading import check_writable, class_of, find_model, load_model
+from tfgan.metrics.translation import RESAMPLES, Interval
 from tfgan.terminal import UserError, import_tensorflow
 
 if TYPE_CHECKING:
     from tfgan.data.sources import Source
+    from tfgan.label_sets import LabelSet
     from training.config import TrainingConfig
+    from training.real_pictures import JudgedSet, Opener, RealSet
 
+
+class Kind(Protocol):
+    """How models of a class are measured: what the modules of `KINDS` have.
+
+    Attributes:
+        CONFIG: Options of a run that say where its pictures are.
+        DATA: What --data may name, in words.
+    """
+
+    CONFIG: "type[TrainingConfig]"
+    DATA: str
+
+    def label_sets_of(self, model: Any) -> "Sequence[LabelSet]":
+        """What the pictures are labelled with that a model learned from, set by set."""
+        ...
+
+    def make_opener(self, config: Any, data: str, label_set: "LabelSet") -> "Opener":
+        """What opens the pictures of one set, as its name and labels say."""
+        ...
+
+    def fingerprint(self, sources: "Sequence[Source]") -> str:
+        """That which a run keeps of the pictures of all sets."""
+        ...
+
+    def measure(
+        self, model: Any, sets: "Sequence[JudgedSet]", config: Any, seed: int
+    ) -> dict[str, Any]:
+        """What is found, as results keep it."""
+        ...
+
+    def describe(self, measured: Mapping[str, Any]) -> str:
+        """What was found, as tables."""
+        ...
+
+
+# Class of a model -> module, imported once it is asked for.
+KINDS = {
+    "StarGAN": "training.label_translation",
+    "StarGANv2": "training.domain_translation",
+}
 INTERVALS = {
     "share": "Wilson, 95 %",
     "mean": f"percentile bootstrap, {RESAMPLES} draws of the pictures, 95 %",
 }
-# Names under which sets keep pictures back.
-TEST_SPLITS = ("test", "val", "validation")
 # Options that stand in for those of a run.
-DATA_OPTIONS = ("data", "data_dir", "split", "image_key", "label_key", "avatars_count", "resize")
+DATA_OPTIONS = (
+    "data",
+    "attribute_table",
+    "data_dir",
+    "split",
+    "image_key",
+    "label_key",
+    "avatars_count",
+    "resize",
+)
+# Those of them that say how a set is read, and so go with its name.
+READING_OPTIONS = ("attribute_table", "image_key", "label_key")
 
 
 class EvaluationError(UserError):
@@ -65,7 +117,12 @@ def parse(argv: list[str]) -> argparse.Namespace:
     )
     add = parser.add_argument
     add("model", metavar="MODEL", help='run folder, .keras file, or "latest"')
-    add("--count", type=int, default=1000, help="most pictures of each domain (default: 1000)")
+    add(
+        "--count",
+        type=int,
+        default=1000,
+        help="most pictures of each domain or class, or of a set with attributes (default: 1000)",
+    )
     add("--seed", type=int, default=0, help="of pictures, latents and references (default: 0)")
     add(
         "--out",
@@ -79,9 +136,18 @@ def parse(argv: list[str]) -> argparse.Namespace:
         metavar="FOLDER",
         help="of classifiers (default: classifiers beside the run folder or the .keras file)",
     )
-    data = parser.add_argument_group("data", "The defaults are the options of the run.")
+    data = parser.add_argument_group(
+        "data",
+        "The defaults are the options of the run, but no keys or table where --data is given.",
+    )
     add = data.add_argument
-    add("--data", help="avatars, tfds:NAME, or a folder with one sub-folder for each domain")
+    add(
+        "--data",
+        action="append",
+        help="avatars, tfds:NAME, or a folder with one sub-folder for each domain; with StarGAN as "
+        "in training, and once for each label set of the model",
+    )
+    add("--attribute-table", metavar="FILE", help="list of attributes of a folder, with StarGAN")
     add("--data-dir", metavar="FOLDER", help="where tensorflow-datasets keeps its sets")
     add("--split", help="split to learn from; test or val is held back, where there is one")
     add("--image-key", metavar="KEY", help="feature of the set with the picture")
@@ -121,51 +187,66 @@ def find_places(options: argparse.Namespace, file: Path) -> tuple[Path, Path]:
 
 
 def data_config(
-    options: argparse.Namespace, file: Path, resolution: int
+    options: argparse.Namespace, file: Path, kind: Kind, resolution: int
 ) -> tuple["TrainingConfig", str | None]:
     """Options that say where the real pictures are, and the fingerprint of those of the run."""
-    from training.config import TrainingConfig, read_config, shared_config_from
+    from training.config import flag, read_config, shared_config_from
 
     folder, fingerprint = run_folder(file), None
     given = {name: getattr(options, name) for name in DATA_OPTIONS}
     given = {name: value for name, value in given.items() if value is not None}
+    known = {field.name for field in dataclasses.fields(kind.CONFIG)}
+    unknown = set(given) - known
+    if unknown:
+        raise EvaluationError(
+            f"{', '.join(map(flag, sorted(unknown)))} says nothing about the pictures of this kind "
+            f"of model. Received: {file}. Leave it out."
+        )
     if folder is not None:
         stored = read_config(folder / "config.json")
-        config = shared_config_from(stored, folder / "config.json")
+        config = shared_config_from(stored, folder / "config.json", kind.CONFIG)
         fingerprint = stored["fingerprint"]
     elif options.data is None:
         raise EvaluationError(
             f"--data is needed, for {file} is not the model of a run folder. Name the real "
-            "pictures: avatars, tfds:NAME, or a folder with one sub-folder for each domain."
+            f"pictures: {kind.DATA}."
         )
     else:
-        config = TrainingConfig()
+        config = kind.CONFIG()
+    if options.data is not None:
+        anew = {name: None for name in READING_OPTIONS if name in known}
+        given = {**anew, **given, "data": tuple(options.data)}
     config = dataclasses.replace(config, **given, conditional=True, resolution=resolution)
     config.check()
     return config, fingerprint
 
 
-def find_test_split(config: "TrainingConfig", class_count: int) -> "tuple[str, Source | None]":
-    """Opens the split of a set that is kept back, or says that there is none of use.
+def judge_set(real: "RealSet", config: "TrainingConfig", cache: Path) -> "JudgedSet":
+    """Finds the classifier of a set, and the backgrounds of its pictures."""
+    from training import classifier
+    from training.real_pictures import JudgedSet, find_backgrounds
 
-    That is where a set has none, where it is learned from, or where a class is missing in it.
-
-    Returns:
-        Its name, and the split; or the name of the split that is learned from, and None.
-    """
-    from tfgan.data.sources import DataError
-
-    if config.data == "avatars" or config.data.startswith("tfds:"):
-        for name in TEST_SPLITS:
-            if re.search(rf"\b{name}\b", config.split):
-                continue
-            try:
-                test = config.open_source(name)
-            except DataError:  # The set itself has been opened, so it has no such split.
-                continue
-            if set(test.labels().tolist()) == set(range(class_count)):
-                return name, test
-    return config.split, None
+    judge, path = classifier.kept_classifier(
+        real.held.train,
+        config.pipeline_options(),
+        cache,
+        classifier.RECIPE,
+        real.label_set.kind == "classes",
+    )
+    print(f"Classifier  {path}", flush=True)
+    return JudgedSet(
+        real.label_set,
+        real.pictures,
+        find_backgrounds(real.data, config, real.split, real.pictures),
+        functools.partial(classifier.classify, judge),
+        {
+            "name": real.source.name,
+            "fingerprint": real.source.fingerprint(),
+            "held_back": real.held.where,
+            "counts": real.counts(),
+        },
+        str(path),
+    )
 
 
 def run(argv: list[str]) -> int:
@@ -173,137 +254,45 @@ def run(argv: list[str]) -> int:
     options = parse(argv)
     file = find_model(options.model)
     out, cache = find_places(options, file)
+    name = class_of(file)
+    if name not in KINDS:
+        raise EvaluationError(
+            f"{file} holds a {name}, but a model that translates is needed, such as the "
+            "model.keras of a StarGAN or StarGAN v2 run."
+        )
     print(f"Model       {file}", flush=True)
     import_tensorflow()
-    from tfgan.data.held_back import hold_back
-    from training import classifier
-    from training.translation import (
-        StyleTranslator,
-        find_backgrounds,
-        measure_translations,
-        read_domains,
-    )
+    from training.real_pictures import read_set
 
+    kind = cast(Kind, importlib.import_module(KINDS[name]))
     model = load_model(file)
-    if not hasattr(model, "style_from_reference"):
+    config, fingerprint = data_config(options, file, kind, model.resolution)
+    label_sets = kind.label_sets_of(model)
+    if len(config.data) != len(label_sets):
         raise EvaluationError(
-            f"{file} holds a {type(model).__name__}, but a model that translates is needed, such "
-            "as the model.keras of a StarGAN v2 run."
+            "--data must be given once for each label set of the model, in their order: "
+            f"{', '.join(label_set.name for label_set in label_sets)}. Received: "
+            f"{' '.join(config.data)}."
         )
-    config, fingerprint = data_config(options, file, model.resolution)
-    source = config.open_source()
-    names = tuple(source.class_names)
-    if names != tuple(model.domain_names):
-        raise EvaluationError(
-            f"--data {config.data} must have the domains of the model: "
-            f"{', '.join(model.domain_names)}. Received: {', '.join(names)}. Name the data that it "
-            "was trained on, and their --label-key."
-        )
-    if fingerprint not in (None, source.fingerprint()):
+    pairs = list(zip(config.data, label_sets, strict=True))
+    openers = [kind.make_opener(config, data, label_set) for data, label_set in pairs]
+    sources = [opener(None) for opener in openers]
+    if fingerprint not in (None, kind.fingerprint(sources)):
         print("Note        the pictures are not those of the run", file=sys.stderr)
-    split, test = find_test_split(config, len(names))
-    held = hold_back(source, test, split)
-    domains = read_domains(held.test, config, options.count, options.seed)
-    counts = {name: len(found.images) for name, found in zip(names, domains, strict=True)}
-    listed = ", ".join(f"{count:,} {name}" for name, count in counts.items())
-    print(f"Data        {source.name}, {held.where}: {listed}; seed {options.seed}")
-    if test is None:
-        print("Note        the model may have been trained on these; the classifier is not")
-    judge, path = classifier.kept_classifier(
-        held.train, config.pipeline_options(), cache, classifier.RECIPE
-    )
-    print(f"Classifier  {path}", flush=True)
-
-    right = [
-        classifier.classify(judge, found.images) == domain for domain, found in enumerate(domains)
-    ]
-    accuracy = {
-        "share": share(np.concatenate(right)),
-        "domains": {name: share(hits) for name, hits in zip(names, right, strict=True)},
-    }
-    translation = measure_translations(
-        StyleTranslator(model, [found.images for found in domains]),
-        lambda images: classifier.classify(judge, images),
-        domains,
-        find_backgrounds(config, split, domains),
-        names,
-        options.seed,
-    )
-    print(accuracy_table(accuracy), translation_tables(translation), sep="\n")
-    data = {
-        "name": source.name,
-        "fingerprint": source.fingerprint(),
-        "held_back": held.where,
-        "counts": counts,
-        "label_key": config.label_key,
-        "resolution": config.resolution,
-        "resize": config.resize,
-    }
-    result = {
-        "model": str(file),
-        "seed": options.seed,
-        "data": data,
-        "intervals": INTERVALS,
-        "classifier": {"file": str(path), "accuracy": accuracy},
-        "translation": translation,
-    }
-    write_json(out, result)
+    reals = []
+    for (data, label_set), opener, source in zip(pairs, openers, sources, strict=True):
+        real = read_set(data, label_set, opener, source, config, options.count, options.seed)
+        listed = ", ".join(f"{count:,} {name}" for name, count in real.counts().items())
+        print(f"Data        {source.name}, {real.held.where}: {listed}; seed {options.seed}")
+        if not real.apart:
+            print("Note        the model may have been trained on these; the classifier is not")
+        reals.append(real)
+    sets = [judge_set(real, config, cache) for real in reals]
+    measured = kind.measure(model, sets, config, options.seed)
+    print(kind.describe(measured))
+    write_json(out, {"model": str(file), "seed": options.seed, "intervals": INTERVALS, **measured})
     print(f"\nWrote       {out}")
     return 0
-
-
-def show(interval: Interval | None) -> str:
-    """An interval as it stands in a table."""
-    if interval is None:
-        return "no pixel"
-    return f"{interval.value:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
-
-
-def lay_out(title: str, rows: Sequence[Sequence[str]]) -> str:
-    """A table of words under a title, all columns flush left."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
-    return f"\n{title}\n" + indent("\n".join(lines), "  ")
-
-
-def accuracy_table(accuracy: Mapping[str, Any]) -> str:
-    """How well the classifier does on real pictures, as a user sees it."""
-    shares = {**accuracy["domains"], "all": accuracy["share"]}
-    rows = [["", "share", "pictures"]]
-    rows += [[name, show(found), f"{found.count:,}"] for name, found in shares.items()]
-    return lay_out("Held-back real pictures that the classifier names rightly [Wilson 95 %]", rows)
-
-
-def translation_tables(translation: Mapping[str, Any]) -> str:
-    """What `measure_translations` gave, as a user sees it."""
-    columns = list(translation.values())
-    arrived = [["", *translation, "translations"]]
-    for pair, found in columns[0]["pairs"].items():
-        cells = [show(column["pairs"][pair]) for column in columns]
-        arrived.append([pair, *cells, f"{found.count:,}"])
-    cells = [show(column["share"]) for column in columns]
-    arrived.append(["all", *cells, f"{columns[0]['share'].count:,}"])
-    kept = [["", *translation]]
-    if isinstance(columns[0]["background"], str):
-        words = columns[0]["background"]
-        kept.append(["background", words, *[""] * (len(columns) - 1)])
-    else:
-        for name, words in (
-            ("own", "background"),
-            ("shuffled", "background, shuffled pairs"),
-            ("margin", "shuffled less own"),
-        ):
-            kept.append([words, *[show(column["background"][name]) for column in columns]])
-    kept.append(["reconstruction", *[show(column["reconstruction"]) for column in columns]])
-    return "\n".join(
-        (
-            lay_out("Translations that it assigns to the target domain [Wilson 95 %]", arrived),
-            lay_out("Mean |source - translation|, values in [-1, 1] [bootstrap 95 %]", kept),
-        )
-    )
 
 
 def as_json(value: Any) -> Any:

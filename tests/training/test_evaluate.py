@@ -1,26 +1,28 @@
 """The command line that measures models, as a user meets it."""
 
+import dataclasses
+import importlib
 import json
 import re
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tfgan.data.sources import DataError
+from tfgan.label_sets import LabelSet
+from tfgan.models.stargan import StarGAN
 from tfgan.models.stargan_v2 import StarGANv2
 from tfgan.models.stylegan2 import StyleGAN2Generator
-from training import classifier, evaluate
+from training import classifier, evaluate, label_translation
 from training.config import ConfigError, TrainingConfig, save_config, shared_config_from
-from training.systems import stargan_v2
+from training.systems import stargan, stargan_v2
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """A folder of two domains, and models: of it, of other domains, of another kind."""
+    """A folder of two domains, a table of its attributes, and models: of it, and of others."""
     folder = tmp_path_factory.mktemp("evaluate")
     random = np.random.default_rng(0)
     for name, tint in (("blue", (0, 0, 90)), ("red", (90, 0, 0))):
@@ -28,6 +30,16 @@ def files(tmp_path_factory):
         for i in range(20):
             pixels = random.integers(0, 120, (32, 40, 3)) + tint
             Image.fromarray(pixels.astype(np.uint8)).save(folder / "data" / name / f"{i}.png")
+    rows = [
+        f"{name}/{i}.png,{name == 'red'},{i % 2}" for name in ("blue", "red") for i in range(20)
+    ]
+    (folder / "table.csv").write_text("\n".join(["file,Red,Odd", *rows]))
+    looks = LabelSet("data:attributes", "attributes", ("Red", "Odd"))
+    tints = LabelSet("data:classes", "classes", ("blue", "red"))
+    for name, label_sets in (("looks", [looks]), ("joint", [looks, tints])):
+        stargan_model = StarGAN(32, label_sets, conv_dim=2, num_blocks=1)
+        stargan_model.build()
+        stargan_model.save(folder / f"{name}.keras")
     small = {"mapping_width": 8, "channel_base": 64, "channel_max": 8}
     for name, domains in (("model", ("blue", "red")), ("other", ("cat", "dog"))):
         model = StarGANv2(32, domains, 4, 8, **small)
@@ -132,6 +144,108 @@ def test_a_run_knows_its_data_and_keeps_the_result(tmp_path, short, capsys, monk
     assert "2 female, 2 male" in shown.out
 
 
+def test_a_stargan_from_elsewhere_is_measured_on_folders(files, tmp_path, short, capsys):
+    out, data = tmp_path / "out.json", str(files / "data")
+    arguments = [str(files / "joint.keras"), "--data", data, "--data", f"{data}:classes"]
+    arguments += ["--attribute-table", str(files / "table.csv"), "--out", str(out)]
+    assert evaluate.main([*arguments, "--cache", str(tmp_path / "kept")]) == 0
+    shown = capsys.readouterr().out
+    assert "a tenth of the pictures: 4 pictures; seed 0" in shown
+    assert "a tenth of each class: 2 blue, 2 red; seed 0" in shown
+    assert shown.count("may have been trained on these") == 2
+    result = json.loads(out.read_text())
+    assert list(result["translation"]) == [
+        "data:attributes",
+        "data:attributes -> data:classes",
+        "data:classes",
+    ]
+    # Both learn to tell red from blue, and no one can tell odd from even.
+    kept = result["classifiers"]
+    assert kept["data:attributes"]["accuracy"]["labels"]["Red"]["share"]["value"] == 1.0
+    assert kept["data:classes"]["accuracy"]["share"]["value"] == 1.0
+    assert len({found["file"] for found in kept.values()}) == 2
+    counts = {
+        route: [label["changed"]["count"] for label in found["labels"].values()]
+        for route, found in result["translation"].items()
+    }
+    # Every picture of four can be reversed, and two of four are of the other class.
+    assert list(counts.values()) == [[4, 4], [4, 4], [2, 2]]
+    assert "not known, for" in shown
+    for word in ("  Odd ", "  mean ", "  all labels ", "  reconstruction\n"):
+        assert word in shown
+
+
+def test_a_joint_run_knows_its_data(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(classifier, "RECIPE", classifier.Recipe(images=40, batch_size=20))
+    config = dataclasses.replace(
+        stargan.smoke(),
+        data=("avatars:attributes", "avatars:domain"),
+        attributes=("Smiling", "Male"),
+        data_dir=str(tmp_path / "sets"),
+        avatars_count=60,
+    )
+    data = config.open_data()
+    run = tmp_path / "runs" / "00000-smoke"
+    run.mkdir(parents=True)
+    save_config(run / "config.json", "stargan", config, data.fingerprint)
+    stargan.create(config, data.labels).inference_model().save(run / "model.keras")
+    assert evaluate.main([str(run)]) == 0
+    shown = capsys.readouterr()
+    assert "not those of the run" not in shown.err
+    assert "trained on these" not in shown.out
+    result = json.loads((run / "evaluation.json").read_text())
+    sets = result["data"]["sets"]
+    assert {name: facts["held_back"] for name, facts in sets.items()} == {
+        "avatars:attributes": "the split test",
+        "avatars:domain": "the split test",
+    }
+    assert sets["avatars:attributes"]["counts"] == {"pictures": 6}
+    assert sum(sets["avatars:domain"]["counts"].values()) == 6
+    assert len(list((tmp_path / "runs" / "classifiers").glob("*.keras"))) == 2
+    assert list(result["classifiers"]["avatars:attributes"]["accuracy"]["labels"]) == [
+        "Smiling",
+        "Male",
+    ]
+    own = result["translation"]["avatars:attributes -> avatars:domain"]["background"]["own"]
+    assert own["count"] == 12  # six pictures, each to two classes
+    assert 0.1 < own["value"] < 2
+    save_config(run / "config.json", "stargan", config, "0" * 12)
+    assert evaluate.main([str(run), "--count", "2"]) == 0
+    shown = capsys.readouterr()
+    assert "not those of the run" in shown.err
+    assert "the split test: 2 pictures" in shown.out
+
+
+def test_other_data_are_not_read_as_those_of_the_run_were(tmp_path):
+    file = tmp_path / "model.keras"
+    config = dataclasses.replace(
+        stargan.smoke(), data=("celeba", "tfds:rafd"), attribute_table="a.csv", image_key="image"
+    )
+    save_config(tmp_path / "config.json", "stargan", config, "0" * 12)
+    for arguments, wanted in (
+        ([], (("celeba", "tfds:rafd"), "a.csv", "image", 64)),
+        (["--avatars-count", "9"], (("celeba", "tfds:rafd"), "a.csv", "image", 9)),
+        (["--data", "avatars"], (("avatars",), None, None, 64)),
+        (["--data", "b", "--attribute-table", "b.csv"], (("b",), "b.csv", None, 64)),
+    ):
+        options = evaluate.parse([str(file), *arguments])
+        found, _ = evaluate.data_config(options, file, label_translation, 32)
+        assert (
+            found.data,
+            found.attribute_table,
+            found.image_key,
+            found.avatars_count,
+        ) == wanted
+
+
+def test_each_kind_of_model_says_all_that_is_asked_of_it():
+    wanted = {name for name in vars(evaluate.Kind) if not name.startswith("_")}
+    wanted |= set(evaluate.Kind.__annotations__)
+    assert len(wanted) == 7
+    for module in evaluate.KINDS.values():
+        assert wanted <= set(vars(importlib.import_module(module)))
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -143,6 +257,19 @@ def test_a_run_knows_its_data_and_keeps_the_result(tmp_path, short, capsys, monk
         (["{f}/model.keras", "--data", "{f}/data", "--label-key", "x"], "--label-key belongs to"),
         (["{f}/model.keras", "--data", "avatars", "--avatars-count", "0"], "from 1 to 1,000,000"),
         (["{f}/other.keras", "--data", "{f}/data"], "cat, dog. Received: blue, red"),
+        (["{f}/model.keras", "--data", "a", "--data", "b"], "one data set with this model"),
+        (
+            ["{f}/model.keras", "--data", "{f}/data", "--attribute-table", "{f}/table.csv"],
+            "--attribute-table says nothing about the pictures of this kind",
+        ),
+        (["{f}/joint.keras"], "--data is needed"),
+        (
+            ["{f}/joint.keras", "--data", "{f}/data"],
+            "their order: data:attributes, data:classes. Received: {f}/data",
+        ),
+        (["{f}/looks.keras", "--data", "{f}/data"], "--attributes belongs to data with binary"),
+        (["{f}/looks.keras", "--data", "avatars"], "There are 5_o_Clock_Shadow"),
+        (["{f}/looks.keras", "--data", "{f}/data", "--label-key", "x"], "is part of --data"),
         (["{f}/faces.keras", "--data", "{f}/data"], "holds a StyleGAN2Generator"),
         (["{f}/model.keras", "--count", "1"], "--count must be 2 or more. Received: 1"),
         (["{f}/model.keras", "--seed", "-1"], "--seed must be 0 or more. Received: -1"),
@@ -176,32 +303,6 @@ def test_too_few_pictures_of_a_domain_are_one_message(files, tmp_path, capsys):
     assert "Received: 2 of blue" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("split", "held"), [("train", True), ("train[:50%]", True), ("train+test", False)]
-)
-def test_the_test_split_is_held_back_unless_it_is_learned_from(tmp_path, split, held):
-    config = TrainingConfig(
-        avatars_count=60, resolution=16, conditional=True, data_dir=str(tmp_path), split=split
-    )
-    name, found = evaluate.find_test_split(config, 2)
-    assert name == ("test" if held else split)
-    assert (found is not None) == held
-    if held:
-        assert len(found) == 6
-        assert evaluate.find_test_split(config, 3)[1] is None  # one class would be missing
-
-
-def test_a_set_may_call_its_held_out_split_val():
-    class Config(TrainingConfig):
-        def open_source(self, split=None):
-            if split != "val":
-                raise DataError("no such split")
-            return SimpleNamespace(labels=lambda: np.array([0, 1]))
-
-    name, found = evaluate.find_test_split(Config(data="tfds:afhq"), 2)
-    assert (name, found is None) == ("val", False)
-
-
 def test_the_options_that_all_systems_share_are_read_whatever_the_system(tmp_path):
     path = tmp_path / "config.json"
     save_config(path, "stargan-v2", stargan_v2.smoke(), "0" * 12)
@@ -209,6 +310,9 @@ def test_the_options_that_all_systems_share_are_read_whatever_the_system(tmp_pat
     found = shared_config_from(stored, path)
     assert type(found) is TrainingConfig
     assert (found.avatars_count, found.resolution, found.conditional) == (64, 32, True)
+    save_config(path, "stargan", stargan.smoke(), "0" * 12)
+    found = shared_config_from(json.loads(path.read_text()), path, label_translation.LabelledConfig)
+    assert (found.data, found.attribute_table) == (("avatars:attributes",), None)
     del stored["resize"]
     with pytest.raises(ConfigError, match="resize"):
         shared_config_from(stored, path)

@@ -46,6 +46,37 @@ def share(hits: np.ndarray) -> Interval:
     return Interval(p, max(0.0, min(low, p)), min(1.0, max(high, p)), count)
 
 
+def mean_share(hits: np.ndarray, asked: np.ndarray, seed: int = 0) -> Interval:
+    """The mean over labels of each one's share, with an interval by resampling of the pictures.
+
+    Labels weigh alike, however many pictures were asked for each. Whole pictures are drawn, for
+    what is asked of one picture tends to succeed or to fail together; else as in
+    `mean_difference`.
+
+    Args:
+        hits: Whether what was asked of a picture succeeded, bool [N, L].
+        asked: Whether it was asked at all, bool [N, L]; each label of at least one picture.
+        seed: Of the draws.
+
+    Raises:
+        ValueError: If there is a label that was never asked for.
+    """
+    if not len(asked) or not np.all(np.any(asked, axis=0)):
+        raise ValueError("each label must be asked of one picture or more. Received: none.")
+    parts = np.stack([hits & asked, asked]).astype(np.float64)
+
+    def mean(rows: np.ndarray) -> float:
+        right, count = parts[:, rows].sum(axis=1)
+        # A draw may leave out the only pictures of a label.
+        return float(np.mean(right[count > 0] / count[count > 0]))
+
+    count = len(asked)
+    random = np.random.default_rng(seed)
+    drawn = [mean(random.integers(count, size=count)) for _ in range(RESAMPLES)]
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return Interval(mean(np.arange(count)), float(low), float(high), count)
+
+
 def differences(
     images: np.ndarray, others: np.ndarray, masks: np.ndarray | None = None
 ) -> np.ndarray:

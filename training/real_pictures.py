@@ -1,0 +1,231 @@
+"""The real pictures that a model is measured on: those that are held back, with their labels."""
+
+import re
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from tqdm import tqdm
+
+from tfgan.data.held_back import HeldBack, Subset, hold_back
+from tfgan.data.pipeline import decode_picture
+from tfgan.data.sources import DataError, Source
+from tfgan.label_sets import LabelSet
+from training.config import TrainingConfig
+
+# Names under which sets keep pictures back.
+TEST_SPLITS = ("test", "val", "validation")
+
+# Opens the pictures of a set, or those of another split of it.
+Opener = Callable[[str | None], Source]
+
+
+class Pictures(NamedTuple):
+    """Pictures of a set that can be read, with their labels.
+
+    Attributes:
+        images: uint8 [N, R, R, 3].
+        indices: Where they are in their split, int [N].
+        labels: Class indices, int32 [N], or truth of the attributes, float32 [N, n].
+    """
+
+    images: np.ndarray
+    indices: np.ndarray
+    labels: np.ndarray
+
+
+class RealSet(NamedTuple):
+    """Real pictures of one data set that are held back.
+
+    Attributes:
+        data: Name of the set, as after `--data`.
+        label_set: What they are labelled with.
+        source: The set as the model may have learned from it.
+        held: What a classifier may learn from, and what is held back from it.
+        split: Where `pictures.indices` are places.
+        apart: Whether they are held back from the model as well.
+        pictures: Some of those that are held back.
+    """
+
+    data: str
+    label_set: LabelSet
+    source: Source
+    held: HeldBack
+    split: str
+    apart: bool
+    pictures: Pictures
+
+    def counts(self) -> dict[str, int]:
+        """Number of pictures of each class, or of all where they have attributes."""
+        labels = self.pictures.labels
+        if labels.ndim > 1:
+            return {"pictures": len(labels)}
+        names = self.label_set.names
+        return {name: int(np.sum(labels == label)) for label, name in enumerate(names)}
+
+
+class JudgedSet(NamedTuple):
+    """Real pictures of one data set, and who judges translations to its labels.
+
+    Attributes:
+        label_set: What the pictures are labelled with.
+        pictures: Pictures that are held back.
+        backgrounds: What `find_backgrounds` gave.
+        classify: Says what pictures show, uint8 [N, R, R, 3]: class indices, int [N], or truth of
+            the attributes, bool [N, n].
+        facts: Where the pictures are from, and how many, as results keep it.
+        classifier: File of the classifier.
+    """
+
+    label_set: LabelSet
+    pictures: Pictures
+    backgrounds: np.ndarray | str
+    classify: Callable[[np.ndarray], np.ndarray]
+    facts: Mapping[str, Any]
+    classifier: str
+
+
+def find_test_split(
+    data: str, learned: str, opener: Opener, class_count: int
+) -> tuple[str, Source | None]:
+    """Opens the split of a set that is kept back, or says that there is none of use.
+
+    That is where a set has none, where it is learned from, or where a class is missing in it.
+
+    Args:
+        data: Name of the set.
+        learned: Name of the split that is learned from.
+        opener: Opens splits of the set.
+        class_count: Number of classes; 0 where pictures have attributes.
+
+    Returns:
+        Its name, and the split; or the name of the split that is learned from, and None.
+    """
+    if data.partition(":")[0] in ("avatars", "tfds"):
+        for name in TEST_SPLITS:
+            if re.search(rf"\b{name}\b", learned):
+                continue
+            try:
+                test = opener(name)
+            except DataError:  # The set itself has been opened, so it has no such split.
+                continue
+            if not class_count or set(test.labels().tolist()) == set(range(class_count)):
+                return name, test
+    return learned, None
+
+
+def read_pictures(test: Subset, config: TrainingConfig, count: int, seed: int) -> Pictures:
+    """Reads pictures that the seed draws; broken ones are left out.
+
+    Args:
+        test: Pictures that are held back.
+        config: How large pictures are made, and how square.
+        count: Most pictures of each class, or in all where they have attributes.
+        seed: Of the draw.
+
+    Returns:
+        Pictures in random order, one class after another.
+
+    Raises:
+        DataError: If there are less than two readable pictures, of a class or in all.
+    """
+    labels = test.labels()
+    random = np.random.default_rng(seed)
+    parts = {"": np.arange(len(test))}
+    if labels.ndim == 1:
+        parts = {
+            f" of {name}": np.flatnonzero(labels == label)
+            for label, name in enumerate(test.class_names)
+        }
+    chosen = {name: random.permutation(places)[:count] for name, places in parts.items()}
+    images: list[np.ndarray] = []
+    kept: list[int] = []
+    total = sum(map(len, chosen.values()))
+    with tqdm(total=total, desc="Reading pictures", delay=2, dynamic_ncols=True) as bar:
+        for name, places in chosen.items():
+            before = len(images)
+            for place in places:
+                bar.update()
+                try:
+                    content = test.read(int(place)).content
+                    image, _ = decode_picture(content, config.resolution, config.resize)
+                except MemoryError:
+                    raise
+                # Pillow's plugins raise nearly anything on damaged files.
+                except Exception as error:
+                    reason = (str(error).splitlines() or [type(error).__name__])[0]
+                    bar.write(f"Left out  {test.describe(int(place))}: {reason}", sys.stderr)
+                    continue
+                images.append(image)
+                kept.append(int(place))
+            if len(images) - before < 2:
+                raise DataError(
+                    f"--data {test.name} must hold back two readable pictures or more"
+                    f"{' of each class' if name else ''}. Received: {len(images) - before}{name}. "
+                    "Add pictures."
+                )
+    return Pictures(np.stack(images), test.indices[kept], labels[kept])
+
+
+def find_backgrounds(
+    data: str, config: TrainingConfig, split: str, pictures: Pictures
+) -> np.ndarray | str:
+    """Finds the pixels of pictures that show their background and nothing else.
+
+    Only of the built-in avatars is it known: each is drawn again, and compared.
+
+    Args:
+        data: Name of the set, such as avatars or avatars:expression.
+        config: How the pictures are made.
+        split: In which split `pictures.indices` are places.
+        pictures: Pictures of the set.
+
+    Returns:
+        bool [N, R, R], or in words why it is not known.
+    """
+    if data.partition(":")[0] != "avatars":
+        return f"not known, for {data} does not say where it is"
+    from tfgan.data import avatars
+
+    builder = avatars.prepare(config.resolution, config.avatars_count, 0, config.data_dir)
+    ids = avatars.read_ids(builder, split, pictures.indices.tolist())
+    found = np.empty(pictures.images.shape[:3], bool)
+    rows = zip(ids, pictures.images, found, strict=True)
+    progress = tqdm(rows, "Finding backgrounds", len(ids), delay=2, dynamic_ncols=True)
+    for number, image, mask in progress:
+        person = avatars.person_of(builder.builder_config.seed, number)
+        if not np.array_equal(np.asarray(avatars.draw(person, config.resolution)), image):
+            return "not known, for another version of this program drew these avatars"
+        mask[:] = avatars.find_background(person, config.resolution)
+    return found
+
+
+def read_set(
+    data: str,
+    label_set: LabelSet,
+    opener: Opener,
+    source: Source,
+    config: TrainingConfig,
+    count: int,
+    seed: int,
+) -> RealSet:
+    """Holds pictures of a set back, and reads some of these.
+
+    Args:
+        data: Name of the set.
+        label_set: What its pictures are labelled with.
+        opener: Opens splits of it.
+        source: What it opens for training.
+        config: How pictures are made, and the split that is learned from.
+        count: See `read_pictures`.
+        seed: See `read_pictures`.
+
+    Raises:
+        DataError: If there are too few pictures.
+    """
+    class_count = len(label_set.names) if label_set.kind == "classes" else 0
+    split, test = find_test_split(data, config.split, opener, class_count)
+    held = hold_back(source, test, split)
+    pictures = read_pictures(held.test, config, count, seed)
+    return RealSet(data, label_set, source, held, split, test is not None, pictures)

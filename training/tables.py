@@ -1,0 +1,42 @@
+"""Results as tables of words."""
+
+from collections.abc import Mapping, Sequence
+from textwrap import indent
+from typing import Any
+
+from tfgan.metrics.translation import Interval
+
+# Parts of "background" in results, as they are called in tables.
+BACKGROUND = {
+    "own": "background",
+    "shuffled": "background, shuffled pairs",
+    "margin": "shuffled less own",
+}
+KEPT_TITLE = "Mean |source - translation|, values in [-1, 1] [bootstrap 95 %]"
+
+
+def show(interval: Interval | None, nothing: str = "no pixel") -> str:
+    """An interval as it stands in a table; of nothing there is none."""
+    if interval is None:
+        return nothing
+    return f"{interval.value:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
+
+
+def lay_out(title: str, rows: Sequence[Sequence[str]]) -> str:
+    """A table of words under a title, all columns flush left."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+    return f"\n{title}\n" + indent("\n".join(lines), "  ")
+
+
+def kept_cells(kept: Mapping[str, Any]) -> dict[str, str]:
+    """Names of the differences that `measure_changes` found, and the cells of their numbers."""
+    background = kept["background"]
+    if isinstance(background, str):
+        cells = {BACKGROUND["own"]: background}
+    else:
+        cells = {words: show(background[part]) for part, words in BACKGROUND.items()}
+    return {**cells, "reconstruction": show(kept["reconstruction"])}
