@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from tfgan.data.sources import Source
     from tfgan.label_sets import LabelSet
     from training.config import TrainingConfig
-    from training.real_pictures import JudgedSet, Opener, RealSet
+    from training.evaluate.real_pictures import JudgedSet, Opener, RealSet
 
 
 class Kind(Protocol):
@@ -81,8 +81,8 @@ class Kind(Protocol):
 
 # Class of a model -> module, imported once it is asked for.
 KINDS = {
-    "StarGAN": "training.label_translation",
-    "StarGANv2": "training.domain_translation",
+    "StarGAN": "training.evaluate.labels",
+    "StarGANv2": "training.evaluate.domains",
 }
 INTERVALS = {
     "share": "Wilson, 95 %",
@@ -223,8 +223,8 @@ def data_config(
 
 def judge_set(real: "RealSet", config: "TrainingConfig", cache: Path) -> "JudgedSet":
     """Finds the classifier of a set, and the backgrounds of its pictures."""
-    from training import classifier
-    from training.real_pictures import JudgedSet, find_backgrounds
+    from training.evaluate import classifier
+    from training.evaluate.real_pictures import JudgedSet, find_backgrounds
 
     judge, path = classifier.kept_classifier(
         real.held.train,
@@ -262,7 +262,7 @@ def run(argv: list[str]) -> int:
         )
     print(f"Model       {file}", flush=True)
     import_tensorflow()
-    from training.real_pictures import read_set
+    from training.evaluate.real_pictures import read_set
 
     kind = cast(Kind, importlib.import_module(KINDS[name]))
     model = load_model(file)

@@ -10,8 +10,8 @@ from tfgan.data.pipeline import PipelineOptions
 from tfgan.data.sources import Picture
 from tfgan.loading import ModelError
 from tfgan.models.classifier import Classifier
-from training import classifier
-from training.classifier import Recipe, augment, classification_loss, kept_classifier
+from training.evaluate import classifier
+from training.evaluate.classifier import Recipe, augment, classification_loss, kept_classifier
 from training.phases import Draws
 
 SHORT = Recipe(images=400, batch_size=20, learning_rate=1e-2)

@@ -14,8 +14,8 @@ from tfgan.label_sets import LabelSet, encode_labels, label_slices, set_indices
 from tfgan.metrics.translation import Interval
 from tfgan.models.stargan import StarGAN
 from training.config import ConfigError
-from training.evaluate import as_json
-from training.label_translation import (
+from training.evaluate.__main__ import as_json
+from training.evaluate.labels import (
     LabelledConfig,
     LabelTranslator,
     describe,
@@ -25,7 +25,7 @@ from training.label_translation import (
     measure_accuracy,
     measure_labels,
 )
-from training.real_pictures import JudgedSet, Pictures
+from training.evaluate.real_pictures import JudgedSet, Pictures
 from training.systems import stargan
 
 LOOKS = LabelSet("looks", "attributes", ("Black", "Blond", "Male"), (("Black", "Blond"),))

@@ -10,10 +10,10 @@ from tfgan import figures
 from tfgan.data.sources import DataError, Source
 from tfgan.label_sets import LabelSet
 from tfgan.metrics.translation import share
-from training import tables
 from training.config import TrainingConfig
-from training.real_pictures import JudgedSet, Opener, Pictures
-from training.translation import BATCH, Change, Translator, measure_changes
+from training.evaluate import tables
+from training.evaluate.real_pictures import JudgedSet, Opener, Pictures
+from training.evaluate.translation import BATCH, Change, Translator, measure_changes
 
 CONFIG = TrainingConfig
 DATA = "avatars, tfds:NAME, or a folder with one sub-folder for each domain"

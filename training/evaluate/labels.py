@@ -12,10 +12,10 @@ from tfgan.data.labelled import open_labelled
 from tfgan.data.sources import DataError, Source, make_fingerprint
 from tfgan.label_sets import LabelSet, encode_labels, label_slices, one_label_changed
 from tfgan.metrics.translation import mean_share, share
-from training import tables
 from training.config import ConfigError, TrainingConfig
-from training.real_pictures import JudgedSet, Opener
-from training.translation import BATCH, Change, Translator, measure_changes
+from training.evaluate import tables
+from training.evaluate.real_pictures import JudgedSet, Opener
+from training.evaluate.translation import BATCH, Change, Translator, measure_changes
 
 DATA = (
     "what each label set of the model was learned from, in their order: avatars:attributes, "

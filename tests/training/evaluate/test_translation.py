@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tfgan.metrics.translation import Interval
-from training.translation import Change, measure_changes
+from training.evaluate.translation import Change, measure_changes
 
 SIZE = 6
 

@@ -15,8 +15,9 @@ from tfgan.label_sets import LabelSet
 from tfgan.models.stargan import StarGAN
 from tfgan.models.stargan_v2 import StarGANv2
 from tfgan.models.stylegan2 import StyleGAN2Generator
-from training import classifier, evaluate, label_translation
 from training.config import ConfigError, TrainingConfig, save_config, shared_config_from
+from training.evaluate import __main__ as evaluate
+from training.evaluate import classifier, labels
 from training.systems import stargan, stargan_v2
 
 
@@ -71,7 +72,7 @@ def test_help_teaches(capsys):
 
 def test_help_is_at_once_there_without_tensorflow():
     code = (
-        "import sys, training.evaluate as e\n"
+        "import sys, training.evaluate.__main__ as e\n"
         "try: e.main(['--help'])\n"
         "except SystemExit: assert 'tensorflow' not in sys.modules"
     )
@@ -229,7 +230,7 @@ def test_other_data_are_not_read_as_those_of_the_run_were(tmp_path):
         (["--data", "b", "--attribute-table", "b.csv"], (("b",), "b.csv", None, 64)),
     ):
         options = evaluate.parse([str(file), *arguments])
-        found, _ = evaluate.data_config(options, file, label_translation, 32)
+        found, _ = evaluate.data_config(options, file, labels, 32)
         assert (
             found.data,
             found.attribute_table,
@@ -311,7 +312,7 @@ def test_the_options_that_all_systems_share_are_read_whatever_the_system(tmp_pat
     assert type(found) is TrainingConfig
     assert (found.avatars_count, found.resolution, found.conditional) == (64, 32, True)
     save_config(path, "stargan", stargan.smoke(), "0" * 12)
-    found = shared_config_from(json.loads(path.read_text()), path, label_translation.LabelledConfig)
+    found = shared_config_from(json.loads(path.read_text()), path, labels.LabelledConfig)
     assert (found.data, found.attribute_table) == (("avatars:attributes",), None)
     del stored["resize"]
     with pytest.raises(ConfigError, match="resize"):

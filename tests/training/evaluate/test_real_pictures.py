@@ -13,7 +13,12 @@ from tfgan.data.labelled import open_labelled
 from tfgan.data.sources import DataError, FolderSource
 from tfgan.label_sets import LabelSet
 from training.config import TrainingConfig
-from training.real_pictures import find_backgrounds, find_test_split, read_pictures, read_set
+from training.evaluate.real_pictures import (
+    find_backgrounds,
+    find_test_split,
+    read_pictures,
+    read_set,
+)
 
 AVATARS = TrainingConfig(data=("avatars",), avatars_count=40, resolution=16, conditional=True)
 LOOKS = LabelSet("avatars:attributes", "attributes", ("Male", "Smiling"))

@@ -5,8 +5,8 @@ import pytest
 
 from tfgan.metrics.translation import Interval
 from tfgan.models.stargan_v2 import StarGANv2
-from training.domain_translation import StyleTranslator, measure_domains
-from training.real_pictures import Pictures
+from training.evaluate.domains import StyleTranslator, measure_domains
+from training.evaluate.real_pictures import Pictures
 
 NAMES = ("dark", "bright", "white")
 SIZE = 6
