@@ -1,5 +1,6 @@
 """StarGAN in the loop: turns of data sets, replicas, resuming, learning rates, samples."""
 
+import copy
 import dataclasses
 import json
 import shutil
@@ -153,6 +154,24 @@ def test_each_update_changes_exactly_its_network(tmp_path):
         (network,) = {n.split("/")[0] for n in weights}
         assert weights == {n for n in after if n.split("/")[0] == network}
     assert not expected
+
+
+def test_identity_is_added_where_it_is_asked_for(undisturbed):
+    system, draws = undisturbed.system, None
+    images = np.random.default_rng(0).uniform(-1, 1, (4, 32, 32, 3)).astype(np.float32)
+    own = encode_labels(SETS, 0, np.eye(4, 3, dtype=np.float32))
+    batch = {"image": images, "label": own, "target": own[::-1]}
+    plain, plain_terms = system.g(batch, draws)
+    asked = dataclasses.replace(system.config, identity_weight=3.0)
+    changed = copy.copy(system)
+    changed.config = asked
+    loss, terms = changed.g(batch, draws)
+    difference = np.abs(system.model.translate(images, own) - images).mean(axis=(1, 2, 3))
+    assert set(terms) == {*plain_terms, "identity"}
+    np.testing.assert_allclose(terms["identity"], difference, rtol=1e-5)
+    np.testing.assert_allclose(loss - plain, 3 * difference, rtol=1e-4)
+    for name, value in plain_terms.items():
+        np.testing.assert_allclose(terms[name], value, rtol=1e-5, atol=1e-6)
 
 
 def test_generator_learns_from_each_set_after_as_many_turns_of_the_discriminator(undisturbed):
