@@ -34,6 +34,7 @@ def tensorflow_step(options: argparse.Namespace, precision: str = "float32") -> 
         conv_dim=options.channel_base // size,
         discriminator_conv_dim=options.channel_base // size,
         precision=precision,
+        ema_decay=0.0,
     )
     labels = LabelSet("labels", "attributes", tuple(f"label{i}" for i in range(LABELS)))
     strategy = tf.distribute.MirroredStrategy(["CPU:0"])

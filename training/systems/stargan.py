@@ -59,7 +59,7 @@ class StarGANConfig(TrainingConfig):
     reconstruction_weight: float = 10.0  # of the source from its translation
     identity_weight: float = 0.0  # of the source, told its own labels; not in the paper
     penalty_weight: float = 10.0  # gradient penalty
-    ema_decay: float = 0.0  # of the averaged generator, per step; 0: the trained one is kept
+    ema_decay: float = 0.999  # of the averaged generator, per step; 0: none, as published
 
     takes_several: ClassVar[bool] = True
     rules: ClassVar[Mapping[str, Rule]] = {
