@@ -205,7 +205,12 @@ class Trainer:
 
     def _check_finite(self) -> dict[str, float]:
         """Means of the statistics since the last point; stops training where one is not finite."""
-        values = {name: float(np.mean(parts)) for name, parts in self._losses.items()}
+        values = {}
+        for name, parts in self._losses.items():
+            if name.startswith("accuracy/"):  # NaN in the steps that say nothing of it
+                parts = [part for part in parts if not np.isnan(part)]
+            if parts:
+                values[name] = float(np.mean(parts))
         wrong = [name for name, value in values.items() if not np.isfinite(value)]
         if wrong:
             raise TrainingError(

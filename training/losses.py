@@ -120,8 +120,8 @@ def known_label_loss(logits, labels, label_sets: Sequence[LabelSet]):
     return tf.reduce_sum(tf.stack(losses, axis=1) * known_sets(labels, label_sets), axis=1)
 
 
-def label_accuracy(logits, labels, label_sets: Sequence[LabelSet]):
-    """Share of the known labels that logits tell rightly: [B].
+def label_accuracies(logits, labels, label_sets: Sequence[LabelSet]):
+    """Share of the known labels of each set that logits tell rightly: [B, sets], NaN where unknown.
 
     Of attributes, the share with the right sign; of classes, whether the largest is the right one.
     Arguments are those of `known_label_loss`.
@@ -135,7 +135,7 @@ def label_accuracy(logits, labels, label_sets: Sequence[LabelSet]):
         else:
             right = tf.equal(tf.argmax(said, axis=1), tf.argmax(true, axis=1))
             shares.append(tf.cast(right, tf.float32))
-    return tf.reduce_sum(tf.stack(shares, axis=1) * known_sets(labels, label_sets), axis=1)
+    return tf.where(known_sets(labels, label_sets) > 0, tf.stack(shares, axis=1), float("nan"))
 
 
 def known_sets(labels, label_sets: Sequence[LabelSet]):

@@ -70,7 +70,8 @@ class Update:
     variables: Sequence[Any]
 
 
-# batch, draws -> per-example loss [b], and statistics: name -> scalar or per-example tensor
+# batch, draws -> per-example loss [b], and statistics: name -> scalar or per-example tensor; those
+# that begin with "accuracy/" may be NaN in batches that say nothing of them
 Loss = Callable[[Mapping[str, Any], Draws], tuple[Any, dict[str, Any]]]
 
 

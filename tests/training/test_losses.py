@@ -176,15 +176,17 @@ def test_unknown_labels_give_no_gradient():
     np.testing.assert_array_equal(tape.gradient(y, logits).numpy() != 0, known)
 
 
-def test_label_accuracy_counts_known_labels_alone():
+def test_label_accuracies_are_of_known_labels_alone():
     logits = np.full((4, 8), 9.0, np.float32)  # all wrong where nothing else is said
     logits[0, :3] = [1, -1, -1]  # two of three
     logits[1, :3] = [-1, -1, -1]
     logits[2, 3:6] = [0, -1, 1]
     logits[3, 6:] = [1, -1]
-    y = losses.label_accuracy(logits, tf.constant(LABELS), SETS)
-    np.testing.assert_allclose(y, [2 / 3, 1, 1, 0], rtol=1e-6)
+    y = losses.label_accuracies(logits, tf.constant(LABELS), SETS)
+    nan = np.nan
+    expected = [[2 / 3, nan, nan], [1, nan, nan], [nan, 1, nan], [nan, nan, 0]]
+    np.testing.assert_allclose(y, expected, rtol=1e-6)
     logits[2, 3] = 2
-    assert losses.label_accuracy(logits, tf.constant(LABELS), SETS)[2] == 0
-    alone = losses.label_accuracy(logits[:1, :3], tf.constant(LABELS[:1, :3]), [FACES])
-    assert float(alone[0]) == pytest.approx(2 / 3)
+    assert losses.label_accuracies(logits, tf.constant(LABELS), SETS)[2, 1] == 0
+    alone = losses.label_accuracies(logits[:1, :3], tf.constant(LABELS[:1, :3]), [FACES])
+    assert float(alone[0, 0]) == pytest.approx(2 / 3)

@@ -213,13 +213,28 @@ def test_learning_rate_falls_over_the_second_half_of_training(undisturbed):
 
 
 def test_curves_of_all_losses_and_accuracies_are_written(undisturbed):
-    first, _, third = stats_of(undisturbed)[:3]
+    # Sets take turns, and the generator learns in the third and fourth step.
+    first, second, third, fourth = stats_of(undisturbed)[:4]
     of_d = {"loss/d", "label/real", "penalty/gradient", "score/real", "score/fake"}
-    of_g = {"loss/g", "label/fake", "reconstruction", "accuracy/fake"}
-    assert of_d | {"accuracy/real"} <= set(first)
+    of_g = {"loss/g", "label/fake", "reconstruction"}
+    assert of_d <= set(first)
     assert not of_g & set(first)
     assert of_d | of_g <= set(third)
-    assert 0 <= third["accuracy/real"] <= 1
+    for line, name, other in ((first, "faces", "moods"), (second, "moods", "faces")):
+        assert 0 <= line[f"accuracy/real/{name}"] <= 1
+        assert f"accuracy/real/{other}" not in line
+    assert "accuracy/fake/faces" in third
+    assert "accuracy/fake/moods" in fourth
+
+
+def test_accuracies_of_one_set_need_no_name(tmp_path):
+    trainer = make_trainer(tmp_path, EVERY_STEP, label_sets=[FACES])
+    trainer.train()
+    (line,) = stats_of(trainer)
+    assert {name for name in line if name.startswith("accuracy")} == {
+        "accuracy/real",
+        "accuracy/fake",
+    }
 
 
 def test_average_follows_the_generator_where_it_is_asked_for():

@@ -8,7 +8,7 @@ Reference:
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import tensorflow as tf
@@ -315,7 +315,7 @@ class StarGANSystem:
             "penalty/gradient": penalty,
             "score/real": real,
             "score/fake": fake,
-            "accuracy/real": losses.label_accuracy(logits, batch["label"], self.label_sets),
+            **self._accuracies("real", logits, batch["label"]),
         }
 
     def g(self, batch, draws: Draws):
@@ -329,7 +329,7 @@ class StarGANSystem:
         terms = {
             "loss/g": score,
             "label/fake": label,
-            "accuracy/fake": losses.label_accuracy(logits, target, self.label_sets),
+            **self._accuracies("fake", logits, target),
         }
         # What shall become the sources again: translations, and where it is asked for, they.
         weights = {"reconstruction": config.reconstruction_weight}
@@ -341,6 +341,16 @@ class StarGANSystem:
             terms[name] = losses.mean_absolute(part, images)
             loss += weight * terms[name]
         return loss, terms
+
+    def _accuracies(self, of: str, logits, labels) -> dict[str, Any]:
+        """A curve for each set, of the steps that show it."""
+        found = losses.label_accuracies(logits, labels, self.label_sets)
+        if len(self.label_sets) == 1:
+            return {f"accuracy/{of}": found[:, 0]}
+        return {
+            f"accuracy/{of}/{label_set.name}": found[:, index]
+            for index, label_set in enumerate(self.label_sets)
+        }
 
     def after_step(self, step: int, images_seen: int, batch_size: int) -> None:
         """Lets the learning rates fall to 0 over the second half, linearly with the images seen."""
