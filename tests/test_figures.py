@@ -170,3 +170,15 @@ def test_words_that_are_too_long_are_cut():
     text, font = figures._fit("x" * 80, 10, 64)
     assert text.endswith("...")
     assert 40 < font.getlength(text) <= 64
+
+
+def test_long_headings_go_on_in_the_next_line():
+    cells = [[np.zeros((64, 64, 3), np.uint8)] * 2]
+
+    def drawn(text):
+        return figures.figure(cells, figures.headings(["", text]))
+
+    broken = drawn("Mouth_Slightly_Open reversed")
+    np.testing.assert_array_equal(broken, drawn("Mouth_\nSlightly_\nOpen\nreversed"))
+    assert len(broken) > len(drawn("Male")) > 64
+    np.testing.assert_array_equal(drawn("Male reversed"), drawn("Male\nreversed"))

@@ -6,6 +6,7 @@ Inside the program pictures are float32 in [-1, 1]; what leaves this file is uin
 import contextlib
 import itertools
 import os
+import re
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -248,6 +249,20 @@ def _fit(text: str, size: int, width: int):
     return kept, font
 
 
+def _wrap(text: str, size: int, width: int) -> str:
+    """Breaks lines after spaces and underscores, where they are wider than `width`."""
+    font, lines = _font(text, size), []
+    for line in text.split("\n"):
+        kept = ""
+        for piece in re.findall(r"[^ _]*[ _]*", line):
+            if kept and font.getlength((kept + piece).rstrip()) > width:
+                lines.append(kept.rstrip())
+                kept = ""
+            kept += piece
+        lines.append(kept.rstrip())
+    return "\n".join(lines)
+
+
 def _strip_height(heads: Sequence[Heading], size: int) -> int:
     """Height of the strip that headings take, by the one of most lines."""
     lines = max((head.text.count("\n") + 1 for head in heads), default=0)
@@ -295,6 +310,14 @@ def figure(
             for i in range(count)
         ]
 
+    def wrapped(heads: Sequence[Heading], ends: Sequence[int], extent: int) -> list[Heading]:
+        return [
+            head._replace(text=_wrap(head.text, size, ends[head.last] + extent - ends[head.first]))
+            for head in heads
+        ]
+
+    columns = wrapped(columns, starts(len(cells[0]), width, 0, breaks[1]), width)
+    rows = wrapped(rows, starts(len(cells), height, 0, breaks[0]), height)
     above, beside = _strip_height(columns, size), _strip_height(rows, size)
     ys = starts(len(cells), height, margin + above, breaks[0])
     xs = starts(len(cells[0]), width, margin + beside, breaks[1])

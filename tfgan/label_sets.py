@@ -132,6 +132,11 @@ def with_label(
     return encode_labels(label_sets, index, values)
 
 
+def change_words(label_set: LabelSet, name: str) -> str:
+    """What the paper's figures do with a label: attributes without rivals are reversed."""
+    return name if label_set.rivals(name) else f"{name} reversed"
+
+
 def one_label_changed(
     label_sets: Sequence[LabelSet], vectors: np.ndarray
 ) -> list[tuple[str, np.ndarray]]:

@@ -428,6 +428,8 @@ def test_folders_of_one_name_are_numbered(tmp_path):
         save(root / "dog/1.png")
     _, label_sets = open_labelled([str(root) for root in roots], resolution=8)
     assert [label_set.name for label_set in label_sets] == ["train", "train-2", "train-3"]
+    with pytest.raises(DataError, match=r"--data must name each set once"):
+        open_labelled([str(roots[0]), f"{roots[1]}/../../a/train/"], resolution=8)
 
 
 # Choosing attributes
@@ -518,6 +520,16 @@ def test_groups_are_of_attributes_that_are_learned(tmp_path):
         save(tmp_path / "animals" / name)
     with pytest.raises(DataError, match=r"--exclusive belongs to data with binary attributes"):
         open_one(tmp_path / "animals", exclusive=[["cat", "dog"]])
+
+
+def test_constant_attributes_are_left_out_unless_they_are_named(tmp_path, caplog):
+    rows = {"a.png": "1 -1 1", "b.png": "1 -1 -1", "c.png": "1 -1 1"}
+    root = make_folder(tmp_path, rows, rows=rows, header=["Human", "Hat", "Male"])
+    source, label_set = open_one(root)
+    assert source.class_names == label_set.names == ("Male",)
+    assert truth_by_name(source, root) == {"a.png": [1.0], "b.png": [0.0], "c.png": [1.0]}
+    assert caplog.messages[-1].startswith("Human, Hat are true of all the 3 pictures of")
+    assert open_one(root, attributes=["Hat", "Male"])[1].names == ("Hat", "Male")
 
 
 # The rest

@@ -143,8 +143,8 @@ def test_what_is_asked_for_is_sorted_by_set_and_put_into_words():
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        (["Blond=1", "Black=1"], "a sum of 1 at most. Received: Black=1 Blond=1"),
-        (["happy=0.7", "sad=0.7"], "a sum of 1 at most. Received: happy=0.7 sad=0.7"),
+        (["Blond=1", "Black=1"], "exclude one another. Received: Black=1 Blond=1"),
+        (["happy=0.7", "sad=0.7"], "exclude one another. Received: happy=0.7 sad=0.7"),
         (["Male=1", "faces.Male=0"], "name each label once. Received: Male twice"),
         (["Beard=1"], "labels of the model: Black, Blond, Male, Young, angry, happy, sad. Rec"),
     ],
@@ -206,8 +206,13 @@ def test_the_grid_has_each_label_and_all_combinations():
     assert combined == [(0, "Black"), (0, "Male"), (0, "Young")]
     titles = [[title_of(one) for one in block] for block in grid_targets(SETS, combined)]
     assert titles == [
-        [["Black"], ["Blond"], ["Male"], ["Young"]],
-        [["Black", "Male"], ["Black", "Young"], ["Male", "Young"], ["Black", "Male", "Young"]],
+        [["Black"], ["Blond"], ["Male reversed"], ["Young reversed"]],
+        [
+            ["Black", "Male reversed"],
+            ["Black", "Young reversed"],
+            ["Male reversed", "Young reversed"],
+            ["Black", "Male reversed", "Young reversed"],
+        ],
         [["angry"], ["happy"], ["sad"]],
     ]
     own = own_of([0, 1, 1, 0, 0, 0, 0])
@@ -290,8 +295,8 @@ def test_the_figure_has_sources_down_and_each_set_across(files, model):
     arguments += ["--set", "Blond=1", "--set", "Male=0", "Young=1.5", "--set", "happy=1"]
     assert run(files, "attributes", *arguments) == 0
     sheet = read("face-attributes.png")
-    # Headings of two lines, of 16 and 13 pixels; margins of 5.
-    assert sheet.shape == (5 + 29 + 2 * CELL - 2 + 5, 5 + 4 * CELL - 2 + 5 + 5, 3)
+    # Headings of four lines (not, Male, Young, 1.5), of 16 and 13 pixels; margins of 5.
+    assert sheet.shape == (5 + 16 + 3 * 13 + 2 * CELL - 2 + 5, 5 + 4 * CELL - 2 + 5 + 5, 3)
     values = [(0, [0, 1, 1, 0]), (0, [1, 0, 0, 1.5]), (1, [0, 1, 0])]
     for row in (0, 1):
         source = decoded(files / f"people/{row}.png")
@@ -309,12 +314,19 @@ def test_what_is_read_from_a_picture_is_said_and_what_is_stated_is_not(files, mo
     assert run(files, "attributes", *arguments) == 0
     names = [name for name, value in zip(FACES.names, own, strict=True) if value]
     words = ", ".join(names) or "none of Black, Blond, Male, Young"
-    assert f"{source}: {words} (read from the picture)" in capsys.readouterr().out
+    assert f"{source}: {words} (guessed from the picture)" in capsys.readouterr().out
     wanted = made_of(model, decoded(source), 0, [*own[:2], 1, own[3]])
     assert_equal_pictures(cell(read("face-attributes.png"), 0, 1), wanted)
     for stated in (["--set", "happy=1"], ["--set", "Blond=1", "--labels", "Male=1", "Young=1"]):
         assert run(files, "attributes", "--source", str(source), *stated) == 0
-        assert "read from" not in capsys.readouterr().out
+        assert "guessed from" not in capsys.readouterr().out
+    known[0, 2] = 1
+    rest = read_labels(model, decoded(source)[None], known, 0)[0, [0, 1, 3]]
+    stated = ["--source", str(source), "--set", "Young=1", "--labels", "Male=1"]
+    assert run(files, "attributes", *stated) == 0
+    names = [name for name, value in zip(("Black", "Blond", "Young"), rest, strict=True) if value]
+    words = ", ".join(names) or "none of Black, Blond, Young"
+    assert f"{source}: {words} (guessed from the picture)" in capsys.readouterr().out
 
 
 def test_labels_of_two_sets_are_given_one_after_the_other(files, model):
@@ -401,10 +413,10 @@ def test_interpolation_goes_through_the_values_and_back(files):
 def test_a_path_that_swings_below_1_needs_to_know_what_the_source_is(files, capsys):
     arguments = ["--source", "{files}/people/0.png", "--vary", "happy", "--seconds", "1"]
     assert run(files, "interpolate", *arguments, "--values", "1", "1.5", "-o", "a.gif") == 0
-    assert "read from the picture" not in capsys.readouterr().out
+    assert "guessed from the picture" not in capsys.readouterr().out
     # The smooth path through these goes down to 0.97.
     assert run(files, "interpolate", *arguments, "--values", "1", "1.5", "1.2", "-o", "b.gif") == 0
-    assert "read from the picture" in capsys.readouterr().out
+    assert "guessed from the picture" in capsys.readouterr().out
 
 
 # Mistakes
@@ -414,7 +426,11 @@ def test_a_path_that_swings_below_1_needs_to_know_what_the_source_is(files, caps
     ("arguments", "words"),
     [
         (["attributes", "--set", "Beard=1"], "--set must name labels of the model: Black, Blond"),
-        (["attributes", "--set", "Black=1", "Blond=1"], "a sum of 1 at most"),
+        (["attributes", "--set", "Black=1", "Blond=1"], "exclude one another"),
+        (
+            ["grid", "--labels", "Male=2"],
+            "--labels must say 1 or 0 of each label. Received: Male=2",
+        ),
         (["attributes", "--set", "Male=1", "--labels", "x=1"], "--labels must name labels"),
         (["attributes", "--set", "Male=1", "--table", "none"], "--table: there is no file"),
         (["attributes", "--set", "Male=1", "--table", "{files}/other.csv"], "with Hat."),
@@ -422,7 +438,7 @@ def test_a_path_that_swings_below_1_needs_to_know_what_the_source_is(files, caps
         (["attributes", "--set", "Male=1", "--table", "{files}/people.csv"], "none for 2.png"),
         (["attributes", "--set", "Male=1", "-o", "a.jpg"], "must end in .png"),
         (["grid", "--combine", "happy", "Male"], "--combine must name attributes, for a picture"),
-        (["grid", "--combine", "Black", "Blond"], "--combine must leave labels that exclude"),
+        (["grid", "--combine", "Black", "Blond"], "--combine must not ask for labels that exclude"),
         (["grid", "--scale", "64"], "Choose fewer sources or labels, or a smaller --scale"),
         (["sweep", "--vary", "Hat"], "--vary must name labels"),
         (["interpolate", "--vary", "Male", "--values", "1"], "two or more, between which"),

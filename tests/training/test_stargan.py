@@ -281,7 +281,7 @@ def test_samples_show_pictures_of_each_set_with_one_label_changed_after_another(
             row.append(image)
     expected = figures.figure(
         [[figures.enlarge(cell, 3) for cell in row] for row in cells],
-        figures.headings(["", "Black", "Blond", "Male", "angry", "happy"]),
+        figures.headings(["", "Black", "Blond", "Male reversed", "angry", "happy"]),
         breaks=([], [1]),
     )
     # Batches of other sizes round float32 otherwise, by one step of 256 here and there.

@@ -128,8 +128,8 @@ class AttributeTable:
                     if value not in _VALUES:
                         raise self._error(
                             f"say 1 or -1, 1 or 0, or true or false of {name}",
-                            f"{value or 'nothing'} in line {line} ({file}). Correct it, or choose "
-                            "other columns with --attributes",
+                            f"{value or 'nothing'} in line {line} ({file}). Correct it, or "
+                            "train on other columns with --attributes",
                         )
                     values.append(_VALUES[value])
                 seen.update(chosen)

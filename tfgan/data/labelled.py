@@ -139,7 +139,8 @@ def open_labelled(
         resolution: Size of the images that will be made of the pictures.
         attributes: Names of the binary attributes to learn, in this order; each set takes those
             that it has. Defaults to those of StarGAN's paper, or all, up to 20, of a set that has
-            not all of these. Classes are not chosen from.
+            not all of these, less those that are true or false of all its pictures. Classes are
+            not chosen from.
         exclusive: Groups of attributes of which at most one can be true of a picture. Defaults to
             colours of hair and the like, as far as they are learned; one empty group stands for
             none.
@@ -190,15 +191,20 @@ def open_labelled(
             opened[place] = source
         offers.append(_offer_tfds(text, place, labels, opened[place]))
     offers = _with_names_of_their_own(offers)
-    chosen = _choose_attributes(offers, attributes)
-    groups = _choose_exclusive(offers, chosen, exclusive)
-    sources: list[Source] = []
-    label_sets = []
-    for offer, wanted, own in zip(offers, chosen, groups, strict=True):
-        sources.append(_read(offer, wanted))
-        label_sets.append(LabelSet(offer.name, offer.kind, wanted, own))
-        _warn_of_contradictions(sources[-1], label_sets[-1])
-    return sources, label_sets
+    sources = [
+        _read(offer, wanted)
+        for offer, wanted in zip(offers, _choose_attributes(offers, attributes), strict=True)
+    ]
+    if not attributes:
+        sources = [_without_constants(source) for source in sources]
+    groups = _choose_exclusive(offers, [source.class_names for source in sources], exclusive)
+    label_sets = [
+        LabelSet(offer.name, offer.kind, source.class_names, own)
+        for offer, source, own in zip(offers, sources, groups, strict=True)
+    ]
+    for source, label_set in zip(sources, label_sets, strict=True):
+        _warn_of_contradictions(source, label_set)
+    return list(sources), label_sets
 
 
 def _is_tfds(place: str) -> bool:
@@ -381,13 +387,21 @@ def _with_names_of_their_own(offers: Sequence[_Offer]) -> list[_Offer]:
     names: list[str] = []
     for offer in offers:
         same = [before.data for before in offers[: len(names)] if before.name == offer.name]
-        if offer.data in same or (same and _is_tfds(_parse(offer.data)[0])):
+        place, labels = _parse(offer.data)
+        again = (_real_path(place), labels) in [
+            (_real_path(place), labels) for place, labels in map(_parse, same)
+        ]
+        if same and (again or _is_tfds(place)):
             raise DataError(
                 f"--data must name each set once. Received: {same[0]} and {offer.data}. Leave one "
                 "of them out, or name other labels of it."
             )
         names.append(offer.name if not same else f"{offer.name}-{len(same) + 1}")
     return [offer._replace(name=name) for offer, name in zip(offers, names, strict=True)]
+
+
+def _real_path(place: str) -> str:
+    return os.path.realpath(os.path.expanduser(place))
 
 
 def _choose_attributes(
@@ -490,7 +504,7 @@ def _check_known(option: str, names: Sequence[str], known: Sequence[str], which:
     )
 
 
-def _read(offer: _Offer, names: Sequence[str]) -> Source:
+def _read(offer: _Offer, names: Sequence[str]) -> Labelled:
     """The pictures of a set that have labels, with the chosen ones."""
     pictures, labels = offer.read(names)
     if offer.kind == "attributes":
@@ -511,6 +525,27 @@ def _read(offer: _Offer, names: Sequence[str]) -> Source:
         )
         pictures, labels = Subset(pictures, kept), labels[kept]
     return Labelled(offer.data, pictures, names, labels.astype(np.int32))
+
+
+def _without_constants(source: Labelled) -> Labelled:
+    """Leaves out attributes that nobody named and of which nothing can be learned."""
+    labels = source.labels()
+    if labels.ndim == 1:
+        return source
+    varied = np.any(labels != labels[:1], axis=0)
+    if np.all(varied) or not np.any(varied):
+        return source
+    left_out = [name for name, kept in zip(source.class_names, varied, strict=True) if not kept]
+    logger.warning(
+        "%s %s of all the %d pictures of %s, or of none, and %s left out.",
+        list_names(left_out, 40),
+        "is true" if len(left_out) == 1 else "are true",
+        len(source),
+        source.name,
+        "is" if len(left_out) == 1 else "are",
+    )
+    names = [name for name, kept in zip(source.class_names, varied, strict=True) if kept]
+    return Labelled(source.name, source.pictures, names, labels[:, varied])
 
 
 def _warn_of_contradictions(source: Source, label_set: LabelSet) -> None:

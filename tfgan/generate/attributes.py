@@ -111,8 +111,8 @@ def find_asked(
             if len(true) > 1 and sum(true.values()) > 1 + 1e-6:
                 words = " ".join(f"{name}={value:g}" for name, value in true.items())
                 raise UsageError(
-                    f"{option} must leave labels that exclude one another a sum of 1 at most. "
-                    f"Received: {words}."
+                    f"{option} must not ask for labels that exclude one another. Received: "
+                    f"{words}. Ask for one, or for parts of 1 together, such as 0.5 and 0.5."
                 )
     return {index: dict(asked[index]) for index in sorted(asked)}
 
@@ -121,7 +121,9 @@ def title_of(asked: Asked) -> list[str]:
     """Words for what is asked for, one for each label."""
     words = []
     for name, value in (item for own in asked.values() for item in own.items()):
-        if value is None or value == 1:
+        if value is None:
+            words.append(f"{name} reversed")
+        elif value == 1:
             words.append(name)
         else:
             words.append(f"{name} {value:g}" if value else f"not {name}")
@@ -233,6 +235,12 @@ class Stated:
 
     def __init__(self, label_sets: Sequence[LabelSet], options: argparse.Namespace):
         self.label_sets = label_sets
+        for name, value in options.labels or []:
+            if value not in (0, 1):
+                raise UsageError(
+                    f"--labels must say 1 or 0 of each label. Received: {name}={value:g}. "
+                    "Strengths belong to what is asked for, not to what a picture shows."
+                )
         self._labels = find_asked(label_sets, "--labels", options.labels or [])
         self._table = options.table
         if self._table is None:
@@ -315,7 +323,7 @@ def own_labels(
 
     Returns:
         Labels of all sets without a mask, float32 [N, L], NaN where nothing depends on them; and
-        lines that say what was read from the pictures.
+        lines that say what was guessed from the pictures.
     """
     label_sets, own, lines = model.label_sets, stated.labels_of(sources), []
     images = np.stack([source.image for source in sources])
@@ -328,11 +336,14 @@ def own_labels(
             unclear |= np.any(np.isnan(target_labels(label_sets, index, own, one)), axis=1)
         if not np.any(unclear):
             continue
+        open_ = np.isnan(own[:, part])
         own[unclear] = read_labels(model, images[unclear], own[unclear], index)
         for row in np.flatnonzero(unclear).tolist():
-            true = [n for n, value in zip(label_set.names, own[row, part], strict=True) if value]
-            words = ", ".join(true) or f"none of {list_names(label_set.names)}"
-            lines.append(f"{sources[row].path}: {words} (read from the picture)")
+            places = np.flatnonzero(open_[row])
+            guessed = [label_set.names[place] for place in places]
+            true = [label_set.names[place] for place in places if own[row, part][place]]
+            words = ", ".join(true) or f"none of {list_names(guessed)}"
+            lines.append(f"{sources[row].path}: {words} (guessed from the picture)")
     return own, lines
 
 
@@ -561,7 +572,8 @@ def make_interpolation(model, options: argparse.Namespace, out: Path) -> None:
                 targets = [{index: {name: v}} for v in part for index, name in swept]
                 made = translate(model, images, own, targets).swapaxes(0, 1)
                 for i, value in enumerate(part):
-                    heads = [f"{name}\n{value:.1f}" for _, name in swept]
+                    shown_value = round(value, 1) + 0.0  # no -0.0
+                    heads = [f"{name}\n{shown_value:.1f}" for _, name in swept]
                     rows = [figures.StyleRow(head, None, None) for head in heads]
                     shown = made[i * len(swept) : (i + 1) * len(swept)]
                     yield figures.style_table(images, rows, shown, scale)
@@ -618,8 +630,9 @@ def _add_set(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="attributes or a class, such as Blond_Hair=1 Male=0, or happy=1; what excludes them "
         "goes. Values between and beyond 0 and 1 make them weaker and stronger. Labels of several "
-        "data sets are given one set after another; SET.NAME says which set is meant. May be "
-        "given several times, for several translations",
+        "data sets are given one set after another; where a name is in two sets, SET.NAME says "
+        "which is meant, such as avatars:attributes.Male=1. May be given several times, for "
+        "several translations",
     )
 
 
@@ -679,8 +692,8 @@ VERBS = {
         check=check_paths,
     ),
     "grid": Verb(
-        "the figure of the paper: sources down; each attribute reversed or each class, and "
-        "combined attributes across",
+        "the figure of the paper: sources down; each attribute reversed (of those that exclude one "
+        "another each put in turn) or each class, and combined attributes across",
         "latest grid --source faces --combine Blond_Hair Male Young",
         _add_grid,
         make_grid,

@@ -18,7 +18,7 @@ from tfgan import figures
 from tfgan.data.joint import JointPipeline
 from tfgan.data.labelled import open_labelled
 from tfgan.data.sources import Source, make_fingerprint
-from tfgan.label_sets import LabelSet, label_count, one_label_changed, set_indices
+from tfgan.label_sets import LabelSet, change_words, label_count, one_label_changed, set_indices
 from tfgan.models.stargan import StarGAN, StarGANDiscriminator
 from training import losses
 from training.config import (
@@ -385,7 +385,8 @@ class StarGANSystem:
             [*figures.enlarge(np.concatenate([[source], row]), scale)]
             for source, row in zip(images[rows], table, strict=True)
         ]
-        heads = figures.headings(["", *[name for name, _ in targets]])
+        changes = [change_words(one, name) for one in self.label_sets for name in one.names]
+        heads = figures.headings(["", *changes])
         return {"translations": figures.figure(cells, heads, breaks=([], [1]))}
 
     def _sample_rows(self, indices: np.ndarray) -> np.ndarray:
