@@ -10,9 +10,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from tests.generate.pictures import decoded, read
 from tests.layers.layer_check import randomize
 from tfgan import figures
-from tfgan.data.pipeline import decode_picture
 from tfgan.generate import attributes
 from tfgan.generate.__main__ import main
 from tfgan.generate.attributes import (
@@ -65,22 +65,8 @@ def files(model, tmp_path_factory):
     return folder
 
 
-@pytest.fixture(autouse=True)
-def in_empty_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-
-def read(path) -> np.ndarray:
-    with Image.open(path) as image:
-        return np.asarray(image.convert("RGB"))
-
-
 def run(files, *arguments: str) -> int:
     return main([str(files / "face.keras"), *(a.format(files=files) for a in arguments)])
-
-
-def decoded(path) -> np.ndarray:
-    return decode_picture(path.read_bytes(), 32)[0]
 
 
 def made_of(model, image, index, values) -> np.ndarray:

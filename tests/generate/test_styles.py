@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 import tfgan
+from tests.generate.pictures import read
 from tfgan.generate import paths, styles
 from tfgan.generate.__main__ import main
 from tfgan.generate.options import latents_of
@@ -44,16 +45,6 @@ def files(tmp_path_factory):
     models["plain"].save(run / "model.keras")
     (folder / "broken.keras").write_bytes((folder / "plain.keras").read_bytes()[:2000])
     return folder
-
-
-@pytest.fixture(autouse=True)
-def in_empty_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-
-def read(path) -> np.ndarray:
-    with Image.open(path) as image:
-        return np.asarray(image.convert("RGB"))
 
 
 def test_a_saved_model_reads_back_equal_in_a_fresh_process(files):

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.generate.pictures import decoded, read
 from tfgan import figures
-from tfgan.data.pipeline import decode_picture
 from tfgan.generate import translations
 from tfgan.generate.__main__ import main
 from tfgan.generate.inputs import RESIZES, read_inputs
@@ -49,22 +49,8 @@ def files(model, tmp_path_factory):
     return folder
 
 
-@pytest.fixture(autouse=True)
-def in_empty_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-
-def read(path) -> np.ndarray:
-    with Image.open(path) as image:
-        return np.asarray(image.convert("RGB"))
-
-
 def run(files, *arguments: str) -> int:
     return main([str(files / "zoo.keras"), *(a.format(files=files) for a in arguments)])
-
-
-def decoded(path) -> np.ndarray:
-    return decode_picture(path.read_bytes(), 32)[0]
 
 
 def expected(model, image: np.ndarray, style) -> np.ndarray:
