@@ -1,12 +1,15 @@
-"""The other common StyleGAN2 checkpoints, brought to the names of NVlabs/stylegan2-ada-pytorch.
+"""Checkpoints of other code bases: StyleGAN2's, brought to the names of
+NVlabs/stylegan2-ada-pytorch, and StyleGAN's, brought to ours.
 
 Each layout is a table of rules (pattern, replacement), applied in order to a published name.
 """
 
 import pickle
 import re
+import zlib
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 
@@ -176,3 +179,74 @@ class TF1Case(Case):
             _, discriminator, generator = TF1Unpickler(file).load()
         chosen = {"generator": generator, "discriminator": discriminator}[network]
         return rename(tf1_weights(chosen), TF1_NAMES)
+
+
+STYLEGAN_GENERATOR: Rules = (
+    # style.0 is the pixel norm, and every second entry an activation.
+    (r"^style\.(\d+)\.linear", lambda m: f"mapping.fc{int(m[1]) // 2}"),
+    (r"^generator\.progression\.(\d+)", lambda m: f"synthesis.b{4 << int(m[1])}"),
+    (r"^generator\.to_rgb\.(\d+)\.conv", lambda m: f"synthesis.b{4 << int(m[1])}.torgb"),
+    (r"conv1\.input$", "const"),
+    (r"noise(\d)\.weight_orig$", lambda m: f"layer{int(m[1]) - 1}.noise.strength"),
+    (r"adain(\d)\.style\.linear", lambda m: f"layer{int(m[1]) - 1}.adain.fc"),
+    # The digit is a place in a Sequential of up-sampling, convolution and blur.
+    (r"conv1\.0\.", "layer0.conv."),
+    (r"conv1\.1\.conv", "layer0.conv"),
+    (r"conv2\.conv", "layer1.conv"),
+    (r"weight(_orig)?$", "kernel"),
+    (r"\.", "/"),
+)
+STYLEGAN_DISCRIMINATOR: Rules = (
+    (r"^progression\.8\.conv1\.0\.conv", "conv"),
+    (r"^progression\.8\.conv2\.0\.conv", "fc"),
+    (r"^linear\.linear", "out"),
+    (r"^from_rgb\.8\.0\.conv", "fromrgb"),
+    (r"^from_rgb\.(\d)\.0\.conv", lambda m: f"b{1024 >> int(m[1])}.fromrgb"),
+    (r"^progression\.(\d)", lambda m: f"b{1024 >> int(m[1])}"),
+    (r"conv1\.0\.conv", "conv0"),
+    (r"conv2\.1(\.conv)?", "conv1"),
+    (r"weight(_orig)?$", "kernel"),
+    (r"\.", "/"),
+)
+
+
+def stylegan_value(name: str, value: np.ndarray) -> np.ndarray:
+    """Layout of a weight of rosinality/style-based-gan-pytorch, by its published name, to ours."""
+    if name.endswith(("conv1.input", "noise1.weight_orig", "noise2.weight_orig")):
+        value = value[0].transpose(1, 2, 0)
+        return value if "input" in name else value[0, 0]
+    if name.endswith(
+        "conv1.0.weight"
+    ):  # transposed convolutions turn their kernels, [in, out, ...]
+        return value[:, :, ::-1, ::-1].transpose(2, 3, 0, 1)
+    if name == "progression.8.conv2.0.conv.weight_orig":  # a dense layer on the whole map
+        return value.transpose(2, 3, 1, 0).reshape(-1, len(value))
+    if name.endswith("style.linear.bias"):  # scales are stored, not their distance to 1
+        return value - np.repeat(np.float32([1, 0]), len(value) // 2)
+    return value.transpose(2, 3, 1, 0) if value.ndim == 4 else value.T
+
+
+class StyleGANCase(Case):
+    """A case of rosinality/style-based-gan-pytorch, whose networks always go up to 1024 pixels."""
+
+    RULES: ClassVar = {"generator": STYLEGAN_GENERATOR, "discriminator": STYLEGAN_DISCRIMINATOR}
+
+    def weights(self, network: str) -> dict[str, np.ndarray]:
+        published = super().weights(network)
+        values = {name: stylegan_value(name, value) for name, value in published.items()}
+        return rename(values, self.RULES[network])
+
+    def gradient_norms(self, update: str) -> dict[str, float]:
+        """Our name -> published norm of the gradient of one update."""
+        network = {"g": "generator", "d": "discriminator"}[update[0]]
+        return rename(self.spec["grad_norms"][update], self.RULES[network])
+
+    def noise(self, size: int, rows: int) -> list[np.ndarray]:
+        """The maps of both layers of each resolution up to a size."""
+        maps = []
+        for i in range(size.bit_length() - 2):
+            seed = [self.config["noise_seed"], zlib.crc32(f"noise{i}".encode())]
+            shape = (rows, 1, 4 << i, 4 << i)
+            drawn = np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)
+            maps += [drawn.transpose(0, 2, 3, 1)] * 2
+        return maps

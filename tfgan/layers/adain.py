@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from tfgan.layers.equalized import EqualizedDense
 from tfgan.layers.he import he_normal
 from tfgan.layers.instance_norm import instance_normalize
 
@@ -16,6 +17,8 @@ class AdaIN(keras.layers.Layer):
 
     Args:
         epsilon: Added to the variance.
+        kernel_gain: Gain of the dense layer with an equalised learning rate that StyleGAN has; see
+            `EqualizedDense`. None: the He-initialised one of StarGAN v2.
 
     Call arguments:
         x: Feature maps, [B, H, W, C].
@@ -25,18 +28,26 @@ class AdaIN(keras.layers.Layer):
         [B, H, W, C] in the dtype of `x`.
 
     Reference:
-        Huang and Belongie 2017, arXiv:1703.06868; Choi et al. 2020, arXiv:1912.01865, section 2.
+        Huang and Belongie 2017, arXiv:1703.06868; Karras et al. 2018, arXiv:1812.04948,
+        section 2; Choi et al. 2020, arXiv:1912.01865, section 2.
     """
 
-    def __init__(self, epsilon: float = 1e-5, **kwargs):
+    def __init__(self, epsilon: float = 1e-5, kernel_gain: float | None = None, **kwargs):
         # Statistics and styles stay float32 whatever the compute dtype, so nothing is autocast.
         super().__init__(autocast=False, **kwargs)
         self.epsilon = epsilon
+        self.kernel_gain = kernel_gain
 
     def build(self, x_shape, style_shape):
-        self.fc = keras.layers.Dense(
-            2 * x_shape[-1], kernel_initializer=he_normal(), dtype="float32", name="fc"
-        )
+        width = 2 * x_shape[-1]
+        if self.kernel_gain is None:
+            self.fc = keras.layers.Dense(
+                width, kernel_initializer=he_normal(), dtype="float32", name="fc"
+            )
+        else:
+            self.fc = EqualizedDense(
+                width, kernel_gain=self.kernel_gain, dtype="float32", name="fc"
+            )
         self.fc.build(style_shape)
 
     def call(self, x, style):
@@ -44,4 +55,8 @@ class AdaIN(keras.layers.Layer):
         return instance_normalize(x, 1.0 + gamma, beta, self.epsilon)
 
     def get_config(self):
-        return {**super().get_config(), "epsilon": self.epsilon}
+        return {
+            **super().get_config(),
+            "epsilon": self.epsilon,
+            "kernel_gain": self.kernel_gain,
+        }

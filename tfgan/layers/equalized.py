@@ -1,6 +1,8 @@
 """Dense and convolution layers with an equalised learning rate."""
 
 import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
@@ -29,17 +31,41 @@ def check_activation(activation: str) -> None:
         )
 
 
+class _Gains(NamedTuple):
+    kernel: float
+    output: float
+
+
+def _gains(activation: str, kernel_gain: float | None) -> _Gains:
+    """Where the gain of an activation acts: on the output, or as told on the kernel."""
+    if kernel_gain is None:
+        return _Gains(1.0, ACTIVATION_GAIN[activation])
+    return _Gains(kernel_gain, 1.0)
+
+
+# How a convolution is resampled, by name; "up" is for 1x1 kernels, which may come before the FIR.
+CONVOLUTIONS: dict[str | None, Callable[..., Any]] = {
+    None: resample.convolve,
+    "down": resample.convolve_down,
+    "up": lambda x, kernel: resample.upsample(resample.convolve(x, kernel)),
+    "nearest_up": resample.convolve_nearest_up,
+    "mean_down": resample.convolve_mean_down,
+}
+
+
 @keras.saving.register_keras_serializable("tfgan")
 class EqualizedDense(keras.layers.Layer):
     """A dense layer whose weights are stored at unit scale and scaled at run time.
 
-    y = gain * activation(x @ (kernel * m / sqrt(fan_in)) + bias * m), with m the lr multiplier.
+    y = gain * activation(x @ (kernel * k * m / sqrt(fan_in)) + bias * m), with m the lr multiplier.
 
     Args:
         units: Output width.
         activation: "linear" or "leaky_relu" (slope 0.2, gain sqrt 2).
         bias_init: Initial value of the bias as it acts, before the lr multiplier.
         lr_multiplier: Scales the learning rate of this layer's weights.
+        kernel_gain: The gain k, on the kernel alone as in StyleGAN, which makes `gain` 1. None: k
+            is 1, and `gain` that of the activation, as in StyleGAN2.
 
     Call arguments:
         x: [B, fan_in].
@@ -61,6 +87,7 @@ class EqualizedDense(keras.layers.Layer):
         activation: str = "linear",
         bias_init: float = 0.0,
         lr_multiplier: float = 1.0,
+        kernel_gain: float | None = None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -69,6 +96,7 @@ class EqualizedDense(keras.layers.Layer):
         self.activation = activation
         self.bias_init = bias_init
         self.lr_multiplier = lr_multiplier
+        self.kernel_gain = kernel_gain
 
     def build(self, input_shape):
         self.kernel = self.add_weight(
@@ -83,9 +111,10 @@ class EqualizedDense(keras.layers.Layer):
         )
 
     def call(self, x):
-        kernel = self.kernel * (self.lr_multiplier / math.sqrt(x.shape[-1]))
+        gains = _gains(self.activation, self.kernel_gain)
+        kernel = self.kernel * (gains.kernel * self.lr_multiplier / math.sqrt(x.shape[-1]))
         x = tf.matmul(x, kernel) + self.bias * self.lr_multiplier
-        return activate(x, self.activation, ACTIVATION_GAIN[self.activation])
+        return activate(x, self.activation, gains.output)
 
     def get_config(self):
         return {
@@ -94,23 +123,27 @@ class EqualizedDense(keras.layers.Layer):
             "activation": self.activation,
             "bias_init": self.bias_init,
             "lr_multiplier": self.lr_multiplier,
+            "kernel_gain": self.kernel_gain,
         }
 
 
 @keras.saving.register_keras_serializable("tfgan")
 class EqualizedConv2D(keras.layers.Layer):
-    """A convolution with an equalised learning rate and optional FIR resampling by two.
+    """A convolution with an equalised learning rate and optional resampling by two.
 
-    y = clamp(gain * activation(conv(x, kernel / sqrt(fan_in)) + bias)).
+    y = clamp(gain * activation(conv(x, kernel * k / sqrt(fan_in)) + bias)).
 
     Args:
         filters: Output channels.
         kernel_size: 1 or 3.
-        resample: None, "down" (blur, then stride 2) or "up" (1x1 only: convolve, then FIR).
+        resample: None; of StyleGAN2 "down" (FIR, then stride 2) or "up" (1x1 only: convolve, then
+            FIR); of StyleGAN "nearest_up" or "mean_down" (3x3 only).
         activation: "linear" or "leaky_relu" (slope 0.2, gain sqrt 2).
         use_bias: Whether a bias is added.
         gain: Factor on the output; 1/sqrt(2) in residual blocks.
         clamp: Bound on the output before `gain` (None: no bound). Keeps float16 finite.
+        kernel_gain: The gain k, on the kernel alone as in StyleGAN, in place of the activation's on
+            the output. None: k is 1, as in StyleGAN2.
 
     Call arguments:
         x: Feature maps, [B, H, W, C].
@@ -135,14 +168,17 @@ class EqualizedConv2D(keras.layers.Layer):
         use_bias: bool = True,
         gain: float = 1.0,
         clamp: float | None = None,
+        kernel_gain: float | None = None,
         **kwargs,
     ):
         super().__init__(**kwargs)
         check_activation(activation)
-        if resample not in (None, "down", "up") or (resample == "up" and kernel_size != 1):
+        sizes = {"up": (1,), "nearest_up": (3,), "mean_down": (3,)}.get(resample or "", (1, 3))
+        if resample not in CONVOLUTIONS or kernel_size not in sizes:
             raise ValueError(
-                'resample must be None, "down", or "up" with kernel_size 1. '
-                f"Received: {resample!r} with kernel_size {kernel_size}."
+                'resample must be None or "down", "up" with kernel_size 1, or "nearest_up" or '
+                f'"mean_down" with kernel_size 3. Received: {resample!r} with kernel_size '
+                f"{kernel_size}."
             )
         self.filters = filters
         self.kernel_size = kernel_size
@@ -151,6 +187,7 @@ class EqualizedConv2D(keras.layers.Layer):
         self.use_bias = use_bias
         self.gain = gain
         self.clamp = clamp
+        self.kernel_gain = kernel_gain
 
     def build(self, input_shape):
         k = self.kernel_size
@@ -164,18 +201,13 @@ class EqualizedConv2D(keras.layers.Layer):
 
     def call(self, x):
         fan_in = self.kernel_size**2 * x.shape[-1]
-        gain = ACTIVATION_GAIN[self.activation] * self.gain
-        kernel = self.kernel * (1.0 / math.sqrt(fan_in))
-        if self.resample == "down":
-            x = resample.convolve_down(x, kernel)
-        else:
-            x = tf.nn.conv2d(x, kernel, 1, "SAME")
-        if self.resample == "up":
-            x = resample.upsample(x)
+        gains = _gains(self.activation, self.kernel_gain)
+        kernel = self.kernel * (gains.kernel / math.sqrt(fan_in))
+        x = CONVOLUTIONS[self.resample](x, kernel)
         if self.use_bias:
             x = tf.nn.bias_add(x, self.bias)
         clamp = None if self.clamp is None else self.clamp * self.gain
-        return activate(x, self.activation, gain, clamp)
+        return activate(x, self.activation, gains.output * self.gain, clamp)
 
     def get_config(self):
         return {
@@ -187,4 +219,5 @@ class EqualizedConv2D(keras.layers.Layer):
             "use_bias": self.use_bias,
             "gain": self.gain,
             "clamp": self.clamp,
+            "kernel_gain": self.kernel_gain,
         }

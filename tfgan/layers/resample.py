@@ -1,11 +1,16 @@
-"""FIR resampling of feature maps and images with the filter [1, 3, 3, 1].
+"""Resampling of feature maps and images by two.
 
-The filter is separable: taps f = [1, 3, 3, 1] / 8 along H and along W. Zero-insertion up-sampling
-multiplies it by 2 per axis so that the mean is kept.
+StyleGAN2 filters with [1, 3, 3, 1] (`fir`, `upsample`, `downsample`, `convolve_up`,
+`convolve_down`). The filter is separable: taps f = [1, 3, 3, 1] / 8 along H and along W.
+Zero-insertion up-sampling multiplies it by 2 per axis so that the mean is kept.
+
+StyleGAN repeats pixels and takes means of squares, beside a filter [1, 2, 1] (`nearest_up`,
+`mean_down`, `blur`, `convolve_nearest_up`, `convolve_mean_down`).
 
 Reference:
     Karras et al. 2020, arXiv:1912.04958, appendix B; NVlabs/stylegan2-ada-pytorch,
-    torch_utils/ops/upfirdn2d.py.
+    torch_utils/ops/upfirdn2d.py. Karras et al. 2018, arXiv:1812.04948, section 2.1 and appendix C;
+    NVlabs/stylegan, training/networks_stylegan.py.
 """
 
 import numpy as np
@@ -81,3 +86,61 @@ def convolve_down(x, kernel):
     if kernel.shape[0] == 1:
         return tf.nn.conv2d(downsample(x), kernel, 1, "VALID")
     return tf.nn.conv2d(fir(x, (2, 2)), kernel, 2, "VALID")
+
+
+def blur(x):
+    """The filter [1, 2, 1] / 4 along H and W, with zeros around: keeps [B, H, W, C] and dtype."""
+    taps = np.asarray([1.0, 2.0, 1.0]) / 4
+    kernel = tf.constant(np.outer(taps, taps)[:, :, None, None], x.dtype)
+    return tf.nn.depthwise_conv2d(x, tf.tile(kernel, [1, 1, x.shape[-1], 1]), [1, 1, 1, 1], "SAME")
+
+
+def nearest_up(x):
+    """Repeats each pixel along H and W: [B, H, W, C] -> [B, 2H, 2W, C]."""
+    _, height, width, channels = x.shape
+    x = tf.tile(x[:, :, None, :, None, :], [1, 1, 2, 1, 2, 1])
+    return tf.reshape(x, [-1, 2 * height, 2 * width, channels])
+
+
+def mean_down(x):
+    """Means of 2x2 squares: [B, H, W, C] -> [B, H/2, W/2, C]."""
+    return tf.nn.avg_pool2d(x, 2, 2, "VALID")
+
+
+def _spread(kernel):
+    """The 4x4 kernel that is a 3x3 one after, or before, a 2x2 kernel of ones."""
+    kernel = tf.pad(kernel, [[1, 1], [1, 1], [0, 0], [0, 0]])
+    return kernel[1:, 1:] + kernel[1:, :-1] + kernel[:-1, 1:] + kernel[:-1, :-1]
+
+
+def convolve_nearest_up(x, kernel):
+    """convolve(nearest_up(x)) at 16 products a pixel of `x` instead of 36.
+
+    The published code does so from 128 pixels on, and stores those kernels turned by 180 degrees.
+
+    Args:
+        x: Feature maps, [B, H, W, C].
+        kernel: [3, 3, C, O].
+
+    Returns:
+        [B, 2H, 2W, O].
+    """
+    batch, height, width, _ = x.shape
+    batch = tf.shape(x)[0] if batch is None else batch
+    shape = [batch, 2 * height, 2 * width, kernel.shape[3]]
+    # A transposed convolution turns its kernel.
+    kernel = tf.transpose(_spread(kernel[::-1, ::-1]), [0, 1, 3, 2])
+    return tf.nn.conv2d_transpose(x, kernel, shape, 2, "SAME")
+
+
+def convolve_mean_down(x, kernel):
+    """mean_down(convolve(x)) at 16 products a pixel of the result instead of 36.
+
+    Args:
+        x: Feature maps, [B, H, W, C].
+        kernel: [3, 3, C, O].
+
+    Returns:
+        [B, H/2, W/2, O].
+    """
+    return tf.nn.conv2d(x, _spread(kernel) * 0.25, 2, "SAME")

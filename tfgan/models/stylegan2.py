@@ -9,19 +9,18 @@ import math
 from collections.abc import Sequence
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from tfgan.layers.equalized import ACTIVATION_GAIN, EqualizedConv2D, EqualizedDense, activate
 from tfgan.layers.minibatch_stddev import MinibatchStddev
 from tfgan.layers.modulated_conv import ModulatedConv2D
-from tfgan.layers.noise import Noise
+from tfgan.layers.noise import Noise, choose_noise, draw_noise
 from tfgan.layers.pixel_norm import pixel_norm
 from tfgan.layers.precision import PRECISIONS, check_precision
 from tfgan.layers.resample import downsample, upsample
+from tfgan.layers.truncation import move_average, truncate
 
 ARCHITECTURES = ("orig", "skip", "resnet")
-NOISE_MODES = ("random", "fixed", "none")
 
 
 def channels_at(resolution: int, channel_base: int, channel_max: int) -> int:
@@ -143,9 +142,7 @@ class StyleGAN2Mapping(keras.layers.Layer):
     def update_average(self, styles):
         """Moves the running average towards the mean of `styles` [B, W] (over all replicas)."""
         assert self.average_decay is not None, "this network keeps no average"
-        mean = tf.stop_gradient(tf.reduce_mean(styles, axis=0))
-        average = tf.convert_to_tensor(self.average)
-        self.average.assign(average + (mean - average) * (1.0 - self.average_decay))
+        move_average(self.average, styles, self.average_decay)
 
     def get_config(self):
         return {
@@ -445,10 +442,7 @@ class StyleGAN2Synthesis(keras.layers.Layer):
 
     def draw_noise(self, batch_size: int, seed: int = 0) -> list:
         """Returns standard normal noise, one [B, H, W, 1] per convolution; stateless in `seed`."""
-        return [
-            tf.random.stateless_normal([batch_size, size, size, 1], [seed, layer])
-            for layer, size in enumerate(self.noise_sizes)
-        ]
+        return draw_noise(self.noise_sizes, batch_size, seed)
 
     def fixed_noise(self, scale=1.0) -> list:
         """Returns the fixed maps times `scale`, one [1, H, W, 1] per convolution."""
@@ -593,24 +587,11 @@ class StyleGAN2Generator(keras.Model):
         Reference:
             Karras et al. 2018, arXiv:1812.04948, section 4 and appendix B.
         """
-        if len(styles.shape) == 2:
-            styles = tf.repeat(styles[:, None], self.num_styles, axis=1)
-        layers = self.num_styles if cutoff is None else cutoff
-        truncated = (np.arange(self.num_styles) < layers).astype(np.float32)[:, None]
-        scale = 1.0 + (tf.cast(psi, tf.float32) - 1.0) * truncated  # [L, 1]
-        average = tf.convert_to_tensor(self.mapping.average)
-        # At psi 1 the scale is exactly 1, and styles must come out untouched.
-        return styles * scale + average * (1.0 - scale)
+        return truncate(styles, self.mapping.average, self.num_styles, psi, cutoff)
 
     def make_noise(self, noise, batch_size: int, seed: int = 0):
         """Turns a noise mode into what the synthesis network takes."""
-        if not isinstance(noise, str):
-            return noise
-        if noise not in NOISE_MODES:
-            raise ValueError(f"noise must be one of {NOISE_MODES}. Received: {noise!r}.")
-        if noise == "random":
-            return self.synthesis.draw_noise(batch_size, seed)
-        return None if noise == "fixed" else self.synthesis.fixed_noise(0.0)
+        return choose_noise(self.synthesis, noise, batch_size, seed)
 
     def call(
         self,

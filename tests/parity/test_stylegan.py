@@ -1,0 +1,103 @@
+"""StyleGAN against the common PyTorch port: outputs while it grows, losses, gradients."""
+
+import re
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.parity.layouts import StyleGANCase
+from tests.parity.published import assert_close
+from tfgan.models.stylegan import StyleGANDiscriminator, StyleGANGenerator
+
+# Tolerances are those of the parity data's README (float32 on a CPU).
+OUTPUT, PAPER_OUTPUT, SCALAR, GRADIENT = 1e-4, 5e-4, 1e-4, 2e-3
+CASES = [
+    "stylegan_progressive",
+    pytest.param("stylegan_paper_256", marks=pytest.mark.paper_size),
+]
+
+
+def fill(model, weights: dict[str, np.ndarray]) -> None:
+    """Sets all trained weights of a model; each name must be used exactly once."""
+    names = {v.path.split("/", 1)[1]: v for v in model.trainable_variables}
+    assert set(names) == set(weights), set(names) ^ set(weights)
+    for name, variable in names.items():
+        variable.assign(weights[name])
+
+
+@pytest.fixture(scope="module")
+def networks(request):
+    """Case, generator and discriminator, filled."""
+    case = StyleGANCase(request.param)
+    # The port gives the mapping a learning rate of its own in the optimiser.
+    generator = StyleGANGenerator(1024, form="rosinality", mapping_lr_multiplier=1.0)
+    generator.build()
+    fill(generator, case.weights("generator"))
+    discriminator = StyleGANDiscriminator(1024, group_size=64, form="rosinality")
+    discriminator.build()
+    fill(discriminator, case.weights("discriminator"))
+    return case, generator, discriminator
+
+
+def outputs(case: StyleGANCase, kind: str) -> list[tuple[str, int, float]]:
+    """Name, resolution in use and fade of each expected output of a kind."""
+    found = []
+    for name in case.arrays:
+        match = re.fullmatch(kind + r"_s(\d)_a([\d.]+)", name)
+        if match:
+            found.append((name, 4 << int(match[1]), float(match[2])))
+    assert found
+    return found
+
+
+def synthesize(case, generator, styles, size, fade):
+    rows = len(styles)
+    return generator.synthesis(styles, case.noise(size, rows), size=size, fade=fade)
+
+
+@pytest.mark.parametrize("networks", CASES, indirect=True)
+def test_generator_gives_published_images_at_every_resolution(networks):
+    case, generator, _ = networks
+    tolerance = PAPER_OUTPUT if "paper" in case.name else OUTPUT
+    arrays = case.arrays
+    w = generator.mapping(arrays["z"])
+    assert_close(w, arrays["w"], tolerance, "w")
+    for name, size, fade in outputs(case, "img"):
+        images = synthesize(case, generator, generator.truncate(w), size, fade)
+        assert_close(images, arrays[name], tolerance, name)
+
+
+@pytest.mark.parametrize("networks", CASES[:1], indirect=True)
+def test_truncation_gives_published_images(networks):
+    case, generator, _ = networks
+    arrays = case.arrays
+    mean = tf.reduce_mean(generator.mapping(arrays["z_mean"]), axis=0)
+    assert_close(mean[None], arrays["mean_style"], OUTPUT, "mean_style")
+    generator.mapping.average.assign(mean)
+    styles = generator.truncate(generator.mapping(arrays["z"]), 0.7, None)
+    for name, size, fade in outputs(case, "img_trunc07"):
+        images = synthesize(case, generator, styles, size, fade)
+        assert_close(images, arrays[name], OUTPUT, name)
+
+
+@pytest.mark.parametrize("networks", CASES, indirect=True)
+def test_style_mixing_gives_published_images(networks):
+    case, generator, _ = networks
+    arrays = case.arrays
+    first, second = (generator.truncate(generator.mapping(arrays[z])) for z in ("z", "z2"))
+    # Both layers of the resolutions 4 and 8 take the second style.
+    mixed = tf.concat([second[:, :4], first[:, 4:]], axis=1)
+    for name, size, fade in outputs(case, "img_mix01"):
+        images = synthesize(case, generator, mixed, size, fade)
+        tolerance = PAPER_OUTPUT if "paper" in case.name else OUTPUT
+        assert_close(images, arrays[name], tolerance, name)
+
+
+@pytest.mark.parametrize("networks", CASES, indirect=True)
+def test_discriminator_gives_published_logits_at_every_resolution(networks):
+    case, _, discriminator = networks
+    for name, _, fade in outputs(case, "d"):
+        x = case.arrays[name.replace("d_", "x_", 1)]
+        tolerance = PAPER_OUTPUT if "paper" in case.name else OUTPUT
+        assert_close(discriminator(x, fade=fade), case.arrays[name], tolerance, name)

@@ -1,0 +1,800 @@
+"""StyleGAN: mapping network, growing synthesis network and discriminator, and the model that users
+call.
+
+Both networks hold the weights of all resolutions from the start. While they grow, a call names the
+resolution in use, and how far its layers are faded in.
+
+Reference:
+    Karras et al. 2018, "A Style-Based Generator Architecture for Generative Adversarial Networks",
+    arXiv:1812.04948. Behaviour follows NVlabs/stylegan, training/networks_stylegan.py, or its
+    common port to PyTorch, rosinality/style-based-gan-pytorch, model.py; see `Form`.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+
+from tfgan.layers.adain import AdaIN
+from tfgan.layers.equalized import LEAKY_SLOPE, EqualizedConv2D, EqualizedDense
+from tfgan.layers.minibatch_stddev import MinibatchStddev
+from tfgan.layers.noise import Noise, choose_noise, draw_noise
+from tfgan.layers.pixel_norm import pixel_norm
+from tfgan.layers.precision import PRECISIONS, check_precision
+from tfgan.layers.resample import blur, mean_down, nearest_up
+from tfgan.layers.truncation import move_average, truncate
+
+GAIN = math.sqrt(2.0)  # He's, on the kernels of all layers with an activation
+FUSED_FROM = 128  # pixels from which on the published code joins up-sampling and convolution
+
+
+class Form(NamedTuple):
+    """Where the official networks and those of the port differ.
+
+    Attributes:
+        linear_gain: On kernels of layers without activation: styles, to RGB, the last score.
+        equalized_noise: Whether strengths of noise are multiplied by sqrt(2 / channels).
+        fused_gain: On kernels of up-sampling convolutions from `FUSED_FROM` pixels on.
+        epsilon: Of the instance norm.
+        early_bias: Whether biases come before the blur, and the learned constant has none.
+        shared_noise: Whether both layers of a resolution get the same map.
+        constant: What the learned constant starts from.
+        widens_first: Whether the first convolution of a block of the discriminator widens the maps,
+            not the second.
+    """
+
+    linear_gain: float
+    equalized_noise: bool
+    fused_gain: float
+    epsilon: float
+    early_bias: bool
+    shared_noise: bool
+    constant: str
+    widens_first: bool
+
+
+FORMS = {
+    "official": Form(1.0, False, 1.0, 1e-8, False, False, "ones", False),
+    "rosinality": Form(GAIN, True, 0.25, 1e-5, True, True, "random_normal", True),
+}
+
+
+def channels_at(resolution: int, channel_base: int, channel_max: int) -> int:
+    """Feature maps at a resolution: channel_base / resolution, at most channel_max."""
+    return min(channel_base // resolution, channel_max)
+
+
+def resolutions_to(resolution: int) -> list[int]:
+    """4, 8, ... up to a resolution."""
+    return [2**i for i in range(2, resolution.bit_length())]
+
+
+def _check_network(
+    resolution: int, channel_base: int, channel_max: int, precision: str, form: str
+) -> None:
+    if resolution < 4 or resolution > 1024 or resolution & (resolution - 1):
+        raise ValueError(
+            f"resolution must be a power of two from 4 to 1024. Received: {resolution}."
+        )
+    if channels_at(resolution, channel_base, channel_max) < 1:
+        raise ValueError(
+            f"channel_base must be at least the resolution, {resolution}. Received: {channel_base}."
+        )
+    if form not in FORMS:
+        raise ValueError(f"form must be one of {list(FORMS)}. Received: {form!r}.")
+    check_precision(precision)
+
+
+def _check_in_use(size: int, resolution: int) -> None:
+    if size not in resolutions_to(resolution):
+        raise ValueError(
+            f"the resolution in use must be one of {resolutions_to(resolution)}. Received: {size}."
+        )
+
+
+def _block_dtype(size: int, precision: str) -> str:
+    """Dtype policy of the layers of one resolution: 4x4 always stays float32."""
+    return "float32" if size == 4 else PRECISIONS[precision]
+
+
+def fade_in(new, old, fade):
+    """old + fade * (new - old): 0 is the smaller network, 1 the larger one. Keeps shape, dtype."""
+    return old + (new - old) * tf.cast(fade, new.dtype)
+
+
+@keras.saving.register_keras_serializable("tfgan")
+class StyleGANMapping(keras.layers.Layer):
+    """Maps latents (and classes) to styles; keeps their running average.
+
+    Z -> pixel norm -> layers x (dense, leaky ReLU). With classes, a learned vector per class is
+    concatenated to the latent before the norm.
+
+    Args:
+        latent_dim: Width Z of the latents.
+        style_dim: Width W of the styles.
+        num_classes: Number of classes, 0 for none.
+        num_layers: Dense layers.
+        lr_multiplier: Learning rate multiplier of the dense layers. The port has it in the
+            optimiser, and 1 here.
+        average_decay: Decay of the running average of styles.
+
+    Call arguments:
+        latents: [B, Z].
+        labels: Class indices, int [B], or one-hot or mixed weights, float [B, num_classes].
+
+    Returns:
+        [B, W], float32.
+
+    Raises:
+        ValueError: If classes are needed and `labels` is missing.
+
+    Reference:
+        Karras et al. 2018, arXiv:1812.04948, section 2 and appendix C.
+    """
+
+    def __init__(
+        self,
+        latent_dim: int = 512,
+        style_dim: int = 512,
+        num_classes: int = 0,
+        num_layers: int = 8,
+        lr_multiplier: float = 0.01,
+        average_decay: float = 0.995,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.latent_dim = latent_dim
+        self.style_dim = style_dim
+        self.num_classes = num_classes
+        self.num_layers = num_layers
+        self.lr_multiplier = lr_multiplier
+        self.average_decay = average_decay
+        self.dense = [
+            EqualizedDense(
+                style_dim,
+                "leaky_relu",
+                lr_multiplier=lr_multiplier,
+                kernel_gain=GAIN,
+                name=f"fc{i}",
+            )
+            for i in range(num_layers)
+        ]
+
+    def build(self, input_shape=None):
+        width = self.latent_dim
+        if self.num_classes:
+            self.embedding = self.add_weight(
+                name="embedding",
+                shape=(self.num_classes, self.latent_dim),
+                initializer=keras.initializers.RandomNormal(stddev=1.0),
+            )
+            width += self.latent_dim
+        for layer in self.dense:
+            layer.build((None, width))
+            width = self.style_dim
+        self.average = self.add_weight(
+            name="average",
+            shape=(self.style_dim,),
+            initializer="zeros",
+            trainable=False,
+            aggregation="mean",
+        )
+
+    def call(self, latents, labels=None):
+        x = latents
+        if self.num_classes:
+            x = tf.concat([x, tf.matmul(one_hot(labels, self.num_classes), self.embedding)], axis=1)
+        x = pixel_norm(x)
+        for layer in self.dense:
+            x = layer(x)
+        return x
+
+    def update_average(self, styles):
+        """Moves the running average towards the mean of `styles` [B, W] (over all replicas)."""
+        move_average(self.average, styles, self.average_decay)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "latent_dim": self.latent_dim,
+            "style_dim": self.style_dim,
+            "num_classes": self.num_classes,
+            "num_layers": self.num_layers,
+            "lr_multiplier": self.lr_multiplier,
+            "average_decay": self.average_decay,
+        }
+
+
+def one_hot(labels, num_classes: int):
+    """Class indices, int [B], as float [B, num_classes]; weights of classes stay as they are.
+
+    Raises:
+        ValueError: If there are no labels.
+    """
+    if labels is None:
+        raise ValueError(f"labels are needed by a network of {num_classes} classes.")
+    labels = tf.convert_to_tensor(labels)
+    return tf.one_hot(labels, num_classes) if labels.dtype.is_integer else labels
+
+
+@keras.saving.register_keras_serializable("tfgan")
+class StyledLayer(keras.layers.Layer):
+    """[3x3 convolution] -> noise -> bias -> leaky ReLU -> AdaIN.
+
+    Args:
+        filters: Output channels.
+        kind: "same"; "up" doubles H and W before the convolution and blurs after it; "constant" has
+            no convolution.
+        kernel_gain: Of the convolution.
+        form: Key of `FORMS`.
+
+    Call arguments:
+        x: [B, H, W, C].
+        style: [B, W], float32.
+        noise: [B, H', W', 1] or None for the fixed map.
+
+    Returns:
+        [B, H', W', filters] in the layer's compute dtype.
+
+    Reference:
+        Karras et al. 2018, arXiv:1812.04948, figure 1b.
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kind: str = "same",
+        kernel_gain: float = GAIN,
+        form: str = "official",
+        **kwargs,
+    ):
+        super().__init__(autocast=False, **kwargs)
+        self.filters = filters
+        self.kind = kind
+        self.kernel_gain = kernel_gain
+        self.form = form
+        facts, policy = FORMS[form], self.dtype_policy
+        self.conv = (
+            None
+            if kind == "constant"
+            else EqualizedConv2D(
+                filters,
+                3,
+                {"up": "nearest_up", "same": None}[kind],
+                use_bias=facts.early_bias,
+                kernel_gain=kernel_gain,
+                dtype=policy,
+                name="conv",
+            )
+        )
+        gain = math.sqrt(2.0 / filters) if facts.equalized_noise else 1.0
+        self.noise = Noise(per_channel=True, gain=gain, dtype=policy, name="noise")
+        self.adain = AdaIN(facts.epsilon, facts.linear_gain, dtype=policy, name="adain")
+
+    def build(self, x_shape, style_shape, noise_shape=None):
+        batch, height, width, _ = x_shape
+        factor = 2 if self.kind == "up" else 1
+        shape = (batch, height * factor, width * factor, self.filters)
+        if self.conv is not None:
+            self.conv.build(x_shape)
+        self.noise.build(shape)
+        self.adain.build(shape, style_shape)
+        if not FORMS[self.form].early_bias:
+            self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer="zeros")
+
+    def call(self, x, style, noise=None):
+        if self.conv is not None:
+            x = self.conv(x)
+        if self.kind == "up":
+            x = blur(x)
+        x = self.noise(x, noise)
+        if not FORMS[self.form].early_bias:
+            x = tf.nn.bias_add(x, tf.cast(self.bias, x.dtype))
+        return self.adain(tf.nn.leaky_relu(x, LEAKY_SLOPE), style)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "kind": self.kind,
+            "kernel_gain": self.kernel_gain,
+            "form": self.form,
+        }
+
+
+@keras.saving.register_keras_serializable("tfgan")
+class StyleGANSynthesisBlock(keras.layers.Layer):
+    """All layers of one resolution of the synthesis network.
+
+    Args:
+        filters: Channels C of the block.
+        resolution: Output size; 4 starts from the learned constant.
+        form: Key of `FORMS`.
+
+    Call arguments:
+        x: [B, H/2, W/2, C'], or None at resolution 4.
+        styles: [B, 2, W], float32: one per layer.
+        noise: One [B, H, W, 1] or None per layer.
+
+    Returns:
+        [B, H, W, C] in the layer's compute dtype; `torgb` makes pictures of it.
+
+    Reference:
+        Karras et al. 2018, arXiv:1812.04948, figure 1b.
+    """
+
+    def __init__(self, filters: int, resolution: int, form: str = "official", **kwargs):
+        super().__init__(autocast=False, **kwargs)
+        self.filters = filters
+        self.resolution = resolution
+        self.form = form
+        facts, policy = FORMS[form], self.dtype_policy
+        gain = GAIN * (facts.fused_gain if resolution >= FUSED_FROM else 1.0)
+        kind = "constant" if resolution == 4 else "up"
+        self.layer0 = StyledLayer(filters, kind, gain, form, dtype=policy, name="layer0")
+        self.layer1 = StyledLayer(filters, "same", form=form, dtype=policy, name="layer1")
+        self.torgb = EqualizedConv2D(
+            3, 1, kernel_gain=facts.linear_gain, dtype="float32", name="torgb"
+        )
+
+    def build(self, x_shape, styles_shape=None, noise_shape=None):
+        style_shape = (None, styles_shape[-1])
+        out = (None, self.resolution, self.resolution, self.filters)
+        if self.resolution == 4:
+            starts = {
+                "ones": keras.initializers.Ones(),
+                "random_normal": keras.initializers.RandomNormal(stddev=1.0),
+            }
+            self.const = self.add_weight(
+                name="const", shape=out[1:], initializer=starts[FORMS[self.form].constant]
+            )
+        self.layer0.build(out if self.resolution == 4 else x_shape, style_shape)
+        self.layer1.build(out, style_shape)
+        self.torgb.build(out)
+
+    def call(self, x, styles, noise):
+        first, second = noise
+        if FORMS[self.form].shared_noise:
+            fixed = tf.convert_to_tensor(self.layer0.noise.fixed)[None]
+            second = fixed if first is None else first
+        if self.resolution == 4:
+            batch = tf.shape(styles)[0] if styles.shape[0] is None else styles.shape[0]
+            x = tf.tile(tf.convert_to_tensor(self.const)[None], [batch, 1, 1, 1])
+        x = self.layer0(tf.cast(x, self.compute_dtype), styles[:, 0], first)
+        return self.layer1(x, styles[:, 1], second)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "resolution": self.resolution,
+            "form": self.form,
+        }
+
+
+@keras.saving.register_keras_serializable("tfgan")
+class StyleGANSynthesis(keras.layers.Layer):
+    """Turns one style per layer into images, at any resolution up to its own.
+
+    Args:
+        resolution: Largest output size, a power of two from 4 to 1024.
+        style_dim: Width W of the styles.
+        channel_base: Channels times resolution.
+        channel_max: Upper bound on channels.
+        precision: "float32", "float16" or "bfloat16", used above 4x4.
+        form: Key of `FORMS`.
+        fade: How far the last resolution is faded in where a call does not say it.
+
+    Call arguments:
+        styles: [B, L, W] with L = `num_styles`, or fewer where `size` needs fewer.
+        noise: One [B, H, W, 1] per layer, as from `draw_noise`; None uses the fixed maps.
+        size: Resolution in use, from 4; None: the largest.
+        fade: How far that resolution is faded in: 0 is the one before with its pixels repeated.
+
+    Returns:
+        Images, float32 [B, size, size, 3], about [-1, 1].
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Reference:
+        Karras et al. 2018, arXiv:1812.04948, figure 1b; growing: arXiv:1710.10196, section 2.
+    """
+
+    def __init__(
+        self,
+        resolution: int,
+        style_dim: int = 512,
+        channel_base: int = 16384,
+        channel_max: int = 512,
+        precision: str = "float32",
+        form: str = "official",
+        fade: float = 1.0,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        _check_network(resolution, channel_base, channel_max, precision, form)
+        self.resolution = resolution
+        self.style_dim = style_dim
+        self.channel_base = channel_base
+        self.channel_max = channel_max
+        self.precision = precision
+        self.form = form
+        self.fade = fade
+        self.blocks = [
+            StyleGANSynthesisBlock(
+                channels_at(size, channel_base, channel_max),
+                size,
+                form,
+                dtype=_block_dtype(size, precision),
+                name=f"b{size}",
+            )
+            for size in resolutions_to(resolution)
+        ]
+
+    @property
+    def num_styles(self) -> int:
+        """Number L of styles: one per layer."""
+        return 2 * len(self.blocks)
+
+    @property
+    def noise_sizes(self) -> list[int]:
+        """Size of each layer's noise map, in order."""
+        return [block.resolution for block in self.blocks for _ in range(2)]
+
+    def build(self, input_shape=None):
+        shape = None
+        for block in self.blocks:
+            block.build(shape, (None, 2, self.style_dim))
+            shape = (None, block.resolution, block.resolution, block.filters)
+
+    def draw_noise(self, batch_size: int, seed: int = 0) -> list:
+        """Returns standard normal noise, one [B, H, W, 1] per layer; stateless in `seed`."""
+        return draw_noise(self.noise_sizes, batch_size, seed)
+
+    def fixed_noise(self, scale=1.0) -> list:
+        """Returns the fixed maps times `scale`, one [1, H, W, 1] per layer."""
+        layers = [layer for block in self.blocks for layer in (block.layer0, block.layer1)]
+        return [tf.convert_to_tensor(layer.noise.fixed)[None] * scale for layer in layers]
+
+    def call(self, styles, noise=None, size=None, fade=None):
+        size = self.resolution if size is None else size
+        fade = self.fade if fade is None else fade
+        _check_in_use(size, self.resolution)
+        blocks = [block for block in self.blocks if block.resolution <= size]
+        maps = [None] * 2 * len(blocks) if noise is None else list(noise)
+        before = x = None
+        for i, block in enumerate(blocks):
+            layers = slice(2 * i, 2 * i + 2)
+            before, x = x, block(x, styles[:, layers], maps[layers])
+        image = _image(blocks[-1], x)
+        if before is None or (isinstance(fade, float) and fade == 1.0):
+            return image
+        return fade_in(image, nearest_up(_image(blocks[-2], before)), fade)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "resolution": self.resolution,
+            "style_dim": self.style_dim,
+            "channel_base": self.channel_base,
+            "channel_max": self.channel_max,
+            "precision": self.precision,
+            "form": self.form,
+            "fade": self.fade,
+        }
+
+
+def _image(block: StyleGANSynthesisBlock, x):
+    return block.torgb(tf.cast(x, tf.float32))
+
+
+@keras.saving.register_keras_serializable("tfgan")
+class StyleGANGenerator(keras.Model):
+    """The generator as users call it: latents in, images out. This is what `.keras` files hold.
+
+    Args:
+        resolution: Output size, a power of two from 4 to 1024.
+        latent_dim: Width Z of the latents.
+        style_dim: Width W of the styles.
+        class_names: Names of the classes; empty for an unconditional generator.
+        mapping_layers: Dense layers of the mapping network.
+        channel_base: Channels times resolution.
+        channel_max: Upper bound on channels.
+        precision: "float32", "float16" or "bfloat16", used above 4x4.
+        form: Key of `FORMS`.
+        fade: How far the last resolution is faded in; below 1 where training was stopped then.
+        mapping_lr_multiplier: Learning rate multiplier of the mapping network.
+        style_average_decay: Decay of the running average of styles.
+
+    Call arguments:
+        latents: [B, Z], standard normal.
+        labels: Class indices, int [B] (conditional generators only).
+        truncation_psi: Scale of the styles' distance to their average; 1 changes nothing.
+        truncation_cutoff: Number of style layers that are truncated; None: all.
+        noise: "random", "fixed" or "none", or one map per layer.
+        seed: Of the random noise.
+
+    Returns:
+        Images, float32 [B, resolution, resolution, 3], about [-1, 1].
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Reference:
+        Karras et al. 2018, arXiv:1812.04948.
+    """
+
+    value_range = (-1.0, 1.0)
+    truncation_cutoff: int | None = 8  # layers that are truncated unless it is said, as published
+
+    def __init__(
+        self,
+        resolution: int,
+        latent_dim: int = 512,
+        style_dim: int = 512,
+        class_names: Sequence[str] = (),
+        mapping_layers: int = 8,
+        channel_base: int = 16384,
+        channel_max: int = 512,
+        precision: str = "float32",
+        form: str = "official",
+        fade: float = 1.0,
+        mapping_lr_multiplier: float = 0.01,
+        style_average_decay: float = 0.995,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.resolution = resolution
+        self.latent_dim = latent_dim
+        self.style_dim = style_dim
+        self.class_names = tuple(class_names)
+        self.mapping_layers = mapping_layers
+        self.channel_base = channel_base
+        self.channel_max = channel_max
+        self.precision = precision
+        self.form = form
+        self.fade = fade
+        self.mapping_lr_multiplier = mapping_lr_multiplier
+        self.style_average_decay = style_average_decay
+        self.mapping = StyleGANMapping(
+            latent_dim,
+            style_dim,
+            len(self.class_names),
+            mapping_layers,
+            mapping_lr_multiplier,
+            style_average_decay,
+            name="mapping",
+        )
+        self.synthesis = StyleGANSynthesis(
+            resolution,
+            style_dim,
+            channel_base,
+            channel_max,
+            precision,
+            form,
+            fade,
+            name="synthesis",
+        )
+
+    @property
+    def num_styles(self) -> int:
+        """Number L of styles that the synthesis network takes."""
+        return self.synthesis.num_styles
+
+    def build(self, input_shape=None):
+        self.mapping.build()
+        self.synthesis.build()
+        self.built = True
+
+    def truncate(self, styles, psi=1.0, cutoff: int | None = truncation_cutoff):
+        """Broadcasts styles to all layers and pulls the first `cutoff` towards their average.
+
+        Args:
+            styles: [B, W] or [B, L, W].
+            psi: 1 changes nothing, 0 gives the average picture.
+            cutoff: Layers that are truncated; None: all.
+
+        Returns:
+            [B, L, W], float32.
+
+        Reference:
+            Karras et al. 2018, arXiv:1812.04948, section 4 and appendix B.
+        """
+        return truncate(styles, self.mapping.average, self.num_styles, psi, cutoff)
+
+    def make_noise(self, noise, batch_size: int, seed: int = 0):
+        """Turns a noise mode into what the synthesis network takes."""
+        return choose_noise(self.synthesis, noise, batch_size, seed)
+
+    def call(
+        self,
+        latents,
+        labels=None,
+        truncation_psi=1.0,
+        truncation_cutoff=truncation_cutoff,
+        noise="fixed",
+        seed=0,
+    ):
+        styles = self.mapping(latents, labels)
+        styles = self.truncate(styles, truncation_psi, truncation_cutoff)
+        return self.synthesis(styles, self.make_noise(noise, tf.shape(styles)[0], seed))
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "resolution": self.resolution,
+            "latent_dim": self.latent_dim,
+            "style_dim": self.style_dim,
+            "class_names": list(self.class_names),
+            "mapping_layers": self.mapping_layers,
+            "channel_base": self.channel_base,
+            "channel_max": self.channel_max,
+            "precision": self.precision,
+            "form": self.form,
+            "fade": self.fade,
+            "mapping_lr_multiplier": self.mapping_lr_multiplier,
+            "style_average_decay": self.style_average_decay,
+        }
+
+
+@keras.saving.register_keras_serializable("tfgan")
+class StyleGANDiscriminatorBlock(keras.layers.Layer):
+    """All layers of one resolution of the discriminator; halves H and W.
+
+    Args:
+        filters: Channels of the input.
+        out_filters: Channels of the output.
+        form: Key of `FORMS`.
+
+    Call arguments:
+        x: [B, H, W, filters]; `fromrgb` makes it of pictures.
+
+    Returns:
+        [B, H/2, W/2, out_filters] in the layer's compute dtype.
+
+    Reference:
+        Karras et al. 2018, arXiv:1812.04948, section 2.1; arXiv:1710.10196, table 2.
+    """
+
+    def __init__(self, filters: int, out_filters: int, form: str = "official", **kwargs):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.out_filters = out_filters
+        self.form = form
+        policy = self.dtype_policy
+        self.middle = out_filters if FORMS[form].widens_first else filters
+        self.fromrgb = _conv(filters, 1, dtype=policy, name="fromrgb")
+        self.conv0 = _conv(self.middle, 3, dtype=policy, name="conv0")
+        self.conv1 = _conv(out_filters, 3, "mean_down", dtype=policy, name="conv1")
+
+    def build(self, input_shape=None):
+        self.fromrgb.build((None, None, None, 3))
+        self.conv0.build((None, None, None, self.filters))
+        self.conv1.build((None, None, None, self.middle))
+
+    def call(self, x):
+        return self.conv1(blur(self.conv0(x)))
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "out_filters": self.out_filters,
+            "form": self.form,
+        }
+
+
+def _conv(filters: int, size: int, resample: str | None = None, **kwargs) -> EqualizedConv2D:
+    return EqualizedConv2D(
+        filters, size, resample, activation="leaky_relu", kernel_gain=GAIN, **kwargs
+    )
+
+
+@keras.saving.register_keras_serializable("tfgan")
+class StyleGANDiscriminator(keras.Model):
+    """Scores images of any resolution up to its own; with classes, one score for each.
+
+    Args:
+        resolution: Largest input size, a power of two from 4 to 1024.
+        num_classes: Number of classes, 0 for none.
+        channel_base: Channels times resolution.
+        channel_max: Upper bound on channels.
+        group_size: Of the minibatch standard deviation; the port takes the whole batch.
+        precision: "float32", "float16" or "bfloat16", used above 4x4.
+        form: Key of `FORMS`.
+
+    Call arguments:
+        images: [B, size, size, 3] in [-1, 1]; size is the resolution in use, from 4.
+        labels: Class indices, int [B], or weights, float [B, num_classes] (conditional only).
+        fade: How far that resolution is faded in: 0 is the one before, on means of 2x2 pixels.
+
+    Returns:
+        Logits, float32 [B, 1].
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Reference:
+        Karras et al. 2018, arXiv:1812.04948, section 2.1; growing: arXiv:1710.10196, section 2 and
+        table 2; classes: Mescheder et al. 2018, arXiv:1801.04406, as in NVlabs/stylegan.
+    """
+
+    def __init__(
+        self,
+        resolution: int,
+        num_classes: int = 0,
+        channel_base: int = 16384,
+        channel_max: int = 512,
+        group_size: int = 4,
+        precision: str = "float32",
+        form: str = "official",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        _check_network(resolution, channel_base, channel_max, precision, form)
+        self.resolution = resolution
+        self.num_classes = num_classes
+        self.channel_base = channel_base
+        self.channel_max = channel_max
+        self.group_size = group_size
+        self.precision = precision
+        self.form = form
+        self.blocks = [
+            StyleGANDiscriminatorBlock(
+                channels_at(size, channel_base, channel_max),
+                channels_at(size // 2, channel_base, channel_max),
+                form,
+                dtype=_block_dtype(size, precision),
+                name=f"b{size}",
+            )
+            for size in resolutions_to(resolution)[:0:-1]
+        ]
+        width = channels_at(4, channel_base, channel_max)
+        self.fromrgb = _conv(width, 1, name="fromrgb")
+        self.stddev = MinibatchStddev(group_size, name="stddev")
+        self.conv = _conv(width, 3, name="conv")
+        self.fc = EqualizedDense(width, "leaky_relu", kernel_gain=GAIN, name="fc")
+        self.out = EqualizedDense(
+            max(num_classes, 1), kernel_gain=FORMS[form].linear_gain, name="out"
+        )
+
+    def build(self, input_shape=None):
+        width = channels_at(4, self.channel_base, self.channel_max)
+        for block in self.blocks:
+            block.build(None)
+        self.fromrgb.build((None, None, None, 3))
+        self.conv.build((None, 4, 4, width + 1))
+        self.fc.build((None, 16 * width))
+        self.out.build((None, width))
+        self.built = True
+
+    def call(self, images, labels=None, fade=1.0):
+        size = images.shape[1]
+        _check_in_use(size, self.resolution)
+        blocks = self.blocks[len(self.blocks) - len(resolutions_to(size)) + 1 :]
+        from_rgb = [*(block.fromrgb for block in blocks), self.fromrgb]
+        x = from_rgb[0](images)
+        for i, block in enumerate(blocks):
+            x = block(x)
+            if i == 0 and not (isinstance(fade, float) and fade == 1.0):
+                x = fade_in(x, tf.cast(from_rgb[1](mean_down(images)), x.dtype), fade)
+        x = self.conv(self.stddev(tf.cast(x, tf.float32)))
+        x = self.out(self.fc(tf.reshape(x, [-1, 16 * x.shape[-1]])))
+        if self.num_classes:
+            x = tf.reduce_sum(x * one_hot(labels, self.num_classes), axis=1, keepdims=True)
+        return x
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "resolution": self.resolution,
+            "num_classes": self.num_classes,
+            "channel_base": self.channel_base,
+            "channel_max": self.channel_max,
+            "group_size": self.group_size,
+            "precision": self.precision,
+            "form": self.form,
+        }
