@@ -15,6 +15,7 @@ MODULES = (
     "tfgan.models.landmarks",
     "tfgan.models.stargan",
     "tfgan.models.stargan_v2",
+    "tfgan.models.stylegan",
     "tfgan.models.stylegan2",
 )
 RUNS = Path("runs")

@@ -73,6 +73,8 @@ class Trainer:
         self.variables = checkpoints.all_variables(system)
         self.images_seen = 0
         self.step = 0
+        self._deadline: float | None = None
+        self._first_step = 0
         self._stop: str | None = None
         self._shown_at: int | None = None
         self._losses: dict[str, list[Any]] = defaultdict(list)
@@ -108,6 +110,9 @@ class Trainer:
         """
         total = self.stages[-1].until_images
         monitor = Monitor(self.folder, total, self.images_seen)
+        minutes = self.config.max_minutes
+        self._deadline = None if minutes is None else time.time() + minutes * 60
+        self._first_step = self.step
         try:
             with self._signals(monitor):
                 monitor.options(dataclasses.asdict(self.config))
@@ -126,19 +131,19 @@ class Trainer:
 
     def _run_stage(self, stage: Stage, monitor: Monitor) -> None:
         config, batch_size = self.config, stage.batch_size
+        total = self.stages[-1].until_images
         run = {
             phase.name: compile_phase(phase, i, self.strategy, config.seed, config.accumulate)
             for i, phase in enumerate(stage.phases)
         }
         average = compile_averages(self.system.averages, self.strategy)
-        batches = self._batches(batch_size)
-        deadline = None if config.max_minutes is None else time.time() + config.max_minutes * 60
+        feed = self.pipeline.at(stage.resolution, batch_size)
+        batches = self._batches(feed)
         logged_at, logged_images = time.time(), self.images_seen
-        first_step = self.step
         unseen = set(run) if self.graph else set()
-        with self.pipeline.plain_errors():
+        with feed.plain_errors():
             while self.images_seen < stage.until_images and self._stop is None:
-                if self.profile and self.step - first_step == PROFILED_STEPS[0]:
+                if self.profile and self.step - self._first_step == PROFILED_STEPS[0]:
                     tf.profiler.experimental.start(str(self.folder))
                 batch = next(batches)
                 position = tf.constant(self.images_seen, tf.int64)
@@ -159,11 +164,12 @@ class Trainer:
                 )
                 self.system.after_step(self.step, self.images_seen, batch_size)
                 monitor.advance(self.images_seen)
-                if deadline is not None and time.time() > deadline:
+                if self._deadline is not None and time.time() > self._deadline:
                     self._stop = "time"
                 ends = self._stop is not None or self.images_seen >= stage.until_images
                 if self.profile:
-                    self._end_profile(self.step - first_step, ends, monitor)
+                    last = self._stop is not None or self.images_seen >= total
+                    self._end_profile(self.step - self._first_step, last, monitor)
                 crosses = _crosses(before, self.images_seen)
                 if crosses(config.checkpoint_kimg) or crosses(config.sample_kimg):
                     self._check_finite()
@@ -190,17 +196,16 @@ class Trainer:
         elif ends and steps <= first:
             monitor.say(f"No profile: it begins after {first} steps.")
 
-    def _batches(self, batch_size: int) -> Iterator[Any]:
+    def _batches(self, feed: Feed) -> Iterator[Any]:
         def per_replica(context: tf.distribute.InputContext) -> tf.data.Dataset:
             local = self.replicas // context.num_input_pipelines
-            return self.pipeline.dataset(
+            return feed.dataset(
                 self.images_seen,
                 replicas=local,
                 first_replica=context.input_pipeline_id * local,
                 total_replicas=self.replicas,
             )
 
-        assert batch_size == self.pipeline.options.batch_size
         return iter(self.strategy.distribute_datasets_from_function(per_replica))
 
     def _check_finite(self) -> dict[str, float]:

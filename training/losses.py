@@ -93,6 +93,15 @@ def gradient_penalty(gradients):
     return tf.square(tf.sqrt(squared_gradient_norm(gradients) + 1e-12) - 1.0)
 
 
+def drift_penalty(real_scores):
+    """Squared scores of real images, which keep a Wasserstein critic near 0: [B, 1] -> [B].
+
+    Reference:
+        Karras et al. 2017, arXiv:1710.10196, appendix A.1.
+    """
+    return tf.square(real_scores)[:, 0]
+
+
 def known_label_loss(logits, labels, label_sets: Sequence[LabelSet]):
     """Cross-entropy of what is known of each example: [B].
 

@@ -43,5 +43,10 @@ class Adam(keras.optimizers.Adam):
             grad=gradient,
         )
 
+    def reset(self):
+        """Forgets all moments and steps; the learning rate stays."""
+        for variable in (self.iterations, *self._momentums, *self._velocities):
+            variable.assign(tf.zeros(variable.shape, variable.dtype))
+
     def get_config(self):
         return {**super().get_config(), "coupled_decay": self.coupled_decay}

@@ -30,6 +30,7 @@ from tfgan.terminal import UserError, import_tensorflow
 SYSTEMS = {
     "stargan": "training.systems.stargan",
     "stargan-v2": "training.systems.stargan_v2",
+    "stylegan": "training.systems.stylegan",
     "stylegan2": "training.systems.stylegan2",
 }
 

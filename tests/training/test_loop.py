@@ -113,7 +113,7 @@ def test_run_folder_holds_model_checkpoint_curves_and_pictures(undisturbed):
 def test_each_phase_changes_only_the_variables_that_it_names(tmp_path):
     trainer = make_trainer(tmp_path)
     (stage,) = trainer.stages
-    batch = next(trainer._batches(stage.batch_size))
+    batch = next(trainer._batches(trainer.pipeline))
     # State that a phase may move beside its variables.
     state = {"generator/mapping/average", "state/path_length_mean", "state/real_signs"}
     for index, phase in enumerate(stage.phases):
@@ -130,8 +130,7 @@ def test_each_phase_changes_only_the_variables_that_it_names(tmp_path):
 
 def test_two_rounds_give_the_update_of_one(tmp_path):
     whole, halves = (make_trainer(tmp_path / str(rounds)) for rounds in (1, 2))
-    (stage,) = whole.stages
-    batch = next(whole._batches(stage.batch_size))
+    batch = next(whole._batches(whole.pipeline))
     for index, name in ((0, "g_main"), (2, "d_main"), (3, "d_r1")):
         for rounds, trainer in ((1, whole), (2, halves)):
             phase = trainer.stages[0].phases[index]

@@ -138,7 +138,7 @@ def test_half_precision_steps_as_float32_does(tmp_path, one_step, precision):
 def test_each_update_changes_exactly_its_network(tmp_path):
     trainer = make_trainer(tmp_path)
     (stage,) = trainer.stages
-    batch = next(trainer._batches(stage.batch_size))
+    batch = next(trainer._batches(trainer.pipeline))
     expected = {
         "d": {"discriminator", "discriminator_optimizer"},
         "g": {"model", "generator_optimizer"},

@@ -101,7 +101,7 @@ def test_half_precision_steps_as_float32_does(tmp_path, undisturbed, precision):
 def test_each_update_changes_exactly_the_networks_that_it_names(tmp_path):
     trainer = make_trainer(tmp_path)
     (stage,) = trainer.stages
-    batch = next(trainer._batches(stage.batch_size))
+    batch = next(trainer._batches(trainer.pipeline))
     expected = {
         "d_latent": {"discriminator"},
         "d_reference": {"discriminator"},

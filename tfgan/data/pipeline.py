@@ -7,6 +7,7 @@ an uninterrupted run would have seen, at once, with no buffer to fill.
 
 import abc
 import contextlib
+import copy
 import dataclasses
 import functools
 import io
@@ -59,6 +60,8 @@ class PipelineOptions:
             translation needs them. Else every epoch shows every picture once.
         random_crop: With `references`, probability that a random box of an image becomes the
             image: 0.8 to 1 of its area, sides in the ratio 0.9 to 1.1.
+        reduction: Images are made larger by this factor, a power of two, and each square of so many
+            pixels becomes one, their mean: the smaller images of a network that grows.
     """
 
     resolution: int
@@ -70,9 +73,10 @@ class PipelineOptions:
     cache_gb: float = 1.0
     references: bool = False
     random_crop: float = 0.0
+    reduction: int = 1
 
     def __post_init__(self) -> None:
-        check_resolution(self.resolution)
+        check_resolution(self.resolution * self.reduction)
         if self.resize not in RESIZES:
             raise DataError(
                 f"--resize must be one of {', '.join(RESIZES)}. Received: {self.resize}. "
@@ -146,6 +150,15 @@ def decode_picture(
     if image.size != (resolution, resolution):
         image = image.resize((resolution, resolution), Image.Resampling.LANCZOS)
     return np.asarray(image, np.uint8), enlarged
+
+
+def reduce_by_means(image: np.ndarray, factor: int) -> np.ndarray:
+    """Rounded means of squares of factor x factor pixels, uint8 [H / factor, W / factor, C]."""
+    if factor == 1:
+        return image
+    height, width, channels = image.shape
+    squares = image.reshape(height // factor, factor, width // factor, factor, channels)
+    return np.rint(squares.mean(axis=(1, 3), dtype=np.float32)).astype(np.uint8)
 
 
 def _from_array(array: np.ndarray) -> Image.Image:
@@ -326,6 +339,23 @@ class Feed(abc.ABC):
         numbers = tf.data.Dataset.range(np.iinfo(np.int64).max)
         return numbers.map(to_element, num_parallel_calls=parallel, deterministic=True).prefetch(2)
 
+    def at(self, resolution: int, batch_size: int) -> "Feed":
+        """The same pictures in the same order, for a stage of training.
+
+        Args:
+            resolution: Height and width of the images.
+            batch_size: Global batch size.
+
+        Raises:
+            ValueError: If the feed has another size, and cannot be had in that one.
+        """
+        if (resolution, batch_size) != (self.options.resolution, self.options.batch_size):
+            raise ValueError(
+                f"this feed has batches of {self.options.batch_size} images of "
+                f"{self.options.resolution} pixels. Received: {batch_size} of {resolution}."
+            )
+        return self
+
     def check(self) -> None:
         """Raises the `DataError` that ended a dataset, if one did."""
         if self.error is not None:
@@ -373,13 +403,7 @@ class Pipeline(Feed):
         self._decoded = 0
         self._enlarged = 0
         self._warned_of_enlarging = False
-        # The first pictures of the listing are kept rather than the latest used: in shuffled
-        # epochs that hits as often, and needs no eviction. Pages are only taken up when written.
-        size = options.resolution
-        rows = min(self._count, int(options.cache_gb * 1e9) // (size * size * 3))
-        self._cache = np.empty((rows, size, size, 3), np.uint8)
-        self._cache_labels: list[int | np.ndarray] = [0] * rows
-        self._cached = np.zeros(rows, bool)
+        self._make_cache()
         if options.references:
             self._members = source.labels()
             self._by_class = [
@@ -395,6 +419,41 @@ class Pipeline(Feed):
                     + (f"; none of {', '.join(empty)}." if empty else ".")
                     + " Make a sub-folder for each class, or name another --label-key."
                 )
+
+    def _make_cache(self) -> None:
+        # The first pictures of the listing are kept rather than the latest used: in shuffled
+        # epochs that hits as often, and needs no eviction. Pages are only taken up when written.
+        size = self.options.resolution
+        rows = min(self._count, int(self.options.cache_gb * 1e9) // (size * size * 3))
+        self._cache = np.empty((rows, size, size, 3), np.uint8)
+        self._cache_labels: list[int | np.ndarray] = [0] * rows
+        self._cached = np.zeros(rows, bool)
+
+    def at(self, resolution: int, batch_size: int) -> "Pipeline":
+        """The same pictures in the same order, smaller by a power of two, in batches of any size.
+
+        Broken pictures are counted together.
+
+        Raises:
+            ValueError: If the resolution is not this one divided by a power of two.
+        """
+        factor, rest = divmod(self.options.resolution, resolution)
+        if rest or factor & (factor - 1):
+            raise ValueError(
+                f"resolution must be {self.options.resolution} divided by a power of two. "
+                f"Received: {resolution}."
+            )
+        if (resolution, batch_size) == (self.options.resolution, self.options.batch_size):
+            return self
+        other = copy.copy(self)
+        other.options = dataclasses.replace(
+            self.options,
+            resolution=resolution,
+            batch_size=batch_size,
+            reduction=self.options.reduction * factor,
+        )
+        other._make_cache()
+        return other
 
     @property
     def broken(self) -> list[tuple[str, str]]:
@@ -539,9 +598,11 @@ class Pipeline(Feed):
                 self._report_broken(candidate, self.source.describe(candidate), error)
                 continue
             try:
+                options = self.options
                 image, enlarged = decode_picture(
-                    picture.content, self.options.resolution, self.options.resize
+                    picture.content, options.resolution * options.reduction, options.resize
                 )
+                image = reduce_by_means(image, options.reduction)
             except MemoryError:
                 raise
             except Exception as error:  # Pillow's plugins raise nearly anything on damaged files.

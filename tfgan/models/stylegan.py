@@ -589,6 +589,14 @@ class StyleGANGenerator(keras.Model):
         self.synthesis.build()
         self.built = True
 
+    def in_use(self, size: int, fades: bool) -> list:
+        """Trained variables on which images of a resolution depend; fading in, or faded in."""
+        blocks = [block for block in self.synthesis.blocks if block.resolution <= size]
+        idle = {v.path for b in blocks[: -2 if fades else -1] for v in b.torgb.variables}
+        parts: list = [self.mapping, *blocks]
+        found = [v for part in parts for v in part.trainable_variables]
+        return [v for v in found if v.path not in idle]
+
     def truncate(self, styles, psi=1.0, cutoff: int | None = truncation_cutoff):
         """Broadcasts styles to all layers and pulls the first `cutoff` towards their average.
 
@@ -771,11 +779,22 @@ class StyleGANDiscriminator(keras.Model):
         self.out.build((None, width))
         self.built = True
 
-    def call(self, images, labels=None, fade=1.0):
-        size = images.shape[1]
+    def _entered_at(self, size: int) -> tuple[list, list]:
+        """Blocks that images of a resolution pass, and layers from RGB before each and the end."""
         _check_in_use(size, self.resolution)
         blocks = self.blocks[len(self.blocks) - len(resolutions_to(size)) + 1 :]
-        from_rgb = [*(block.fromrgb for block in blocks), self.fromrgb]
+        return blocks, [*(block.fromrgb for block in blocks), self.fromrgb]
+
+    def in_use(self, size: int, fades: bool) -> list:
+        """Trained variables that score images of a resolution; fading in, or faded in."""
+        blocks, from_rgb = self._entered_at(size)
+        idle = {v.path for layer in from_rgb[2 if fades else 1 :] for v in layer.variables}
+        parts = [*blocks, self.fromrgb, self.conv, self.fc, self.out]
+        found = [v for part in parts for v in part.trainable_variables]
+        return [v for v in found if v.path not in idle]
+
+    def call(self, images, labels=None, fade=1.0):
+        blocks, from_rgb = self._entered_at(images.shape[1])
         x = from_rgb[0](images)
         for i, block in enumerate(blocks):
             x = block(x)

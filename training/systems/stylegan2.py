@@ -29,6 +29,7 @@ from training.config import (
 )
 from training.optimizers import Adam
 from training.phases import Average, Draws, Phase, Stage, Update
+from training.style_mixing import mixed_styles
 
 ADA_INTERVAL = 4  # steps between updates of the augmentation probability
 STYLE_AVERAGE_DECAY = 0.998
@@ -329,19 +330,10 @@ class StyleGAN2System:
 
     def styles(self, draws: Draws, labels):
         """Styles [b, L, W] of new latents, with style mixing."""
-        generator, config = self.generator, self.config
-        labels = labels if generator.class_names else None
-        first = generator.mapping(draws.normal([config.latent_dim]), labels)
-        generator.mapping.update_average(first)
-        layers = generator.num_styles
-        styles = tf.repeat(first[:, None], layers, axis=1)
-        if not config.style_mixing:
-            return styles
-        second = generator.mapping(draws.normal([config.latent_dim]), labels)
-        cutoff = 1 + tf.cast(draws.shared_uniform() * (layers - 1), tf.int32)
-        cutoff = tf.where(draws.shared_uniform() < config.style_mixing, cutoff, layers)
-        from_first = (tf.range(layers) < cutoff)[None, :, None]
-        return tf.where(from_first, styles, second[:, None])
+        generator = self.generator
+        return mixed_styles(
+            generator, draws, labels, self.config.style_mixing, generator.num_styles
+        )
 
     def images(self, draws: Draws, styles):
         """Generated images with random noise, [b, R, R, 3]."""

@@ -1,0 +1,583 @@
+"""StyleGAN: configuration, presets, and networks that grow, as stages for the loop.
+
+Reference:
+    Karras et al. 2018, arXiv:1812.04948; growing: Karras et al. 2017, arXiv:1710.10196. Behaviour
+    follows NVlabs/stylegan, training/training_loop.py and training/loss.py; options tell where
+    rosinality/style-based-gan-pytorch differs.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar, Literal, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tfgan import figures
+from tfgan.layers.resample import mean_down, nearest_up
+from tfgan.models.stylegan import (
+    StyleGANDiscriminator,
+    StyleGANGenerator,
+    fade_in,
+    resolutions_to,
+)
+from training import losses
+from training.config import (
+    ANY,
+    BELOW_ONE,
+    COUNT,
+    NOT_NEGATIVE,
+    POSITIVE,
+    SHARE,
+    ConfigError,
+    Rule,
+    TrainingConfig,
+    check_channels,
+)
+from training.optimizers import Adam
+from training.phases import Average, Draws, Phase, Stage, Update
+from training.style_mixing import mixed_styles
+
+
+@dataclass(frozen=True)
+class StyleGANConfig(TrainingConfig):
+    """Everything a StyleGAN run depends on."""
+
+    start_resolution: int = 8  # where growing starts, from 4; --resolution: no growing
+    stable_kimg: float = 600.0  # thousands of images at each resolution once it is faded in
+    fade_kimg: float = 600.0  # thousands of images in which a resolution is faded in
+    batch_sizes: tuple[int, ...] = ()  # from the start on, one a resolution, then --batch-size
+    learning_rates: tuple[float, ...] = ()  # of G and D; so too, then --learning-rate
+    learning_rate: float = 0.001  # Adam, for G and D
+    beta_2: float = 0.99  # Adam; beta_1 is 0
+    reset_optimizers: bool = True  # Adam starts anew at each stage (in the port it does not)
+    fade_reals: bool = True  # real pictures are faded too (in the port they are not)
+    latent_dim: int = 512  # width Z of the latents
+    style_dim: int = 512  # width W of the styles
+    mapping_layers: int = 8  # dense layers of the mapping network
+    mapping_lr_multiplier: float = 0.01  # learning rate multiplier of the mapping network
+    channel_base: int = 16384  # channels x resolution
+    channel_max: int = 512  # upper bound on channels
+    form: Literal["official", "rosinality"] = "official"  # networks of NVlabs' code, or of the port
+    group_size: int = 4  # of the minibatch standard deviation (the port takes the whole batch)
+    precision: Literal["float32", "bfloat16"] = "float32"  # above 4x4
+    loss: Literal["logistic", "wgan-gp"] = "logistic"  # non-saturating with R1, or Wasserstein
+    r1_gamma: float = 10.0  # R1 weight, with the logistic loss
+    gp_weight: float = 10.0  # gradient penalty weight, with wgan-gp
+    drift_weight: float = 0.001  # weight of squared scores of real pictures, with wgan-gp
+    style_mixing: float = 0.9  # probability that a batch mixes two styles
+    style_mixing_by: Literal["layer", "resolution"] = "layer"  # where it may (the port: resolution)
+    style_average_decay: float = 0.995  # of the running average of styles, per step
+    ema_kimg: float = 10.0  # half-life of the averaged generator, thousands of images
+    sample_psi: float = 0.7  # truncation of the sample pictures, in the first 8 layers
+
+    rules: ClassVar[Mapping[str, Rule]] = {
+        **TrainingConfig.rules,
+        "start_resolution": COUNT,  # `check` knows more of it
+        "stable_kimg": NOT_NEGATIVE,
+        "fade_kimg": NOT_NEGATIVE,
+        "batch_sizes": COUNT,
+        "learning_rates": POSITIVE,
+        "learning_rate": POSITIVE,
+        "beta_2": BELOW_ONE,
+        "latent_dim": COUNT,
+        "style_dim": COUNT,
+        "mapping_layers": COUNT,
+        "mapping_lr_multiplier": POSITIVE,
+        "channel_base": COUNT,
+        "channel_max": COUNT,
+        "group_size": COUNT,
+        "r1_gamma": NOT_NEGATIVE,
+        "gp_weight": NOT_NEGATIVE,
+        "drift_weight": NOT_NEGATIVE,
+        "style_mixing": SHARE,
+        "style_average_decay": BELOW_ONE,
+        "ema_kimg": NOT_NEGATIVE,
+        "sample_psi": ANY,
+    }
+
+    def check(self) -> None:
+        """Raises ConfigError for values that cannot work."""
+        super().check()
+        check_channels(self.channel_base, self.resolution)
+        sizes = resolutions_to(self.resolution)
+        if self.start_resolution not in sizes:
+            raise ConfigError(
+                f"--start-resolution must be one of {', '.join(map(str, sizes))}: a power of two "
+                f"from 4 to --resolution. Received: {self.start_resolution}."
+            )
+        steps = len(sizes) - sizes.index(self.start_resolution)
+        for name in ("batch_sizes", "learning_rates"):
+            given = len(getattr(self, name))
+            if given > steps:
+                raise ConfigError(
+                    f"--{name.replace('_', '-')} has more values than there are resolutions from "
+                    f"{self.start_resolution} to {self.resolution}, {steps}. Received: {given}."
+                )
+        if not self.stable_kimg and not self.fade_kimg and steps > 1:
+            raise ConfigError(
+                "--stable-kimg or --fade-kimg must be above 0 where the networks grow. Use "
+                f"--start-resolution {self.resolution} to train without growing."
+            )
+
+
+class Growth(NamedTuple):
+    """What holds at one resolution, while it is faded in or once it is.
+
+    Attributes:
+        name: Shown with the stage.
+        begins: Images seen before it.
+        ends: Images seen after it.
+        size: Resolution in use.
+        fades: Whether it is faded in.
+        batch_size: Over all devices.
+        learning_rate: Of both optimisers.
+    """
+
+    name: str
+    begins: int
+    ends: int
+    size: int
+    fades: bool
+    batch_size: int
+    learning_rate: float
+
+    def fade(self, images_seen: int) -> float:
+        """How far the resolution is faded in."""
+        if not self.fades:
+            return 1.0
+        return min(max((images_seen - self.begins) / (self.ends - self.begins), 0.0), 1.0)
+
+
+def schedule(config: StyleGANConfig) -> list[Growth]:
+    """Growth by images seen: the first resolution, then a fade and a rest at each next one.
+
+    What begins after `total_kimg` is left out; the last one is only ended by it.
+    """
+    sizes = [n for n in resolutions_to(config.resolution) if n >= config.start_resolution]
+    found, begins = [], 0
+    for place, size in enumerate(sizes):
+        batch = [*config.batch_sizes[place : place + 1], config.batch_size][0]
+        rate = [*config.learning_rates[place : place + 1], config.learning_rate][0]
+        lengths = [("", False, config.stable_kimg)]
+        if place:
+            lengths.insert(0, (" fade", True, config.fade_kimg))
+        for word, fades, kimg in lengths:
+            ends = begins + round(kimg * 1000)
+            last = size == config.resolution and not fades
+            if ends > begins or last:
+                found.append(Growth(f"{size}{word}", begins, ends, size, fades, batch, rate))
+            begins = ends
+    total = round(config.total_kimg * 1000)
+    return [growth for growth in found if growth.begins < total]
+
+
+def avatars() -> StyleGANConfig:
+    """Drawn faces, from 8 to 32 pixels.
+
+    Hardware: 2 CPU cores. Time: under 15 minutes. Aims at faces that a stranger recognises, not at
+    a published number.
+    """
+    return StyleGANConfig(
+        preset="avatars",
+        data=("avatars",),
+        resolution=32,
+        stable_kimg=15.0,
+        fade_kimg=15.0,
+        batch_sizes=(16, 16),
+        batch_size=8,
+        total_kimg=150.0,
+        max_minutes=13.0,
+        latent_dim=64,
+        style_dim=64,
+        mapping_layers=4,
+        channel_base=2048,
+        channel_max=64,
+        learning_rate=0.003,
+        r1_gamma=1.0,
+        style_mixing=0.5,
+        ema_kimg=1.0,
+        sample_kimg=3.0,
+        checkpoint_kimg=15.0,
+    )
+
+
+def ffhq_256() -> StyleGANConfig:
+    """FFHQ or any large set of faces at 256 pixels, with the paper's settings.
+
+    Hardware: 8 V100 with 16 GB. Time: 3 days 8 hours for 25 million images, as published.
+    """
+    return StyleGANConfig(
+        preset="ffhq-256",
+        data=(),
+        resolution=256,
+        total_kimg=25000.0,
+        batch_sizes=(256, 128, 64),
+        batch_size=32,
+        learning_rates=(0.001, 0.001, 0.001, 0.001, 0.0015),
+        learning_rate=0.002,
+    )
+
+
+def ffhq_1024() -> StyleGANConfig:
+    """FFHQ at 1024 pixels, configuration F of the paper.
+
+    Hardware: 8 V100 with 16 GB. Time: 6 days 14 hours for 25 million images, as published. Aims at
+    FID 4.40, PPL 234 (full, W).
+    """
+    return StyleGANConfig(
+        preset="ffhq-1024",
+        data=(),
+        resolution=1024,
+        total_kimg=25000.0,
+        batch_sizes=(256, 128, 64),
+        batch_size=32,
+        learning_rates=(0.001, 0.001, 0.001, 0.001, 0.0015, 0.002),
+        learning_rate=0.003,
+    )
+
+
+def celeba_hq_1024() -> StyleGANConfig:
+    """CelebA-HQ at 1024 pixels with WGAN-GP, as published for this set.
+
+    Hardware: 8 V100 with 16 GB. Time: 6 days 14 hours for 25 million images, as published for
+    FFHQ. Aims at FID 5.06.
+    """
+    return StyleGANConfig(
+        preset="celeba-hq-1024",
+        data=(),
+        resolution=1024,
+        total_kimg=25000.0,
+        batch_sizes=(256, 128, 64),
+        batch_size=32,
+        learning_rates=(0.001, 0.001, 0.001, 0.001, 0.0015),
+        learning_rate=0.002,
+        loss="wgan-gp",
+    )
+
+
+def smoke() -> StyleGANConfig:
+    """Everything once, tiny: for tests.
+
+    Hardware: any CPU. Time: seconds once the graphs are built. Aims at nothing to look at.
+    """
+    return StyleGANConfig(
+        preset="smoke",
+        data=("avatars",),
+        avatars_count=64,
+        resolution=16,
+        stable_kimg=0.032,
+        fade_kimg=0.032,
+        batch_sizes=(16,),
+        batch_size=8,
+        total_kimg=0.128,
+        latent_dim=16,
+        style_dim=16,
+        mapping_layers=2,
+        channel_base=128,
+        channel_max=16,
+        ema_kimg=0.1,
+        sample_kimg=0.032,
+        checkpoint_kimg=0.032,
+    )
+
+
+PRESETS = {
+    "avatars": avatars,
+    "ffhq-256": ffhq_256,
+    "ffhq-1024": ffhq_1024,
+    "celeba-hq-1024": celeba_hq_1024,
+    "smoke": smoke,
+}
+
+
+class _InUse:
+    """A generator at the resolution in use, as `figures` draws from it.
+
+    Args:
+        generator: One that grows.
+        growth: What is in use.
+        alpha: The variable that says how far it is faded in.
+    """
+
+    def __init__(self, generator: StyleGANGenerator, growth: Growth, alpha: tf.Variable):
+        self.generator = generator
+        self.resolution = growth.size
+        self.mapping = generator.mapping
+        self.fade = alpha if growth.fades else 1.0
+
+    def truncate(self, styles, psi, cutoff):
+        return self.generator.truncate(styles, psi, cutoff)
+
+    def make_noise(self, noise, batch_size: int):
+        return self.generator.make_noise(noise, batch_size)
+
+    def synthesis(self, styles, noise):
+        return self.generator.synthesis(styles, noise, size=self.resolution, fade=self.fade)
+
+
+class StyleGANSystem:
+    """Networks, losses and schedule of StyleGAN.
+
+    Args:
+        config: All options.
+        class_names: Of the data set where the run is conditional, else empty.
+    """
+
+    def __init__(self, config: StyleGANConfig, class_names: Sequence[str] = ()):
+        self.config = config
+        self.class_names = tuple(class_names)
+        self.schedule = schedule(config)
+        self.generator = self._make_generator(config.resolution, name="generator")
+        self.average = self._make_generator(config.resolution, name="average")
+        self.discriminator = StyleGANDiscriminator(
+            config.resolution,
+            len(class_names),
+            config.channel_base,
+            config.channel_max,
+            config.group_size,
+            config.precision,
+            config.form,
+            name="discriminator",
+        )
+        self.discriminator.build()
+        self.average.set_weights(self.generator.get_weights())
+        self.networks = {
+            "generator": self.generator,
+            "average": self.average,
+            "discriminator": self.discriminator,
+        }
+        self.optimizers = {}
+        for name, network in (("g", self.generator), ("d", self.discriminator)):
+            optimizer = Adam(
+                self.schedule[0].learning_rate, beta_1=0.0, beta_2=config.beta_2, epsilon=1e-8
+            )
+            optimizer.build(network.trainable_variables)
+            self.optimizers[f"{name}_optimizer"] = optimizer
+        self.alpha = tf.Variable(self.schedule[0].fade(0), trainable=False)
+        self.stage = tf.Variable(0, trainable=False, dtype=tf.int64)
+        self.state = {"alpha": self.alpha, "stage": self.stage}
+        self.averages = [Average(self.average, self.generator, self._ema_decay)]
+        self._shown: dict[int, _InUse] = {}
+
+    def _make_generator(self, resolution: int, fade: float = 1.0, **kwargs) -> StyleGANGenerator:
+        config = self.config
+        made = StyleGANGenerator(
+            resolution,
+            config.latent_dim,
+            config.style_dim,
+            self.class_names,
+            config.mapping_layers,
+            config.channel_base,
+            config.channel_max,
+            config.precision,
+            config.form,
+            fade,
+            config.mapping_lr_multiplier,
+            config.style_average_decay,
+            **kwargs,
+        )
+        made.build()
+        return made
+
+    def _ema_decay(self, images_seen: int, batch_size: int) -> float:
+        return 0.5 ** (batch_size / max(self.config.ema_kimg * 1000, 1e-8))
+
+    @property
+    def growth(self) -> Growth:
+        """What is in use."""
+        return self.schedule[int(self.stage.numpy())]
+
+    def stages(self) -> Sequence[Stage]:
+        """A stage for each fade, and for each rest at a resolution."""
+        total = round(self.config.total_kimg * 1000)
+        last = self.schedule[-1]
+        return [
+            Stage(
+                growth.name,
+                total if growth is last else growth.ends,
+                growth.batch_size,
+                growth.size,
+                self._phases(growth),
+            )
+            for growth in self.schedule
+        ]
+
+    def _phases(self, growth: Growth) -> list[Phase]:
+        """Discriminator, then generator; each changes what is in use."""
+        d_loss = {"logistic": self.logistic_d_loss, "wgan-gp": self.wgan_gp_d_loss}
+        g_loss = {
+            "logistic": losses.nonsaturating_generator_loss,
+            "wgan-gp": lambda logits: -losses.mean_score(logits),
+        }
+        fade = self.alpha if growth.fades else 1.0
+        d = partial(self.d, size=growth.size, fade=fade, loss_of=d_loss[self.config.loss])
+        g = partial(self.g, size=growth.size, fade=fade, loss_of=g_loss[self.config.loss])
+        changed = {
+            name: [
+                Update(
+                    self.optimizers[f"{name}_optimizer"], network.in_use(growth.size, growth.fades)
+                )
+            ]
+            for name, network in (("d", self.discriminator), ("g", self.generator))
+        }
+        return [Phase("d", d, changed["d"]), Phase("g", g, changed["g"])]
+
+    def images(self, draws: Draws, labels, size: int, fade):
+        """Generated images with mixed styles and random noise, [b, size, size, 3]."""
+        config, synthesis = self.config, self.generator.synthesis
+        noise_sizes = [n for n in synthesis.noise_sizes if n <= size]
+        styles = mixed_styles(
+            self.generator,
+            draws,
+            labels,
+            config.style_mixing,
+            len(noise_sizes),
+            {"layer": 1, "resolution": 2}[config.style_mixing_by],
+        )
+        noise = [draws.normal([n, n, 1]) for n in noise_sizes]
+        return synthesis(styles, noise, size=size, fade=fade)
+
+    def scores(self, images, labels, fade):
+        """Logits [b, 1] of images at the resolution in use."""
+        labels = labels if self.discriminator.num_classes else None
+        return self.discriminator(images, labels, fade=fade)
+
+    def g(self, batch, draws: Draws, size: int, fade, loss_of):
+        """Loss of the generator."""
+        labels = batch["label"]
+        logits = self.scores(self.images(draws, labels, size, fade), labels, fade)
+        loss = loss_of(logits)
+        return loss, {"loss/g": loss, "score/fake": logits}
+
+    def d(self, batch, draws: Draws, size: int, fade, loss_of):
+        """Loss of the discriminator, with its penalty in every step."""
+        labels, reals = batch["label"], batch["image"]
+        if self.config.fade_reals:
+            reals = fade_images(reals, fade)
+        fakes = tf.stop_gradient(self.images(draws, labels, size, fade))
+        loss, stats = loss_of(
+            partial(self.scores, labels=labels, fade=fade), reals, fakes, draws.uniform([1, 1, 1])
+        )
+        return loss, stats
+
+    def logistic_d_loss(self, score, reals, fakes, share):
+        """Logistic loss and R1 on real images.
+
+        Args:
+            score: Images -> logits [b, 1].
+            reals: [b, H, W, 3].
+            fakes: [b, H, W, 3].
+            share: Not used.
+        """
+        del share
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(reals)
+            real_logits = score(reals)
+            total = tf.reduce_sum(real_logits)
+        penalty = losses.squared_gradient_norm(tape.gradient(total, reals))
+        fake_logits = score(fakes)
+        loss = losses.logistic_discriminator_loss(real_logits, fake_logits)
+        return loss + 0.5 * self.config.r1_gamma * penalty, {
+            "loss/d": loss,
+            "penalty/r1": penalty,
+            "score/real": real_logits,
+            "score/real_sign": tf.sign(real_logits),
+        }
+
+    def wgan_gp_d_loss(self, score, reals, fakes, share):
+        """Wasserstein loss, gradient penalty between reals and fakes, and drift.
+
+        Args:
+            score: Images -> logits [b, 1].
+            reals: [b, H, W, 3].
+            fakes: [b, H, W, 3].
+            share: Of the reals in images between, [b, 1, 1, 1].
+        """
+        config = self.config
+        real, fake = score(reals), score(fakes)
+        between = share * reals + (1.0 - share) * fakes
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(between)
+            total = tf.reduce_sum(score(between))
+        penalty = losses.gradient_penalty(tape.gradient(total, between))
+        drift = losses.drift_penalty(real)
+        loss = losses.mean_score(fake) - losses.mean_score(real)
+        return loss + config.drift_weight * drift + config.gp_weight * penalty, {
+            "loss/d": loss,
+            "penalty/gradient": penalty,
+            "penalty/drift": drift,
+            "score/real": real,
+        }
+
+    def after_step(self, step: int, images_seen: int, batch_size: int) -> None:
+        """Fades in by images seen; where a stage begins, sets its learning rate."""
+        ended = sum(growth.ends <= images_seen for growth in self.schedule[:-1])
+        if ended != int(self.stage.numpy()):
+            self.stage.assign(ended)
+            for optimizer in self.optimizers.values():
+                optimizer.learning_rate.assign(self.growth.learning_rate)
+                if self.config.reset_optimizers:
+                    optimizer.reset()
+        self.alpha.assign(self.schedule[ended].fade(images_seen))
+
+    def scalars(self) -> dict[str, float]:
+        """State that is worth a curve."""
+        growth = self.growth
+        return {
+            "schedule/resolution": growth.size,
+            "schedule/alpha": float(self.alpha.numpy()),
+            "schedule/batch_size": growth.batch_size,
+            "schedule/learning_rate": growth.learning_rate,
+        }
+
+    def sample(self, images: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
+        """A grid of the averaged generator on fixed latents; with classes, one class a row."""
+        del images, labels  # It draws from latents alone.
+        columns = self.config.sample_columns
+        rows = self.config.sample_rows
+        latents = np.random.default_rng(self.config.seed).standard_normal(
+            (rows * columns, self.config.latent_dim), dtype=np.float32
+        )
+        classes = len(self.class_names)
+        drawn = np.repeat(np.arange(rows) % classes, columns) if classes else None
+        stage = int(self.stage.numpy())
+        if stage not in self._shown:
+            self._shown = {stage: _InUse(self.average, self.growth, self.alpha)}
+        pictures = figures.generate(
+            self._shown[stage],
+            latents,
+            drawn,
+            truncation_psi=self.config.sample_psi,
+            truncation_cutoff=self.average.truncation_cutoff,
+        )
+        return {"average": figures.sheet(pictures, columns)}
+
+    def inference_model(self) -> StyleGANGenerator:
+        """The averaged generator as far as it has grown; in a fade, with how far that has gone."""
+        growth = self.growth
+        model = self._make_generator(growth.size, float(self.alpha.numpy()))
+        grown = {v.path.split("/", 1)[1]: v for v in self.average.variables}
+        for variable in model.variables:
+            variable.assign(grown[variable.path.split("/", 1)[1]].numpy())
+        return model
+
+
+def fade_images(images, fade):
+    """Images [B, H, W, 3] between themselves, at fade 1, and their means of 2x2 pixels, at 0.
+
+    Reference:
+        NVlabs/stylegan, training/training_loop.py, process_reals.
+    """
+    if isinstance(fade, float) and fade == 1.0:
+        return images
+    return fade_in(images, nearest_up(mean_down(images)), fade)
+
+
+def create(config: StyleGANConfig, class_names: Sequence[str] = ()) -> StyleGANSystem:
+    """Makes the system; call it under the strategy's scope."""
+    return StyleGANSystem(config, class_names)
+
+
+__all__ = ["PRESETS", "StyleGANConfig", "StyleGANSystem", "create"]
