@@ -75,6 +75,60 @@ def test_no_noise_differs_from_the_fixed_maps(model, latents):
     assert np.any(none != figures.generate(model, latents, noise="fixed"))
 
 
+@pytest.mark.parametrize(
+    ("resolution", "coarse", "fine"),
+    [
+        (8, [4], [8]),
+        (64, [4, 8], [16, 32, 64]),
+        (1024, [4, 8, 16, 32], [64, 128, 256, 512, 1024]),
+    ],
+)
+def test_coarse_noise_is_that_of_the_lower_half_of_the_resolutions(resolution, coarse, fine):
+    from tfgan.models.stylegan2 import StyleGAN2Generator
+
+    model = StyleGAN2Generator(resolution, 8, 8, mapping_layers=1, channel_base=1024, channel_max=1)
+    assert figures.noise_resolutions(model) == {
+        "all": [*coarse, *fine],
+        "coarse": coarse,
+        "fine": fine,
+    }
+
+
+@pytest.mark.parametrize(("layers", "kept"), [("coarse", [4]), ("fine", [8, 16])])
+def test_fixed_maps_of_some_layers_are_zero_elsewhere(model, latents, layers, kept):
+    styles = figures.truncated_styles(model, latents)
+    sizes = model.synthesis.noise_sizes
+    maps = [
+        fixed * float(size in kept)
+        for size, fixed in zip(sizes, model.synthesis.fixed_noise(), strict=True)
+    ]
+    images = figures.synthesize(model, styles, noise_layers=layers, batch_size=5)
+    expected = figures.to_uint8(model.synthesis(styles, maps)).astype(int)
+    # Compiled and eager may round differently, by one step of 255.
+    assert np.max(np.abs(images - expected)) <= 1
+    for other in ({"noise_layers": "all"}, {"noise": "none"}):
+        assert np.max(np.abs(images - figures.synthesize(model, styles, **other).astype(int))) > 9
+
+
+def test_random_noise_of_some_layers_is_that_of_all_layers_there(model):
+    seeds = [(7, 0), (8, 0)]
+    whole = figures._noise(model, "random", "all", seeds)
+    coarse = figures._noise(model, "random", "coarse", seeds)
+    fine = figures._noise(model, "random", "fine", seeds)
+    assert len(whole) == len(model.synthesis.noise_sizes)
+    for one, low, high in zip(whole, coarse, fine, strict=True):
+        kept, left = (low, high) if one.shape[1] == 4 else (high, low)
+        np.testing.assert_array_equal(kept, one)
+        np.testing.assert_array_equal(left, np.zeros_like(one))
+        assert np.std(one) > 0.5
+
+
+@pytest.mark.parametrize("noise", ["random", "fixed", "none"])
+def test_unknown_layers_of_noise_are_named(model, latents, noise):
+    with pytest.raises(ValueError, match=r"noise_layers must be one of .* Received: 'middle'"):
+        figures.generate(model, latents, noise=noise, noise_layers="middle")
+
+
 def test_functions_do_not_keep_a_model_alive():
     class Plain:
         pass

@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 from tqdm import tqdm
 
 VIDEO_ENDINGS = (".gif", ".mp4")
+NOISE_LAYERS = ("all", "coarse", "fine")
 _INK = (40, 40, 40)
 # Looked for among the system's; the built-in font has the letters of ASCII alone.
 _FONTS = ("NotoSansCJK-Regular.ttc", "Arial Unicode.ttf", "DejaVuSans.ttf", "arial.ttf")
@@ -96,11 +97,61 @@ def _noise_maps(sizes: Sequence[int], seeds: Sequence[Sequence[int]]) -> list[np
     ]
 
 
+def noise_resolutions(model) -> dict[str, list[int]]:
+    """Resolutions that noise is added at: all of them, and their coarse and fine parts.
+
+    Coarse is the lower half of the resolutions, rounded down: of 1024 pixels 4 to 32.
+
+    Args:
+        model: A generator whose `synthesis` has `noise_sizes`.
+
+    Returns:
+        For each of `NOISE_LAYERS`, rising resolutions.
+
+    Reference:
+        Karras et al. 2018, arXiv:1812.04948, figure 5.
+    """
+    sizes = sorted(set(model.synthesis.noise_sizes))
+    half = len(sizes) // 2
+    return dict(zip(NOISE_LAYERS, (sizes, sizes[:half], sizes[half:]), strict=True))
+
+
+def _noise(model, noise: str, layers: str, seeds: Sequence[Sequence[int]]) -> Any:
+    """What `make_noise` takes: a mode, or one map per convolution, which is 0 where left out."""
+    if layers not in NOISE_LAYERS:
+        raise ValueError(f"noise_layers must be one of {NOISE_LAYERS}. Received: {layers!r}.")
+    sizes = model.synthesis.noise_sizes
+    if noise == "random":
+        maps = _noise_maps(sizes, seeds)
+    elif noise == "fixed" and layers != "all":
+        maps = model.synthesis.fixed_noise()
+    else:
+        return noise
+    kept = noise_resolutions(model)[layers]
+    return [one if size in kept else one * 0.0 for one, size in zip(maps, sizes, strict=True)]
+
+
+def _draw(
+    model,
+    styles: np.ndarray,
+    seeds: Sequence[Sequence[int]],
+    batch_size: int,
+    noise: str,
+    noise_layers: str = "all",
+) -> np.ndarray:
+    """Pictures float32 [N, R, R, 3] of at most one batch; the batch is filled up."""
+    _, images_of = _functions(model)
+    rows = np.minimum(np.arange(batch_size), len(styles) - 1)
+    maps = _noise(model, noise, noise_layers, [seeds[row] for row in rows])
+    return images_of(styles[rows], maps).numpy()[: len(styles)]
+
+
 def synthesize(
     model,
     styles,
     *,
     noise: str = "fixed",
+    noise_layers: str = "all",
     seed: int | Sequence[int] = 0,
     batch_size: int = 16,
     progress: str | None = None,
@@ -111,6 +162,8 @@ def synthesize(
         model: A generator with `synthesis` and `make_noise`.
         styles: [N, L, W].
         noise: "random", "fixed" or "none".
+        noise_layers: Where that noise is added: at "all" layers, or only at the "coarse" or the
+            "fine" ones of `noise_resolutions`. There the maps are those of "all"; elsewhere 0.
         seed: Of the random noise. An integer gives each picture its own noise, by its index; a
             sequence holds one seed per picture.
         batch_size: Pictures at a time. Random noise does not depend on it.
@@ -118,21 +171,20 @@ def synthesize(
 
     Returns:
         uint8 [N, R, R, 3].
+
+    Raises:
+        ValueError: If `noise` or `noise_layers` is unknown.
     """
-    _, images_of = _functions(model)
     styles = np.asarray(styles, np.float32)
     count = len(styles)
     seeds = [(seed, i) for i in range(count)] if isinstance(seed, int) else [(s, 0) for s in seed]
     images = np.empty((count, model.resolution, model.resolution, 3), np.uint8)
     with tqdm(total=count, desc=progress, unit="img", delay=2, disable=progress is None) as bar:
         for start in range(0, count, batch_size):
-            rows = np.minimum(np.arange(start, start + batch_size), count - 1)
-            maps: Any = noise
-            if noise == "random":
-                maps = _noise_maps(model.synthesis.noise_sizes, [seeds[row] for row in rows])
-            kept = min(batch_size, count - start)
-            images[start : start + kept] = to_uint8(images_of(styles[rows], maps)[:kept])
-            bar.update(kept)
+            part = slice(start, min(start + batch_size, count))
+            made = _draw(model, styles[part], seeds[part], batch_size, noise, noise_layers)
+            images[part] = to_uint8(made)
+            bar.update(len(made))
     return images
 
 
@@ -144,6 +196,7 @@ def generate(
     truncation_psi: float = 1.0,
     truncation_cutoff: int | None = None,
     noise: str = "fixed",
+    noise_layers: str = "all",
     seed: int | Sequence[int] = 0,
     batch_size: int = 16,
     progress: str | None = None,
@@ -157,6 +210,7 @@ def generate(
         truncation_psi: Scale of the styles' distance to their average; 1 changes nothing.
         truncation_cutoff: Number of style layers that are truncated; None: all.
         noise: "random", "fixed" or "none".
+        noise_layers: "all", "coarse" or "fine"; see `synthesize`.
         seed: Of the random noise; see `synthesize`.
         batch_size: Pictures at a time.
         progress: Words before a progress bar, which shows after two seconds; None: no bar.
@@ -172,7 +226,13 @@ def generate(
         truncation_cutoff=truncation_cutoff,
     )
     return synthesize(
-        model, styles, noise=noise, seed=seed, batch_size=batch_size, progress=progress
+        model,
+        styles,
+        noise=noise,
+        noise_layers=noise_layers,
+        seed=seed,
+        batch_size=batch_size,
+        progress=progress,
     )
 
 
