@@ -129,6 +129,27 @@ def test_unknown_layers_of_noise_are_named(model, latents, noise):
         figures.generate(model, latents, noise=noise, noise_layers="middle")
 
 
+def test_noise_deviation_is_the_standard_deviation_of_pictures_drawn_one_by_one(model, latents):
+    styles = figures.truncated_styles(model, latents[:2])
+    found = figures.noise_deviation(model, styles, seeds=[3, 8], count=7, batch_size=3)
+    assert found.shape == (2, 16, 16)
+    for row, seed in enumerate([3, 8]):
+        images = [
+            np.asarray(
+                model.synthesis(
+                    styles[row : row + 1],
+                    figures._noise_maps(model.synthesis.noise_sizes, [(seed, i)]),
+                ),
+                np.float64,
+            )[0]
+            for i in range(7)
+        ]
+        greys = np.mean(np.clip((np.stack(images) + 1) * 127.5, 0, 255), axis=-1)
+        # Pictures are float32 of up to 255, compiled and eager: some 1e-4 apart.
+        np.testing.assert_allclose(found[row], np.std(greys, axis=0), atol=1e-3)
+    assert np.max(found) > 5
+
+
 def test_functions_do_not_keep_a_model_alive():
     class Plain:
         pass

@@ -188,6 +188,55 @@ def synthesize(
     return images
 
 
+def noise_deviation(
+    model,
+    styles,
+    *,
+    seeds: Sequence[int],
+    count: int = 100,
+    batch_size: int = 16,
+    progress: str | None = None,
+) -> np.ndarray:
+    """Where noise changes pictures: their deviation over `count` random realisations.
+
+    Standard deviation of the grey values (means over the channels) of each pixel. It is summed up
+    picture by picture, so memory does not depend on `count`.
+
+    Args:
+        model: A generator with `synthesis` and `make_noise`.
+        styles: [N, L, W].
+        seeds: Of the random noise, one per style. The realisations are those that `synthesize`
+            gives `count` pictures with the integer `seed`.
+        count: Realisations of each style.
+        batch_size: Pictures at a time.
+        progress: Words before a progress bar, which shows after two seconds; None: no bar.
+
+    Returns:
+        float32 [N, R, R], in steps of uint8 pictures.
+
+    Reference:
+        Karras et al. 2018, arXiv:1812.04948, figure 4c; Welford 1962 for the summing up.
+    """
+    styles = np.asarray(styles, np.float32)
+    shape = (len(styles), model.resolution, model.resolution)
+    mean, squares = np.zeros(shape), np.zeros(shape)
+    total = len(styles) * count
+    with tqdm(total=total, desc=progress, unit="img", delay=2, disable=progress is None) as bar:
+        for row, seed in enumerate(seeds):
+            for start in range(0, count, batch_size):
+                numbers = range(start, min(start + batch_size, count))
+                repeated = np.repeat(styles[row][None], len(numbers), axis=0)
+                made = _draw(model, repeated, [(seed, i) for i in numbers], batch_size, "random")
+                # As seen: clipped like a picture, but not rounded, for deviations are small.
+                greys = np.mean(np.clip((made + 1.0) * 127.5, 0.0, 255.0), axis=-1)
+                for number, grey in zip(numbers, greys, strict=True):
+                    change = grey - mean[row]
+                    mean[row] += change / (number + 1)
+                    squares[row] += change * (grey - mean[row])
+                bar.update(len(numbers))
+    return np.sqrt(squares / count).astype(np.float32)
+
+
 def generate(
     model,
     latents,
