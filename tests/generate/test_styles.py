@@ -114,6 +114,20 @@ def test_truncation_at_zero_shows_one_picture_for_all_seeds(files):
     assert np.any(sheet[y : y + 16, x - 18 : x - 2] != sheet[y + 18 : y + 34, x - 18 : x - 2])
 
 
+def test_without_cutoff_the_layers_that_the_model_names_are_truncated(files, monkeypatch):
+    from tfgan.models.stylegan2 import StyleGAN2Generator
+
+    arguments = [str(files / "plain.keras"), "grid", "--rows", "1", "--columns", "3", "--psi", "0"]
+    assert main([*arguments, "-o", "all.png"]) == 0
+    assert main([*arguments, "--cutoff", "2", "-o", "two.png"]) == 0
+    monkeypatch.setattr(StyleGAN2Generator, "truncation_cutoff", 2)
+    assert main([*arguments, "-o", "default.png"]) == 0
+    assert main([*arguments, "--cutoff", "6", "-o", "six.png"]) == 0
+    np.testing.assert_array_equal(read("default.png"), read("two.png"))
+    np.testing.assert_array_equal(read("six.png"), read("all.png"))
+    assert np.any(read("all.png") != read("two.png"))
+
+
 def test_mixing_has_the_blocks_of_the_resolution(files):
     assert main([str(files / "plain.keras"), "mixing", "--a", "0-3", "--b", "4-6"]) == 0
     assert read("plain-mixing.png").shape[0] > 5 * 64

@@ -68,6 +68,7 @@ class _Pictures:
                 f"--cutoff must be at most {model.num_styles}, the layers of this model. "
                 f"Received: {options.cutoff}."
             )
+        self.cutoff = model.truncation_cutoff if options.cutoff is None else options.cutoff
 
     def labels(self, indices: Sequence[int]) -> np.ndarray | None:
         """The chosen class, or else class i modulo their number; None without classes."""
@@ -91,7 +92,7 @@ class _Pictures:
             latents,
             labels,
             truncation_psi=self.options.psi if psi is None else psi,
-            truncation_cutoff=self.options.cutoff,
+            truncation_cutoff=self.cutoff,
         )
 
     def images(self, styles, seeds: Sequence[int], progress: str | None = None) -> np.ndarray:
@@ -260,7 +261,8 @@ def _add_shared(parser: argparse.ArgumentParser) -> None:
         "--cutoff",
         type=whole(0, 2**63),
         metavar="LAYERS",
-        help="truncate only the first layers (default: all)",
+        help="truncate only the first layers (default: all layers of StyleGAN2, the first 8 of "
+        "StyleGAN)",
     )
     shared.add_argument(
         "--noise",

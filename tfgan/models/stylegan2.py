@@ -505,6 +505,10 @@ class StyleGAN2Generator(keras.Model):
     Returns:
         Images, float32 [B, resolution, resolution, 3], about [-1, 1].
 
+    Attributes:
+        truncation_cutoff: Number of style layers that the command line truncates where it is told
+            none; None: all.
+
     Raises:
         ValueError: If an argument is out of range.
 
@@ -513,6 +517,7 @@ class StyleGAN2Generator(keras.Model):
     """
 
     value_range = (-1.0, 1.0)
+    truncation_cutoff: int | None = None
 
     def __init__(
         self,
