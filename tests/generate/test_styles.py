@@ -233,6 +233,15 @@ def test_help_of_each_verb_has_an_example(capsys, verb):
     assert f" {verb} " in shown[shown.index("example:") :] + " "
 
 
+def test_help_is_printed_once_for_models_that_share_their_verbs(capsys):
+    assert main(["mixing", "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.count("usage:") == 1
+    assert "With a StyleGAN2Generator or StyleGANGenerator: the style mixing figure" in shown
+    assert main(["--help"]) == 0
+    assert capsys.readouterr().out.count("usage:") == 3
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -15,6 +15,7 @@ from tfgan.terminal import UserError, import_tensorflow
 # Class of a model -> what it can be asked for.
 VERBS: Mapping[str, Mapping[str, Verb]] = {
     "StyleGAN2Generator": styles.VERBS,
+    "StyleGANGenerator": styles.VERBS,
     "StarGAN": attributes.VERBS,
     "StarGANv2": translations.VERBS,
 }
@@ -31,12 +32,13 @@ _PROGRAM = "python -m tfgan.generate"
 
 
 def _parser(kind: str) -> argparse.ArgumentParser:
-    """Command line of one class of model."""
+    """Command line of one class of model, and of those that can be asked for the same."""
     verbs = VERBS[kind]
+    kinds = " or ".join(name for name, theirs in VERBS.items() if theirs is verbs)
     examples = "".join(f"  {_PROGRAM} {verb.example}\n" for verb in verbs.values())
     parser = argparse.ArgumentParser(
         prog=_PROGRAM,
-        description=f"With a {kind}:",
+        description=f"With a {kinds}:",
         epilog=f"examples:\n{examples}\n{_PROGRAM} MODEL VERB --help explains one verb.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -46,7 +48,7 @@ def _parser(kind: str) -> argparse.ArgumentParser:
         one = added.add_parser(
             name,
             help=verb.about,
-            description=f"With a {kind}: {verb.about}.",
+            description=f"With a {kinds}: {verb.about}.",
             epilog=f"example:\n  {_PROGRAM} {verb.example}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
@@ -66,7 +68,9 @@ def _print_help(arguments: list[str]) -> None:
     asked = {name for verbs in VERBS.values() for name in verbs} & set(arguments)
     if not asked:
         print(_ABOUT)
-    for kind, verbs in VERBS.items():
+    # One help for the classes that share their verbs.
+    once = {id(verbs): (kind, verbs) for kind, verbs in VERBS.items()}
+    for kind, verbs in once.values():
         for name in sorted(asked & set(verbs)) or [""] * (not asked):
             # Parsers print the help of a verb only on their way out.
             with contextlib.suppress(SystemExit):

@@ -1,4 +1,4 @@
-"""Verbs of generators with styles (StyleGAN2): pictures from seeds, and the papers' figures."""
+"""Verbs of StyleGAN and StyleGAN2: pictures from seeds, and the papers' figures."""
 
 import argparse
 from collections.abc import Iterator, Sequence
