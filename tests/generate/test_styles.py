@@ -114,6 +114,37 @@ def test_truncation_at_zero_shows_one_picture_for_all_seeds(files):
     assert np.any(sheet[y : y + 16, x - 18 : x - 2] != sheet[y + 18 : y + 34, x - 18 : x - 2])
 
 
+@pytest.fixture(scope="module")
+def noisy(tmp_path_factory):
+    """A generator with noise at one layer of 16 pixels alone, and one without noise."""
+    from tfgan.models.stylegan2 import StyleGAN2Generator
+
+    folder = tmp_path_factory.mktemp("noisy")
+    model = StyleGAN2Generator(
+        16, latent_dim=8, style_dim=8, mapping_layers=2, channel_base=128, channel_max=16
+    )
+    model.build()
+    model.save(folder / "silent.keras")
+    model.synthesis.blocks[-1].conv1.noise.strength.assign(0.5)
+    model.save(folder / "noisy.keras")
+    return folder
+
+
+@pytest.mark.parametrize("noise", ["random", "fixed"])
+def test_noise_layers_choose_where_noise_is_added(noisy, noise):
+    for layers in ("all", "coarse", "fine"):
+        arguments = ["--seeds", "4", "--noise", noise, "--noise-layers", layers, "-o", layers]
+        assert main([str(noisy / "noisy.keras"), "pictures", *arguments]) == 0
+    arguments = ["--seeds", "4", "--noise", "none", "-o", "none"]
+    assert main([str(noisy / "noisy.keras"), "pictures", *arguments]) == 0
+    whole, coarse, fine, none = (
+        read(f"{layers}/seed0004.png") for layers in ("all", "coarse", "fine", "none")
+    )
+    np.testing.assert_array_equal(fine, whole)
+    np.testing.assert_array_equal(coarse, none)
+    assert np.any(whole != none)
+
+
 def test_without_cutoff_the_layers_that_the_model_names_are_truncated(files, monkeypatch):
     from tfgan.models.stylegan2 import StyleGAN2Generator
 
@@ -205,6 +236,10 @@ def test_latest_is_the_newest_run(files, monkeypatch):
         (["{files}/plain.keras", "interpolate", "-o", "a.avi"], ".gif"),
         (["{files}/plain.keras", "interpolate", "-o", "a.gif", "--fps", "90"], "fps"),
         (["{files}/plain.keras", "mixing", "--a", "1"], "at least 2 seeds"),
+        (
+            ["{files}/plain.keras", "grid", "--noise", "none", "--noise-layers", "fine"],
+            "--noise none adds none",
+        ),
         (["{files}/plain.keras", "grid", "-o", "/proc/none/a.png"], "cannot be written"),
         (["{files}/plain.keras", "grid", "-o", "{files}"], "must end in .png"),
     ],

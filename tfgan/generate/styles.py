@@ -101,6 +101,7 @@ class _Pictures:
             self.model,
             styles,
             noise=self.options.noise,
+            noise_layers=self.options.noise_layers,
             seed=seeds,
             batch_size=BATCH,
             progress=progress,
@@ -253,6 +254,15 @@ def make_interpolation(model, options: argparse.Namespace, out: Path) -> None:
     figures.write_video(out, draw(), options.fps)
 
 
+def _check_noise(options: argparse.Namespace) -> None:
+    """Raises UsageError for layers of noise without noise."""
+    if options.noise == "none" and options.noise_layers != "all":
+        raise UsageError(
+            f"--noise-layers {options.noise_layers} says where noise is added, and --noise none "
+            "adds none. Choose --noise random or fixed, or leave --noise-layers out."
+        )
+
+
 def _add_shared(parser: argparse.ArgumentParser) -> None:
     """Options of all verbs."""
     shared = parser.add_argument_group("options of all verbs")
@@ -269,6 +279,13 @@ def _add_shared(parser: argparse.ArgumentParser) -> None:
         choices=NOISE,
         default="fixed",
         help="per-pixel noise: each seed its own, the model's fixed maps, or none (default: fixed)",
+    )
+    shared.add_argument(
+        "--noise-layers",
+        choices=figures.NOISE_LAYERS,
+        default="all",
+        help="add random or fixed noise at these resolutions alone; coarse is the lower half "
+        "of them, of 1024 pixels 4 to 32 (default: all)",
     )
     shared.add_argument(
         "--class",
@@ -359,7 +376,11 @@ def _add_interpolation(parser: argparse.ArgumentParser) -> None:
 
 VERBS = {
     "grid": Verb(
-        "a grid of pictures", "latest grid --rows 4 --columns 8 --psi 0.5", _add_grid, make_grid
+        "a grid of pictures",
+        "latest grid --rows 4 --columns 8 --psi 0.5",
+        _add_grid,
+        make_grid,
+        check=_check_noise,
     ),
     "pictures": Verb(
         "single PNG files",
@@ -367,18 +388,21 @@ VERBS = {
         _add_pictures,
         make_pictures,
         ending="",
+        check=_check_noise,
     ),
     "truncation": Verb(
         "a figure of truncation: rows are seeds, columns values of psi",
         "latest truncation --seeds 3,8 --psi 1 0.7 0.5 0.25 0 -0.5 -1",
         _add_truncation,
         make_truncation,
+        check=_check_noise,
     ),
     "mixing": Verb(
         "the style mixing figure: pictures of A take coarse, middle or fine styles from B",
         "latest mixing --a 0-5 --b 100-104",
         _add_mixing,
         make_mixing,
+        check=_check_noise,
     ),
     "interpolate": Verb(
         "a video (GIF or MP4) of a closed walk through latents",
@@ -386,5 +410,6 @@ VERBS = {
         _add_interpolation,
         make_interpolation,
         ending=".mp4",
+        check=_check_noise,
     ),
 }
