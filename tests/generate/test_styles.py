@@ -130,6 +130,48 @@ def noisy(tmp_path_factory):
     return folder
 
 
+def noise_cells(sheet: np.ndarray, rows: int, draws: int) -> np.ndarray:
+    """Pictures [rows, columns, 32, 32, 3] of a noise figure at --scale 2."""
+    # Margins are 5 wide, gaps 2, and that before the second block 5 more.
+    columns = draws + 6
+    right, bottom = sheet.shape[1] - 5, sheet.shape[0] - 5
+    xs = [right - 34 * (columns - i) + 2 - 5 * (i < draws + 2) for i in range(columns)]
+    ys = [bottom - 34 * (rows - i) + 2 for i in range(rows)]
+    return np.array([[sheet[y : y + 32, x : x + 32] for x in xs] for y in ys])
+
+
+def test_the_noise_figure_shows_noise_where_the_model_has_it(noisy):
+    arguments = ["noise", "--seeds", "4,7", "--draws", "2", "--count", "5", "--scale", "2"]
+    assert main([str(noisy / "noisy.keras"), *arguments]) == 0
+    cells = noise_cells(read("noisy-noise.png"), rows=2, draws=2)
+    for row, seed in zip(cells, (4, 7), strict=True):
+        picture, first, second, deviation, whole, none, fine, coarse = row
+        for noise, expected in (("fixed", picture), ("random", first), ("none", none)):
+            out = ["--noise", noise, "--scale", "2", "-o", noise]
+            assert main([str(noisy / "noisy.keras"), "pictures", "--seeds", str(seed), *out]) == 0
+            np.testing.assert_array_equal(expected, read(f"{noise}/seed{seed:04d}.png"))
+        assert np.any(first != second)
+        np.testing.assert_array_equal(whole, picture)
+        # This model's noise is fine.
+        np.testing.assert_array_equal(fine, picture)
+        np.testing.assert_array_equal(coarse, none)
+        assert np.any(picture != none)
+        assert np.mean(deviation) > 30
+        np.testing.assert_array_equal(deviation[..., 0], deviation[..., 2])
+    # One scale for all rows, by which few pixels of all are white.
+    assert 0 < np.mean(cells[:, 3] == 255) < 0.05
+
+
+def test_a_model_without_noise_has_a_black_map_of_deviations(noisy):
+    assert main([str(noisy / "silent.keras"), "noise", "--count", "5", "--scale", "2"]) == 0
+    cells = noise_cells(read("silent-noise.png"), rows=3, draws=3)
+    assert cells.shape[:2] == (3, 9)
+    np.testing.assert_array_equal(cells[:, 4], np.zeros_like(cells[:, 4]))
+    for column in (1, 2, 3, 5, 6, 7, 8):
+        np.testing.assert_array_equal(cells[:, column], cells[:, 0])
+    assert len(np.unique(cells[:, 0])) > 9
+
+
 @pytest.mark.parametrize("noise", ["random", "fixed"])
 def test_noise_layers_choose_where_noise_is_added(noisy, noise):
     for layers in ("all", "coarse", "fine"):
@@ -236,6 +278,8 @@ def test_latest_is_the_newest_run(files, monkeypatch):
         (["{files}/plain.keras", "interpolate", "-o", "a.avi"], ".gif"),
         (["{files}/plain.keras", "interpolate", "-o", "a.gif", "--fps", "90"], "fps"),
         (["{files}/plain.keras", "mixing", "--a", "1"], "at least 2 seeds"),
+        (["{files}/plain.keras", "noise", "--cutoff", "7"], "at most 6"),
+        (["{files}/plain.keras", "noise", "--class", "a"], "has no classes"),
         (
             ["{files}/plain.keras", "grid", "--noise", "none", "--noise-layers", "fine"],
             "--noise none adds none",
@@ -268,11 +312,28 @@ def test_help_of_each_verb_has_an_example(capsys, verb):
     assert f" {verb} " in shown[shown.index("example:") :] + " "
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["noise", "--noise-layers", "fine"], "unrecognized arguments"),
+        (["noise", "--noise", "none"], "unrecognized arguments"),
+        (["noise", "--count", "1"], "from 2 to 1000000. Received: '1'"),
+        (["noise", "--draws", "0"], "from 1 to 1000. Received: '0'"),
+        (["grid", "--noise-layers", "middle"], "invalid choice: 'middle'"),
+    ],
+)
+def test_options_of_noise_that_cannot_work_are_refused(files, capsys, arguments, words):
+    with pytest.raises(SystemExit) as stopped:
+        main([str(files / "plain.keras"), *arguments])
+    assert stopped.value.code == 2
+    assert words in capsys.readouterr().err
+
+
 def test_help_is_printed_once_for_models_that_share_their_verbs(capsys):
-    assert main(["mixing", "--help"]) == 0
+    assert main(["noise", "--help"]) == 0
     shown = capsys.readouterr().out
     assert shown.count("usage:") == 1
-    assert "With a StyleGAN2Generator or StyleGANGenerator: the style mixing figure" in shown
+    assert "With a StyleGAN2Generator or StyleGANGenerator: the noise figures" in shown
     assert main(["--help"]) == 0
     assert capsys.readouterr().out.count("usage:") == 3
 
@@ -281,6 +342,7 @@ def test_help_is_printed_once_for_models_that_share_their_verbs(capsys):
     ("arguments", "words"),
     [
         (["grid", "--rows", "1000", "--columns", "1000"], "million pixels; at most 67, and"),
+        (["noise", "--draws", "1000"], "million pixels"),
         (["interpolate", "--seconds", "1e9", "-o", "a.gif"], "at most 100,000 frames"),
     ],
 )

@@ -121,13 +121,15 @@ def add_seed(parser: argparse._ActionsContainer) -> None:
     )
 
 
-def add_scale(parser: argparse._ActionsContainer) -> None:
-    """Adds --scale."""
+def add_scale(parser: argparse._ActionsContainer, wide: int = 64) -> None:
+    """Adds --scale; `wide`: pixels that pictures of grids and figures have at least by default."""
+    parser.set_defaults(wide=wide)
     parser.add_argument(
         "--scale",
         type=whole(1, 64),
         metavar="N",
-        help="enlarge pixels to N x N (default: 1; in grids and figures, what makes them 64 wide)",
+        help="enlarge pixels to N x N (default: 1; in grids and figures, what makes pictures "
+        f"{wide} wide)",
     )
 
 
@@ -138,10 +140,10 @@ def add_video(parser: argparse._ActionsContainer) -> None:
 
 
 def scale_of(options: argparse.Namespace, resolution: int, readable: bool) -> int:
-    """What --scale says; by default 1, or what makes a picture 64 pixels wide."""
+    """What --scale says; by default 1, or what makes a picture wide enough to be seen."""
     if options.scale is not None:
         return options.scale
-    return -(-64 // resolution) if readable else 1
+    return -(-options.wide // resolution) if readable else 1
 
 
 def check_area(rows: int, columns: int, side: int, hint: str) -> None:

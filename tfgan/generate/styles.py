@@ -1,6 +1,7 @@
 """Verbs of StyleGAN and StyleGAN2: pictures from seeds, and the papers' figures."""
 
 import argparse
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -107,6 +108,13 @@ class _Pictures:
             progress=progress,
         )
 
+    def titles(self, seeds: Sequence[int]) -> list[figures.Heading]:
+        """Headings of rows of one seed each, with its class."""
+        titles, labels = [f"seed {seed}" for seed in seeds], self.labels(seeds)
+        if labels is not None:
+            titles = [f"{t}, {self.names[k]}" for t, k in zip(titles, labels, strict=True)]
+        return figures.headings(titles)
+
     def enlarged(self, images: np.ndarray, readable: bool = False) -> np.ndarray:
         """Pictures at --scale; by default as they are, or large enough to be seen."""
         return figures.enlarge(images, scale_of(self.options, self.model.resolution, readable))
@@ -173,13 +181,9 @@ def make_truncation(model, options: argparse.Namespace, out: Path) -> None:
     images = pictures.images(styles, np.repeat(seeds, len(psis)).tolist(), "truncation")
     images = pictures.enlarged(images, readable=True)
     cells = [list(images[i : i + len(psis)]) for i in range(0, len(images), len(psis))]
-    labels = pictures.labels(seeds)
-    titles = [f"seed {seed}" for seed in seeds]
-    if labels is not None:
-        titles = [f"{t}, {pictures.names[k]}" for t, k in zip(titles, labels, strict=True)]
     # The built-in font has no Greek letters.
     columns = figures.headings(f"psi = {psi:g}" for psi in psis)
-    figures.write_png(out, figures.figure(cells, columns, figures.headings(titles)))
+    figures.write_png(out, figures.figure(cells, columns, pictures.titles(seeds)))
 
 
 def make_mixing(model, options: argparse.Namespace, out: Path) -> None:
@@ -218,6 +222,60 @@ def make_mixing(model, options: argparse.Namespace, out: Path) -> None:
     columns = [figures.Heading("Source A", 0, 0), figures.Heading("Source B", 1, width)]
     breaks = ([title.first for title in row_titles], [1])
     figures.write_png(out, figures.figure(cells, columns, row_titles, breaks=breaks))
+
+
+def make_noise(model, options: argparse.Namespace, out: Path) -> None:
+    """What noise does: realisations, their deviation, and layers (StyleGAN, figures 4 and 5)."""
+    pictures = _Pictures(model, options)
+    seeds = options.seeds or [options.seed + i for i in range(3)]
+    draws = options.draws
+    pictures.check_area(len(seeds), draws + 6, readable=True)
+    styles = pictures.styles(seeds)
+
+    def made(styles: np.ndarray, **noise) -> np.ndarray:
+        images = figures.synthesize(model, styles, batch_size=BATCH, **noise)
+        return pictures.enlarged(images, readable=True)
+
+    fixed, none = made(styles, noise="fixed"), made(styles, noise="none")
+    fine, coarse = (made(styles, noise_layers=layers) for layers in ("fine", "coarse"))
+    # An integer seed counts on: its first picture is that of the other verbs' --noise random.
+    drawn = [
+        made(np.repeat(style[None], draws, axis=0), noise="random", seed=seed)
+        for style, seed in zip(styles, seeds, strict=True)
+    ]
+    deviation = figures.noise_deviation(
+        model, styles, seeds=seeds, count=options.count, batch_size=BATCH, progress="noise"
+    )
+    # A few strong pixels must not darken the rest. Less than one step of 255 is never seen, and
+    # would show rounding where there is no noise.
+    white = max(1, math.ceil(np.percentile(deviation, 99.9)))
+    maps = np.rint(np.minimum(deviation / white, 1.0) * 255).astype(np.uint8)
+    maps = pictures.enlarged(np.repeat(maps[..., None], 3, axis=-1), readable=True)
+    cells = [
+        [first, *draws_of_row, *others]
+        for first, draws_of_row, *others in zip(
+            fixed, drawn, maps, fixed, none, fine, coarse, strict=True
+        )
+    ]
+    second = draws + 2  # the first column of the block of layers
+    ends = {
+        name: " - ".join(str(size) for size in sorted({sizes[0], sizes[-1]}))
+        for name, sizes in figures.noise_resolutions(model).items()
+    }
+    texts = [
+        f"standard\ndeviation,\nwhite = {white}+",
+        "noise at all layers",
+        "no noise",
+        f"fine only,\n{ends['fine']}",
+        f"coarse only,\n{ends['coarse']}",
+    ]
+    columns = [
+        figures.Heading("picture", 0, 0),
+        figures.Heading("noise drawn anew", 1, draws),
+        *(figures.Heading(text, i, i) for i, text in enumerate(texts, start=draws + 1)),
+    ]
+    table = figures.figure(cells, columns, pictures.titles(seeds), breaks=([], [second]))
+    figures.write_png(out, table)
 
 
 def make_interpolation(model, options: argparse.Namespace, out: Path) -> None:
@@ -263,8 +321,8 @@ def _check_noise(options: argparse.Namespace) -> None:
         )
 
 
-def _add_shared(parser: argparse.ArgumentParser) -> None:
-    """Options of all verbs."""
+def _add_shared(parser: argparse.ArgumentParser, with_noise: bool = True, wide: int = 64) -> None:
+    """Options of all verbs; those of noise where the verb does not choose it itself."""
     shared = parser.add_argument_group("options of all verbs")
     add_seed(shared)
     shared.add_argument(
@@ -274,36 +332,38 @@ def _add_shared(parser: argparse.ArgumentParser) -> None:
         help="truncate only the first layers (default: all layers of StyleGAN2, the first 8 of "
         "StyleGAN)",
     )
-    shared.add_argument(
-        "--noise",
-        choices=NOISE,
-        default="fixed",
-        help="per-pixel noise: each seed its own, the model's fixed maps, or none (default: fixed)",
-    )
-    shared.add_argument(
-        "--noise-layers",
-        choices=figures.NOISE_LAYERS,
-        default="all",
-        help="add random or fixed noise at these resolutions alone; coarse is the lower half "
-        "of them, of 1024 pixels 4 to 32 (default: all)",
-    )
+    if with_noise:
+        shared.add_argument(
+            "--noise",
+            choices=NOISE,
+            default="fixed",
+            help="per-pixel noise: each seed its own, the model's fixed maps, or none (default: "
+            "fixed)",
+        )
+        shared.add_argument(
+            "--noise-layers",
+            choices=figures.NOISE_LAYERS,
+            default="all",
+            help="add random or fixed noise at these resolutions alone; coarse is the lower half "
+            "of them, of 1024 pixels 4 to 32 (default: all)",
+        )
     shared.add_argument(
         "--class",
         dest="class_name",
         metavar="NAME",
         help="class of all pictures (default: classes in turn, by seed; grid: one a row)",
     )
-    add_scale(shared)
+    add_scale(shared, wide)
 
 
-def _add_psi(parser: argparse.ArgumentParser) -> None:
+def _add_psi(parser: argparse.ArgumentParser, with_noise: bool = True, wide: int = 64) -> None:
     parser.add_argument(
         "--psi",
         type=finite,
         default=0.7,
         help="truncation: 1 is none, 0 the average picture (default: 0.7)",
     )
-    _add_shared(parser)
+    _add_shared(parser, with_noise, wide)
 
 
 def _add_grid(parser: argparse.ArgumentParser) -> None:
@@ -356,6 +416,27 @@ def _add_mixing(parser: argparse.ArgumentParser) -> None:
     _add_psi(parser)
 
 
+def _add_noise(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seeds", type=parse_seeds, help="seeds (default: 3 from --seed on)")
+    parser.add_argument(
+        "--draws",
+        type=whole(1, MAX_SIDE),
+        default=3,
+        metavar="N",
+        help="pictures of each seed with random noise (default: 3)",
+    )
+    parser.add_argument(
+        "--count",
+        type=whole(2, 1_000_000),
+        default=100,
+        metavar="N",
+        help="realisations of random noise that the standard deviation is taken over; what is "
+        "white in its map stands above it, in steps of 255 (default: 100)",
+    )
+    # Noise is the finest detail that there is.
+    _add_psi(parser, with_noise=False, wide=128)
+
+
 def _add_interpolation(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seeds", type=parse_seeds, help="seeds on the way (default: 4 a place from --seed on)"
@@ -403,6 +484,12 @@ VERBS = {
         _add_mixing,
         make_mixing,
         check=_check_noise,
+    ),
+    "noise": Verb(
+        "the noise figures: realisations, their standard deviation, noise at some layers alone",
+        "latest noise --seeds 3,8,11 --draws 4",
+        _add_noise,
+        make_noise,
     ),
     "interpolate": Verb(
         "a video (GIF or MP4) of a closed walk through latents",
