@@ -116,12 +116,12 @@ def _attributes(model, *names: str) -> dict[str, Any]:
     return {name: getattr(model, name) for name in names}
 
 
-def stylegan2(model) -> Exportable:
-    """A StyleGAN2 generator: its parts, and `generate`, the whole.
+def style_generator(model) -> Exportable:
+    """A StyleGAN or StyleGAN2 generator: its parts, and `generate`, the whole.
 
-    The fixed noise maps are times `noise_scale`: 1 as trained, 0 for none. It is an input also
-    because the `.tflite` converter would add constant maps to the biases: a map per channel
-    instead of one.
+    Of the layers the first `truncation_cutoff` are truncated, as published (null: all). The fixed
+    noise maps are times `noise_scale`: 1 as trained, 0 for none. It is an input also because the
+    `.tflite` converter would add constant maps to the biases: a map per channel instead of one.
 
     Args:
         model: A float32 generator.
@@ -161,6 +161,7 @@ def stylegan2(model) -> Exportable:
             "latent_dim",
             "style_dim",
             "num_styles",
+            "truncation_cutoff",
         ),
         signatures={
             "map": Signature(map_, {"latents": latent, **classes}),
@@ -305,9 +306,12 @@ class Kind(NamedTuple):
     describe: Callable[[Any], Exportable]
 
 
+STYLE_GENERATOR = Kind("map, truncate, synthesize, generate", style_generator)
+
 # By class of the model.
 KINDS = {
-    "StyleGAN2Generator": Kind("map, truncate, synthesize, generate", stylegan2),
+    "StyleGANGenerator": STYLE_GENERATOR,
+    "StyleGAN2Generator": STYLE_GENERATOR,
     "StarGAN": Kind("translate", stargan),
     "StarGANv2": Kind(
         "style_from_latent, style_from_reference, translate,\n"

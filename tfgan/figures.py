@@ -120,13 +120,10 @@ def _noise(model, noise: str, layers: str, seeds: Sequence[Sequence[int]]) -> An
     """What `make_noise` takes: a mode, or one map per convolution, which is 0 where left out."""
     if layers not in NOISE_LAYERS:
         raise ValueError(f"noise_layers must be one of {NOISE_LAYERS}. Received: {layers!r}.")
-    sizes = model.synthesis.noise_sizes
-    if noise == "random":
-        maps = _noise_maps(sizes, seeds)
-    elif noise == "fixed" and layers != "all":
-        maps = model.synthesis.fixed_noise()
-    else:
+    if noise != "random" and (noise != "fixed" or layers == "all"):
         return noise
+    sizes = model.synthesis.noise_sizes
+    maps = _noise_maps(sizes, seeds) if noise == "random" else model.synthesis.fixed_noise()
     kept = noise_resolutions(model)[layers]
     return [one if size in kept else one * 0.0 for one, size in zip(maps, sizes, strict=True)]
 

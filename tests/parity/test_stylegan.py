@@ -9,6 +9,8 @@ import tensorflow as tf
 from tests.parity.layouts import StyleGANCase
 from tests.parity.published import assert_close
 from tfgan.models.stylegan import StyleGANDiscriminator, StyleGANGenerator
+from training import losses
+from training.systems.stylegan import StyleGANConfig, logistic_d_loss, wgan_gp_d_loss
 
 # Tolerances are those of the parity data's README (float32 on a CPU).
 OUTPUT, PAPER_OUTPUT, SCALAR, GRADIENT = 1e-4, 5e-4, 1e-4, 2e-3
@@ -101,3 +103,53 @@ def test_discriminator_gives_published_logits_at_every_resolution(networks):
         x = case.arrays[name.replace("d_", "x_", 1)]
         tolerance = PAPER_OUTPUT if "paper" in case.name else OUTPUT
         assert_close(discriminator(x, fade=fade), case.arrays[name], tolerance, name)
+
+
+def check_gradients(case: StyleGANCase, update: str, tape, loss, network, size: int) -> None:
+    """Norms of all gradients; what the step does not reach has gradient 0."""
+    variables = network.trainable_variables
+    expected = case.gradient_norms(update)
+    in_use = {v.path for v in network.in_use(size, fades=True)}
+    for variable, gradient in zip(variables, tape.gradient(loss, variables), strict=True):
+        norm = 0.0 if gradient is None else float(tf.norm(gradient))
+        name = variable.path.split("/", 1)[1]
+        assert norm == pytest.approx(expected.pop(name), rel=GRADIENT, abs=1e-6), (update, name)
+        assert (norm > 0.0) == (variable.path in in_use), (update, name)
+    assert not expected
+
+
+@pytest.mark.parametrize("networks", CASES[:1], indirect=True)
+@pytest.mark.parametrize(("step", "size", "fade"), [("s1_a0.3", 8, 0.3), ("s3_a0.5", 32, 0.5)])
+def test_losses_and_gradients_are_the_published_ones(networks, step, size, fade):
+    case, generator, discriminator = networks
+    arrays, scalars = case.arrays, case.scalars
+    config = StyleGANConfig()
+
+    def score(images):
+        return discriminator(images, fade=fade)
+
+    with tf.GradientTape() as tape:
+        styles = generator.truncate(generator.mapping(arrays["z"]))
+        fakes = synthesize(case, generator, styles, size, fade)
+        loss = tf.reduce_mean(losses.nonsaturating_generator_loss(score(fakes)))
+    assert float(loss) == pytest.approx(scalars[f"g_loss_{step}"], rel=SCALAR)
+    check_gradients(case, f"g_{step}", tape, loss, generator, size)
+
+    reals, share = tf.constant(arrays[f"x_{step}"]), arrays["eps"][:, None, None, None]
+    with tf.GradientTape() as tape:
+        loss, stats = logistic_d_loss(config, score, reals, fakes, share)
+        loss = tf.reduce_mean(loss)
+    mean = {name: float(tf.reduce_mean(value)) for name, value in stats.items()}
+    assert mean["loss/d"] == pytest.approx(scalars[f"d_loss_{step}"], rel=SCALAR)
+    penalty = 0.5 * config.r1_gamma * mean["penalty/r1"]
+    assert penalty == pytest.approx(scalars[f"r1_{step}"], rel=SCALAR)
+    check_gradients(case, f"d_{step}", tape, loss, discriminator, size)
+
+    _, stats = wgan_gp_d_loss(config, score, reals, fakes, share)
+    mean = {name: float(tf.reduce_mean(value)) for name, value in stats.items()}
+    real = mean["score/real"] - config.drift_weight * mean["penalty/drift"]
+    assert real == pytest.approx(scalars[f"wgan_real_{step}"], rel=SCALAR)
+    fake = mean["loss/d"] + mean["score/real"]
+    assert fake == pytest.approx(scalars[f"wgan_fake_{step}"], rel=SCALAR)
+    penalty = config.gp_weight * mean["penalty/gradient"]
+    assert penalty == pytest.approx(scalars[f"wgan_gp_{step}"], rel=SCALAR)

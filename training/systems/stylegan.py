@@ -317,6 +317,64 @@ class _InUse:
         return self.generator.synthesis(styles, noise, size=self.resolution, fade=self.fade)
 
 
+def logistic_d_loss(config: StyleGANConfig, score, reals, fakes, share):
+    """Logistic loss and R1 on real images.
+
+    Args:
+        config: With the weights.
+        score: Images -> logits [b, 1].
+        reals: [b, H, W, 3].
+        fakes: [b, H, W, 3].
+        share: Not used.
+
+    Returns:
+        Per-example loss [b], and statistics.
+    """
+    del share
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(reals)
+        real_logits = score(reals)
+        total = tf.reduce_sum(real_logits)
+    penalty = losses.squared_gradient_norm(tape.gradient(total, reals))
+    fake_logits = score(fakes)
+    loss = losses.logistic_discriminator_loss(real_logits, fake_logits)
+    return loss + 0.5 * config.r1_gamma * penalty, {
+        "loss/d": loss,
+        "penalty/r1": penalty,
+        "score/real": real_logits,
+        "score/real_sign": tf.sign(real_logits),
+    }
+
+
+def wgan_gp_d_loss(config: StyleGANConfig, score, reals, fakes, share):
+    """Wasserstein loss, gradient penalty between reals and fakes, and drift.
+
+    Args:
+        config: With the weights.
+        score: Images -> logits [b, 1].
+        reals: [b, H, W, 3].
+        fakes: [b, H, W, 3].
+        share: Of the reals in images between, [b, 1, 1, 1].
+
+    Returns:
+        Per-example loss [b], and statistics.
+    """
+    real, fake = score(reals), score(fakes)
+    between = share * reals + (1.0 - share) * fakes
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(between)
+        total = tf.reduce_sum(score(between))
+    penalty = losses.gradient_penalty(tape.gradient(total, between))
+    drift = losses.drift_penalty(real)
+    loss = losses.mean_score(fake) - losses.mean_score(real)
+    return loss + config.drift_weight * drift + config.gp_weight * penalty, {
+        "loss/d": loss,
+        "penalty/gradient": penalty,
+        "penalty/drift": drift,
+        "score/real": real,
+    }
+
+
 class StyleGANSystem:
     """Networks, losses and schedule of StyleGAN.
 
@@ -406,13 +464,18 @@ class StyleGANSystem:
 
     def _phases(self, growth: Growth) -> list[Phase]:
         """Discriminator, then generator; each changes what is in use."""
-        d_loss = {"logistic": self.logistic_d_loss, "wgan-gp": self.wgan_gp_d_loss}
+        d_loss = {"logistic": logistic_d_loss, "wgan-gp": wgan_gp_d_loss}
         g_loss = {
             "logistic": losses.nonsaturating_generator_loss,
             "wgan-gp": lambda logits: -losses.mean_score(logits),
         }
         fade = self.alpha if growth.fades else 1.0
-        d = partial(self.d, size=growth.size, fade=fade, loss_of=d_loss[self.config.loss])
+        d = partial(
+            self.d,
+            size=growth.size,
+            fade=fade,
+            loss_of=partial(d_loss[self.config.loss], self.config),
+        )
         g = partial(self.g, size=growth.size, fade=fade, loss_of=g_loss[self.config.loss])
         changed = {
             name: [
@@ -461,55 +524,6 @@ class StyleGANSystem:
             partial(self.scores, labels=labels, fade=fade), reals, fakes, draws.uniform([1, 1, 1])
         )
         return loss, stats
-
-    def logistic_d_loss(self, score, reals, fakes, share):
-        """Logistic loss and R1 on real images.
-
-        Args:
-            score: Images -> logits [b, 1].
-            reals: [b, H, W, 3].
-            fakes: [b, H, W, 3].
-            share: Not used.
-        """
-        del share
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(reals)
-            real_logits = score(reals)
-            total = tf.reduce_sum(real_logits)
-        penalty = losses.squared_gradient_norm(tape.gradient(total, reals))
-        fake_logits = score(fakes)
-        loss = losses.logistic_discriminator_loss(real_logits, fake_logits)
-        return loss + 0.5 * self.config.r1_gamma * penalty, {
-            "loss/d": loss,
-            "penalty/r1": penalty,
-            "score/real": real_logits,
-            "score/real_sign": tf.sign(real_logits),
-        }
-
-    def wgan_gp_d_loss(self, score, reals, fakes, share):
-        """Wasserstein loss, gradient penalty between reals and fakes, and drift.
-
-        Args:
-            score: Images -> logits [b, 1].
-            reals: [b, H, W, 3].
-            fakes: [b, H, W, 3].
-            share: Of the reals in images between, [b, 1, 1, 1].
-        """
-        config = self.config
-        real, fake = score(reals), score(fakes)
-        between = share * reals + (1.0 - share) * fakes
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(between)
-            total = tf.reduce_sum(score(between))
-        penalty = losses.gradient_penalty(tape.gradient(total, between))
-        drift = losses.drift_penalty(real)
-        loss = losses.mean_score(fake) - losses.mean_score(real)
-        return loss + config.drift_weight * drift + config.gp_weight * penalty, {
-            "loss/d": loss,
-            "penalty/gradient": penalty,
-            "penalty/drift": drift,
-            "score/real": real,
-        }
 
     def after_step(self, step: int, images_seen: int, batch_size: int) -> None:
         """Fades in by images seen; where a stage begins, sets its learning rate."""
