@@ -60,6 +60,37 @@ def convolve_down(x, kernel):
     return convolve(fir(x, (1 + edge, 1 + edge)), kernel)[:, ::2, ::2]
 
 
+def blur(x):
+    """Filters each channel alone with the outer product of [1, 2, 1] / 4."""
+    taps = np.array([1.0, 2.0, 1.0]) / 4.0
+    return convolve(x, np.einsum("u,v,co->uvco", taps, taps, np.eye(x.shape[-1])), (1, 1))
+
+
+def nearest_up(x):
+    """Each pixel becomes four."""
+    batch, height, width, channels = x.shape
+    y = np.zeros((batch, 2 * height, 2 * width, channels))
+    for i, j in np.ndindex(2 * height, 2 * width):
+        y[:, i, j] = x[:, i // 2, j // 2]
+    return y
+
+
+def mean_down(x):
+    """Four pixels become their mean."""
+    x = np.asarray(x, np.float64)
+    return (x[:, ::2, ::2] + x[:, 1::2, ::2] + x[:, ::2, 1::2] + x[:, 1::2, 1::2]) / 4
+
+
+def convolve_nearest_up(x, kernel):
+    """Each pixel becomes four, then the convolution."""
+    return convolve(nearest_up(x), kernel, (1, 1))
+
+
+def convolve_mean_down(x, kernel):
+    """The convolution, then means of four."""
+    return mean_down(convolve(x, kernel, (1, 1)))
+
+
 def leaky_relu(x):
     return np.where(x > 0, x, 0.2 * x)
 

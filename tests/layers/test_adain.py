@@ -70,3 +70,22 @@ def test_initial_weights_have_variance_two_over_the_style_width():
     layer.build((None, 4, 4, 128), (None, 64))
     # 16384 draws: one deviation is 1.1 per cent.
     assert np.var(layer.fc.kernel.numpy()) == pytest.approx(2 / 64, rel=0.06)
+
+
+def test_layer_with_an_equalised_learning_rate_passes_the_shared_check(tmp_path):
+    check_layer(
+        lambda dtype: AdaIN(1e-8, kernel_gain=1.0, dtype=dtype),
+        [normal(2, 4, 6, 3), normal(2, 5, seed=1)],
+        (2, 4, 6, 3),
+        {"fc/kernel": ((5, 6), True), "fc/bias": ((6,), True)},
+        tmp_path,
+    )
+
+
+def test_equalised_style_is_scaled_by_its_gain_and_width():
+    x, style = normal(2, 8, 6, 3), normal(2, 5, seed=1)
+    layer = AdaIN(epsilon=0.0, kernel_gain=0.7)
+    y = layer(x, style).numpy()
+    gamma, beta = np.split(style @ layer.fc.kernel.numpy() * 0.7 / np.sqrt(5), 2, axis=1)
+    np.testing.assert_allclose(y.mean(axis=(1, 2)), beta, atol=1e-5)
+    np.testing.assert_allclose(y.std(axis=(1, 2)), np.abs(1 + gamma), rtol=1e-5)

@@ -1,4 +1,4 @@
-"""FIR resampling against plain loops, to the second derivative."""
+"""Resampling against plain loops, to the second derivative."""
 
 import numpy as np
 import pytest
@@ -25,20 +25,40 @@ def test_fir_agrees_with_loops_to_the_second_derivative(padding, gain, stride):
     )
 
 
-@pytest.mark.parametrize("name", ["upsample", "downsample"])
+@pytest.mark.parametrize("name", ["upsample", "downsample", "blur", "nearest_up", "mean_down"])
 def test_resampling_agrees_with_loops_to_the_second_derivative(name):
     check_derivatives(getattr(resample, name), getattr(plain, name), [normal(2, 4, 6, 2)])
 
 
 @pytest.mark.parametrize(
-    ("name", "size"), [("convolve_up", 3), ("convolve_down", 1), ("convolve_down", 3)]
+    ("name", "size"),
+    [
+        ("convolve_up", 3),
+        ("convolve_down", 1),
+        ("convolve_down", 3),
+        ("convolve_nearest_up", 3),
+        ("convolve_mean_down", 3),
+    ],
 )
 def test_resampling_convolution_agrees_with_loops_to_the_second_derivative(name, size):
     x, kernel = normal(1, 2, 4, 2), normal(size, size, 2, 3, seed=1)
     check_derivatives(getattr(resample, name), getattr(plain, name), [x, kernel])
 
 
-@pytest.mark.parametrize("name", ["upsample", "downsample", "convolve_up", "convolve_down"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "upsample",
+        "downsample",
+        "convolve_up",
+        "convolve_down",
+        "blur",
+        "nearest_up",
+        "mean_down",
+        "convolve_nearest_up",
+        "convolve_mean_down",
+    ],
+)
 @pytest.mark.parametrize("channels", [1, 3, 16])
 def test_result_holds_in_float32_for_any_channel_count(name, channels):
     inputs = [normal(2, 6, 10, channels).astype(np.float32)]
@@ -95,7 +115,13 @@ def test_kernel_with_only_a_centre_leaves_plain_resampling():
 def test_channels_do_not_mix():
     x = np.zeros((1, 4, 6, 3), np.float32)
     x[..., 1] = normal(1, 4, 6)
-    for operator in (resample.upsample, resample.downsample):
+    for operator in (
+        resample.upsample,
+        resample.downsample,
+        resample.blur,
+        resample.nearest_up,
+        resample.mean_down,
+    ):
         y = operator(tf.constant(x)).numpy()
         assert np.any(y[..., 1])
         assert not np.any(y[..., [0, 2]])
@@ -108,6 +134,11 @@ def test_dtype_of_the_input_is_kept(dtype):
     assert resample.upsample(x).dtype == dtype
     assert resample.downsample(x).dtype == dtype
     assert resample.convolve_up(x, kernel).dtype == dtype
+    for name in ("blur", "nearest_up", "mean_down"):
+        assert getattr(resample, name)(x).dtype == dtype
+    pair = tf.cast(normal(3, 3, 2, 5), dtype)
+    assert resample.convolve_nearest_up(x, pair).dtype == dtype
+    assert resample.convolve_mean_down(x, pair).dtype == dtype
     assert resample.convolve_down(x, kernel).dtype == dtype
 
 
