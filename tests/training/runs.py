@@ -87,3 +87,19 @@ def too_far(
         for name, value in actual.items()
     }
     return {name: error for name, error in errors.items() if not error <= tolerance}
+
+
+def undone_biases(checkpoint: dict[str, np.ndarray]) -> set[str]:
+    """Biases of the generator that the norms after them undo: "generator_..._bias".
+
+    Their gradients are rounding errors alone. Adam makes steps of full length of those, so such
+    biases go by chance, and without effect.
+    """
+    sizes = {
+        n.split("/")[1].removesuffix("_momentum"): np.max(np.abs(v))
+        for n, v in checkpoint.items()
+        if n.startswith(("generator_optimizer/", "g_optimizer/")) and n.endswith("_momentum")
+    }
+    undone = {n for n, size in sizes.items() if 0 < size < 1e-6 * max(sizes.values())}
+    assert all(name.endswith("_bias") for name in undone)
+    return undone

@@ -133,6 +133,7 @@ class Growth(NamedTuple):
         fades: Whether it is faded in.
         batch_size: Over all devices.
         learning_rate: Of both optimisers.
+        last: Whether training stays there until its end.
     """
 
     name: str
@@ -142,6 +143,7 @@ class Growth(NamedTuple):
     fades: bool
     batch_size: int
     learning_rate: float
+    last: bool = False
 
     def fade(self, images_seen: int) -> float:
         """How far the resolution is faded in."""
@@ -165,12 +167,12 @@ def schedule(config: StyleGANConfig) -> list[Growth]:
             lengths.insert(0, (" fade", True, config.fade_kimg))
         for word, fades, kimg in lengths:
             ends = begins + round(kimg * 1000)
-            last = size == config.resolution and not fades
-            if ends > begins or last:
+            if ends > begins or (size == config.resolution and not fades):
                 found.append(Growth(f"{size}{word}", begins, ends, size, fades, batch, rate))
             begins = ends
     total = round(config.total_kimg * 1000)
-    return [growth for growth in found if growth.begins < total]
+    *kept, last = [growth for growth in found if growth.begins < total]
+    return [*kept, last._replace(last=True)]
 
 
 def avatars() -> StyleGANConfig:
@@ -450,11 +452,10 @@ class StyleGANSystem:
     def stages(self) -> Sequence[Stage]:
         """A stage for each fade, and for each rest at a resolution."""
         total = round(self.config.total_kimg * 1000)
-        last = self.schedule[-1]
         return [
             Stage(
                 growth.name,
-                total if growth is last else growth.ends,
+                total if growth.last else growth.ends,
                 growth.batch_size,
                 growth.size,
                 self._phases(growth),
