@@ -23,7 +23,7 @@ SCALE = 1000.0  # of the number that is published
 GROUPS = 10  # of pictures, that the interval leaves out in turn
 # Quantiles 0.975 of Student's t, by degrees of freedom from 1 to GROUPS - 1.
 T95 = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622)
-BATCH = 128  # pictures whose pyramid is in memory
+PIXELS = 2**20  # of the pictures whose pyramids are in memory
 BLOCK = 32  # directions at a time
 
 
@@ -142,8 +142,9 @@ def cut_patches(images: np.ndarray, level: int, last: bool, places: np.ndarray) 
     count, channels = len(images), images.shape[-1]
     values = np.empty((count, places.shape[2], channels, PATCH, PATCH), np.float32)
     sums = np.empty((2, count, channels))
-    for start in range(0, count, BATCH):
-        rows = slice(start, start + BATCH)
+    batch = max(1, PIXELS // images.shape[1] ** 2)
+    for start in range(0, count, batch):
+        rows = slice(start, start + batch)
         made = pyramid_level(images[rows], level, last)
         windows = sliding_window_view(made, (PATCH, PATCH), axis=(1, 2))
         y, x = places[:, rows]
