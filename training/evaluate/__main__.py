@@ -25,69 +25,21 @@ Examples:
 
 import argparse
 import dataclasses
-import functools
-import importlib
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any
 
 from tfgan.loading import check_writable, class_of, find_model, load_model
-from tfgan.metrics.translation import RESAMPLES, Interval
+from tfgan.metrics.translation import Interval
 from tfgan.terminal import UserError, import_tensorflow
+from training.evaluate.kinds import KINDS, EvaluationError, Kind, Request, kind_of
 
 if TYPE_CHECKING:
-    from tfgan.data.sources import Source
-    from tfgan.label_sets import LabelSet
     from training.config import TrainingConfig
-    from training.evaluate.real_pictures import JudgedSet, Opener, RealSet
 
-
-class Kind(Protocol):
-    """How models of a class are measured: what the modules of `KINDS` have.
-
-    Attributes:
-        CONFIG: Options of a run that say where its pictures are.
-        DATA: What --data may name, in words.
-    """
-
-    CONFIG: "type[TrainingConfig]"
-    DATA: str
-
-    def label_sets_of(self, model: Any) -> "Sequence[LabelSet]":
-        """What the pictures are labelled with that a model learned from, set by set."""
-        ...
-
-    def make_opener(self, config: Any, data: str, label_set: "LabelSet") -> "Opener":
-        """What opens the pictures of one set, as its name and labels say."""
-        ...
-
-    def fingerprint(self, sources: "Sequence[Source]") -> str:
-        """That which a run keeps of the pictures of all sets."""
-        ...
-
-    def measure(
-        self, model: Any, sets: "Sequence[JudgedSet]", config: Any, seed: int
-    ) -> dict[str, Any]:
-        """What is found, as results keep it."""
-        ...
-
-    def describe(self, measured: Mapping[str, Any]) -> str:
-        """What was found, as tables."""
-        ...
-
-
-# Class of a model -> module, imported once it is asked for.
-KINDS = {
-    "StarGAN": "training.evaluate.labels",
-    "StarGANv2": "training.evaluate.domains",
-}
-INTERVALS = {
-    "share": "Wilson, 95 %",
-    "mean": f"percentile bootstrap, {RESAMPLES} draws of the pictures, 95 %",
-}
 # Options that stand in for those of a run.
 DATA_OPTIONS = (
     "data",
@@ -101,10 +53,6 @@ DATA_OPTIONS = (
 )
 # Those of them that say how a set is read, and so go with its name.
 READING_OPTIONS = ("attribute_table", "image_key", "label_key")
-
-
-class EvaluationError(UserError):
-    """A model cannot be measured as asked."""
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
@@ -221,34 +169,6 @@ def data_config(
     return config, fingerprint
 
 
-def judge_set(real: "RealSet", config: "TrainingConfig", cache: Path) -> "JudgedSet":
-    """Finds the classifier of a set, and the backgrounds of its pictures."""
-    from training.evaluate import classifier
-    from training.evaluate.real_pictures import JudgedSet, find_backgrounds
-
-    judge, path = classifier.kept_classifier(
-        real.held.train,
-        config.pipeline_options(),
-        cache,
-        classifier.RECIPE,
-        real.label_set.kind == "classes",
-    )
-    print(f"Classifier  {path}", flush=True)
-    return JudgedSet(
-        real.label_set,
-        real.pictures,
-        find_backgrounds(real.data, config, real.split, real.pictures),
-        functools.partial(classifier.classify, judge),
-        {
-            "name": real.source.name,
-            "fingerprint": real.source.fingerprint(),
-            "held_back": real.held.where,
-            "counts": real.counts(),
-        },
-        str(path),
-    )
-
-
 def run(argv: list[str]) -> int:
     """Does what the command line says; returns the exit status."""
     options = parse(argv)
@@ -262,35 +182,13 @@ def run(argv: list[str]) -> int:
         )
     print(f"Model       {file}", flush=True)
     import_tensorflow()
-    from training.evaluate.real_pictures import read_set
-
-    kind = cast(Kind, importlib.import_module(KINDS[name]))
+    kind = kind_of(name)
     model = load_model(file)
     config, fingerprint = data_config(options, file, kind, model.resolution)
-    label_sets = kind.label_sets_of(model)
-    if len(config.data) != len(label_sets):
-        raise EvaluationError(
-            "--data must be given once for each label set of the model, in their order: "
-            f"{', '.join(label_set.name for label_set in label_sets)}. Received: "
-            f"{' '.join(config.data)}."
-        )
-    pairs = list(zip(config.data, label_sets, strict=True))
-    openers = [kind.make_opener(config, data, label_set) for data, label_set in pairs]
-    sources = [opener(None) for opener in openers]
-    if fingerprint not in (None, kind.fingerprint(sources)):
-        print("Note        the pictures are not those of the run", file=sys.stderr)
-    reals = []
-    for (data, label_set), opener, source in zip(pairs, openers, sources, strict=True):
-        real = read_set(data, label_set, opener, source, config, options.count, options.seed)
-        listed = ", ".join(f"{count:,} {name}" for name, count in real.counts().items())
-        print(f"Data        {source.name}, {real.held.where}: {listed}; seed {options.seed}")
-        if not real.apart:
-            print("Note        the model may have been trained on these; the classifier is not")
-        reals.append(real)
-    sets = [judge_set(real, config, cache) for real in reals]
-    measured = kind.measure(model, sets, config, options.seed)
+    request = Request(config, fingerprint, options.count, options.seed, cache)
+    measured = kind.evaluate(model, request)
     print(kind.describe(measured))
-    write_json(out, {"model": str(file), "seed": options.seed, "intervals": INTERVALS, **measured})
+    write_json(out, {"model": str(file), "seed": options.seed, **measured})
     print(f"\nWrote       {out}")
     return 0
 

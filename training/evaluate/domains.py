@@ -11,7 +11,7 @@ from tfgan.data.sources import DataError, Source
 from tfgan.label_sets import LabelSet
 from tfgan.metrics.translation import share
 from training.config import TrainingConfig
-from training.evaluate import tables
+from training.evaluate import judged, tables
 from training.evaluate.real_pictures import JudgedSet, Opener, Pictures
 from training.evaluate.translation import BATCH, Change, Translator, measure_changes
 
@@ -193,8 +193,13 @@ def measure(
     }
 
 
+evaluate = functools.partial(
+    judged.evaluate, judged.JudgedKind(label_sets_of, make_opener, fingerprint, measure)
+)
+
+
 def describe(measured: Mapping[str, Any]) -> str:
-    """What `measure` gave, as a user sees it."""
+    """What `evaluate` gave, as a user sees it."""
     accuracy, translation = measured["classifier"]["accuracy"], measured["translation"]
     real = [["", "share", "pictures"]]
     for name, found in {**accuracy["domains"], "all": accuracy["share"]}.items():

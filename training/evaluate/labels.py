@@ -13,7 +13,7 @@ from tfgan.data.sources import DataError, Source, make_fingerprint
 from tfgan.label_sets import LabelSet, encode_labels, label_slices, one_label_changed
 from tfgan.metrics.translation import mean_share, share
 from training.config import ConfigError, TrainingConfig
-from training.evaluate import tables
+from training.evaluate import judged, tables
 from training.evaluate.real_pictures import JudgedSet, Opener
 from training.evaluate.translation import BATCH, Change, Translator, measure_changes
 
@@ -298,8 +298,13 @@ def measure(
     }
 
 
+evaluate = functools.partial(
+    judged.evaluate, judged.JudgedKind(label_sets_of, make_opener, fingerprint, measure)
+)
+
+
 def describe(measured: Mapping[str, Any]) -> str:
-    """What `measure` gave, as a user sees it."""
+    """What `evaluate` gave, as a user sees it."""
     kinds = {name: facts["kind"] for name, facts in measured["data"]["sets"].items()}
     routes = measured["translation"]
     found = [

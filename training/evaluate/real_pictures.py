@@ -168,6 +168,17 @@ def read_pictures(test: Subset, config: TrainingConfig, count: int, seed: int) -
     return Pictures(np.stack(images), test.indices[kept], labels[kept])
 
 
+def note_other_pictures(trained: str | None, found: str) -> None:
+    """Tells the user if pictures are not those of the run.
+
+    Args:
+        trained: Fingerprint of those of the run; None where there is no run.
+        found: Fingerprint of those that are there.
+    """
+    if trained not in (None, found):
+        print("Note        the pictures are not those of the run", file=sys.stderr)
+
+
 def find_backgrounds(
     data: str, config: TrainingConfig, split: str, pictures: Pictures
 ) -> np.ndarray | str:
