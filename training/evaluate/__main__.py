@@ -3,12 +3,19 @@
 MODEL is a run folder, a .keras file, or "latest": the newest run under ./runs. A run knows its
 data; a .keras file from elsewhere needs --data, and the options that say how to read it.
 
-A small classifier learns from real pictures and their labels, and is kept for the next time. How
-many of the real pictures that were held back it names rightly says how far it can be trusted. Then
-those pictures are translated, and it says where they arrive: with StarGAN v2 to every other domain,
-once by a random style and once by that of a random picture; with StarGAN with each of their
-attributes reversed, one at a time, and to every other class, also to those of another set. Where
-the background of pictures is known, as in the built-in avatars, what becomes of it is measured too.
+StarGAN and StarGAN v2: a small classifier learns from real pictures and their labels, and is kept
+for the next time. How many of the real pictures that were held back it names rightly says how far
+it can be trusted. Then those pictures are translated, and it says where they arrive: with StarGAN
+v2 to every other domain, once by a random style and once by that of a random picture; with StarGAN
+with each of their attributes reversed, one at a time, and to every other class, also to those of
+another set. Where the background of pictures is known, as in the built-in avatars, what becomes of
+it is measured too.
+
+StyleGAN and StyleGAN2: the sliced Wasserstein distance between generated and real pictures, on
+patches of Laplacian pyramids, level by level, times 1000. Beside it stands the distance between
+those real pictures and as many other ones, which is what a perfect generator would get. The real
+ones are held back from training where the data have a split test or val. Classes are drawn as often
+as they are in the data. Numbers of different --count or --resize cannot be compared.
 
 Examples:
   python -m training.evaluate latest
@@ -21,11 +28,14 @@ Examples:
       The same on a set of tensorflow-datasets.
   python -m training.evaluate joint.keras --data celeba --data tfds:rafd
       A StarGAN from elsewhere, of a folder with an attribute table and of RaFD.
+  python -m training.evaluate runs/00004-stylegan2-avatars-32 --psi 0.7
+      What truncation costs a generator.
 """
 
 import argparse
 import dataclasses
 import json
+import math
 import os
 import sys
 from collections.abc import Mapping
@@ -53,6 +63,8 @@ DATA_OPTIONS = (
 )
 # Those of them that say how a set is read, and so go with its name.
 READING_OPTIONS = ("attribute_table", "image_key", "label_key")
+# Those that are for some kinds of models alone.
+KIND_OPTIONS = ("cache", "psi")
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
@@ -68,10 +80,11 @@ def parse(argv: list[str]) -> argparse.Namespace:
     add(
         "--count",
         type=int,
-        default=1000,
-        help="most pictures of each domain or class, or of a set with attributes (default: 1000)",
+        help="most pictures of each domain or class, or of a set with attributes (default: 1000); "
+        "of generated, of real and of other real ones (default: 2000)",
     )
-    add("--seed", type=int, default=0, help="of pictures, latents and references (default: 0)")
+    add("--seed", type=int, default=0, help="of all that is drawn (default: 0)")
+    add("--psi", type=float, help="truncation, with StyleGAN and StyleGAN2 (default: 1, none)")
     add(
         "--out",
         type=Path,
@@ -82,7 +95,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
         "--cache",
         type=Path,
         metavar="FOLDER",
-        help="of classifiers (default: classifiers beside the run folder or the .keras file)",
+        help="of classifiers, with StarGAN and StarGAN v2 (default: classifiers beside the run "
+        "folder or the .keras file)",
     )
     data = parser.add_argument_group(
         "data",
@@ -92,21 +106,23 @@ def parse(argv: list[str]) -> argparse.Namespace:
     add(
         "--data",
         action="append",
-        help="avatars, tfds:NAME, or a folder with one sub-folder for each domain; with StarGAN as "
-        "in training, and once for each label set of the model",
+        help="avatars, tfds:NAME, or a folder, with one sub-folder for each domain or class; with "
+        "StarGAN as in training, and once for each label set of the model",
     )
     add("--attribute-table", metavar="FILE", help="list of attributes of a folder, with StarGAN")
     add("--data-dir", metavar="FOLDER", help="where tensorflow-datasets keeps its sets")
     add("--split", help="split to learn from; test or val is held back, where there is one")
     add("--image-key", metavar="KEY", help="feature of the set with the picture")
-    add("--label-key", metavar="KEY", help="feature of the set with the domain")
+    add("--label-key", metavar="KEY", help="feature of the set with the domain or class")
     add("--avatars-count", type=int, metavar="N", help="pictures that the built-in set draws")
     add("--resize", choices=("crop", "pad", "stretch"), help="how pictures are made square")
     options = parser.parse_args(argv)
-    if options.count < 2:
+    if options.count is not None and options.count < 2:
         raise EvaluationError(f"--count must be 2 or more. Received: {options.count}.")
     if options.seed < 0:
         raise EvaluationError(f"--seed must be 0 or more. Received: {options.seed}.")
+    if options.psi is not None and not math.isfinite(options.psi):
+        raise EvaluationError(f"--psi must be a number. Received: {options.psi}.")
     return options
 
 
@@ -169,6 +185,20 @@ def data_config(
     return config, fingerprint
 
 
+def check_options(options: argparse.Namespace, file: Path, kind: Kind) -> None:
+    """Raises EvaluationError for an option that is for other kinds of models."""
+    unknown = [
+        f"--{name}"
+        for name in KIND_OPTIONS
+        if getattr(options, name) is not None and name not in kind.OPTIONS
+    ]
+    if unknown:
+        raise EvaluationError(
+            f"{', '.join(unknown)} says nothing about this kind of model. Received: {file}. Leave "
+            "it out."
+        )
+
+
 def run(argv: list[str]) -> int:
     """Does what the command line says; returns the exit status."""
     options = parse(argv)
@@ -177,15 +207,18 @@ def run(argv: list[str]) -> int:
     name = class_of(file)
     if name not in KINDS:
         raise EvaluationError(
-            f"{file} holds a {name}, but a model that translates is needed, such as the "
-            "model.keras of a StarGAN or StarGAN v2 run."
+            f"{file} holds a {name}, which cannot be measured. Give the model.keras of a run of "
+            "StarGAN, StarGAN v2, StyleGAN or StyleGAN2."
         )
     print(f"Model       {file}", flush=True)
     import_tensorflow()
     kind = kind_of(name)
+    check_options(options, file, kind)
     model = load_model(file)
     config, fingerprint = data_config(options, file, kind, model.resolution)
-    request = Request(config, fingerprint, options.count, options.seed, cache)
+    count = kind.COUNT if options.count is None else options.count
+    psi = 1.0 if options.psi is None else options.psi
+    request = Request(config, fingerprint, count, options.seed, cache, psi)
     measured = kind.evaluate(model, request)
     print(kind.describe(measured))
     write_json(out, {"model": str(file), "seed": options.seed, **measured})

@@ -17,6 +17,7 @@ from training.evaluate.translation import BATCH, Change, Translator, measure_cha
 
 CONFIG = TrainingConfig
 DATA = "avatars, tfds:NAME, or a folder with one sub-folder for each domain"
+OPTIONS, COUNT = judged.OPTIONS, judged.COUNT
 
 
 def label_sets_of(model: Any) -> Sequence[LabelSet]:

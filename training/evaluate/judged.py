@@ -23,6 +23,10 @@ from training.evaluate.real_pictures import (
     read_set,
 )
 
+# Of `Kind`, for all that is judged.
+OPTIONS = ("cache",)
+COUNT = 1000
+
 INTERVALS = {
     "share": "Wilson, 95 %",
     "mean": f"percentile bootstrap, {RESAMPLES} draws of the pictures, 95 %",

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 KINDS = {
     "StarGAN": "training.evaluate.labels",
     "StarGANv2": "training.evaluate.domains",
+    "StyleGANGenerator": "training.evaluate.latents",
+    "StyleGAN2Generator": "training.evaluate.latents",
 }
 
 
@@ -29,9 +31,10 @@ class Request:
     Attributes:
         config: Options that say where the real pictures are, of the type of `Kind.CONFIG`.
         fingerprint: That of the pictures of the run; None where the model is of no run.
-        count: Most pictures of each class, or of a set with attributes.
+        count: Most pictures, as the kind counts them.
         seed: Of all that is drawn.
         cache: Folder of classifiers.
+        psi: Truncation.
     """
 
     config: "TrainingConfig"
@@ -39,6 +42,7 @@ class Request:
     count: int
     seed: int
     cache: Path
+    psi: float
 
 
 class Kind(Protocol):
@@ -47,10 +51,15 @@ class Kind(Protocol):
     Attributes:
         CONFIG: Options of a run that say where its pictures are.
         DATA: What --data may name, in words.
+        OPTIONS: Names of the options of the command line that not every kind takes, and that this
+            one does.
+        COUNT: Default of --count.
     """
 
     CONFIG: "type[TrainingConfig]"
     DATA: str
+    OPTIONS: tuple[str, ...]
+    COUNT: int
 
     def evaluate(self, model: Any, request: Request) -> dict[str, Any]:
         """What is found, as results keep it; says what it is found on."""

@@ -56,6 +56,7 @@ class LabelledConfig(TrainingConfig):
 
 
 CONFIG = LabelledConfig
+OPTIONS, COUNT = judged.OPTIONS, judged.COUNT
 
 
 def label_sets_of(model: Any) -> Sequence[LabelSet]:

@@ -65,6 +65,24 @@ class RealSet(NamedTuple):
         return {name: int(np.sum(labels == label)) for label, name in enumerate(names)}
 
 
+class TwoDraws(NamedTuple):
+    """Real pictures, and as many other ones.
+
+    Attributes:
+        images: uint8 [N, R, R, 3], in random order.
+        others: The same.
+        where: Where `images` are from, in words.
+        others_where: Where `others` are from.
+        apart: Whether `images` are held back from the model.
+    """
+
+    images: np.ndarray
+    others: np.ndarray
+    where: str
+    others_where: str
+    apart: bool
+
+
 class JudgedSet(NamedTuple):
     """Real pictures of one data set, and who judges translations to its labels.
 
@@ -86,6 +104,10 @@ class JudgedSet(NamedTuple):
     classifier: str
 
 
+def _has_splits(data: str) -> bool:
+    return data.partition(":")[0] in ("avatars", "tfds")
+
+
 def find_test_split(
     data: str, learned: str, opener: Opener, class_count: int
 ) -> tuple[str, Source | None]:
@@ -102,7 +124,7 @@ def find_test_split(
     Returns:
         Its name, and the split; or the name of the split that is learned from, and None.
     """
-    if data.partition(":")[0] in ("avatars", "tfds"):
+    if _has_splits(data):
         for name in TEST_SPLITS:
             if re.search(rf"\b{name}\b", learned):
                 continue
@@ -144,28 +166,84 @@ def read_pictures(test: Subset, config: TrainingConfig, count: int, seed: int) -
     total = sum(map(len, chosen.values()))
     with tqdm(total=total, desc="Reading pictures", delay=2, dynamic_ncols=True) as bar:
         for name, places in chosen.items():
-            before = len(images)
-            for place in places:
-                bar.update()
-                try:
-                    content = test.read(int(place)).content
-                    image, _ = decode_picture(content, config.resolution, config.resize)
-                except MemoryError:
-                    raise
-                # Pillow's plugins raise nearly anything on damaged files.
-                except Exception as error:
-                    reason = (str(error).splitlines() or [type(error).__name__])[0]
-                    bar.write(f"Left out  {test.describe(int(place))}: {reason}", sys.stderr)
-                    continue
-                images.append(image)
-                kept.append(int(place))
-            if len(images) - before < 2:
+            found, readable = _read(test, places, config, bar)
+            if len(found) < 2:
                 raise DataError(
                     f"--data {test.name} must hold back two readable pictures or more"
-                    f"{' of each class' if name else ''}. Received: {len(images) - before}{name}. "
+                    f"{' of each class' if name else ''}. Received: {len(found)}{name}. "
                     "Add pictures."
                 )
+            images += found
+            kept += readable
     return Pictures(np.stack(images), test.indices[kept], labels[kept])
+
+
+def _read(
+    source: Source, places: np.ndarray, config: TrainingConfig, bar: tqdm
+) -> tuple[list[np.ndarray], list[int]]:
+    """Pictures at some places of a source, and those places; broken ones are left out."""
+    images: list[np.ndarray] = []
+    kept: list[int] = []
+    for place in map(int, places):
+        bar.update()
+        try:
+            content = source.read(place).content
+            image, _ = decode_picture(content, config.resolution, config.resize)
+        except MemoryError:
+            raise
+        # Pillow's plugins raise nearly anything on damaged files.
+        except Exception as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            bar.write(f"Left out  {source.describe(place)}: {reason}", sys.stderr)
+            continue
+        images.append(image)
+        kept.append(place)
+    return images, kept
+
+
+def read_two_draws(
+    source: Source, config: TrainingConfig, class_count: int, count: int, seed: int
+) -> TwoDraws:
+    """Reads pictures that the seed draws, and as many others, of all classes as they come.
+
+    The first are held back, and the others learned from, where the set has such a split; else both
+    are of those that are learned from, and no picture is in both. Broken ones are left out.
+
+    Args:
+        source: What the model may have learned from.
+        config: How it was opened, how large pictures are made, and how square.
+        class_count: See `find_test_split`.
+        count: Most pictures of each draw.
+        seed: Of both.
+
+    Raises:
+        DataError: If there are less than two readable pictures of each.
+    """
+    (data,) = config.data
+    random = np.random.default_rng(seed)
+    split, test = find_test_split(data, config.split, config.open_source, class_count)
+    learned = f"the split {config.split}" if _has_splits(data) else "the folder"
+    order = random.permutation(len(source))
+    if test is None:
+        where = learned
+        count = min(count, len(source) // 2)
+        draws = [(source, order[:count]), (source, order[count : 2 * count])]
+    else:
+        where = f"the split {split}"
+        count = min(count, len(test), len(source))
+        draws = [(test, random.permutation(len(test))[:count]), (source, order[:count])]
+    with tqdm(total=2 * count, desc="Reading pictures", delay=2, dynamic_ncols=True) as bar:
+        images, others = (_read(drawn, places, config, bar)[0] for drawn, places in draws)
+    count = min(len(images), len(others))
+    if count < 2:
+        raise DataError(
+            f"--data {source.name} must have two readable pictures or more, and as many others, to "
+            f"compare. Received: {len(images)} of {where} and {len(others)} of {learned}. "
+            "Add pictures."
+        )
+    return TwoDraws(
+        np.stack(images[:count]), np.stack(others[:count]), where, learned, test is not None
+    )
 
 
 def note_other_pictures(trained: str | None, found: str) -> None:

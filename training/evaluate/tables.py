@@ -15,11 +15,12 @@ BACKGROUND = {
 KEPT_TITLE = "Mean |source - translation|, values in [-1, 1] [bootstrap 95 %]"
 
 
-def show(interval: Interval | None, nothing: str = "no pixel") -> str:
-    """An interval as it stands in a table; of nothing there is none."""
+def show(interval: Interval | None, nothing: str = "no pixel", digits: int = 3) -> str:
+    """An interval as it stands in a table, with so many decimals; of nothing there is none."""
     if interval is None:
         return nothing
-    return f"{interval.value:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
+    value, low, high = interval.value, interval.low, interval.high
+    return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
 def lay_out(title: str, rows: Sequence[Sequence[str]]) -> str:

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from tfgan.label_sets import LabelSet
+from tfgan.models.classifier import Classifier
 from tfgan.models.stargan import StarGAN
 from tfgan.models.stargan_v2 import StarGANv2
 from tfgan.models.stylegan2 import StyleGAN2Generator
@@ -49,6 +50,9 @@ def files(tmp_path_factory):
     faces = StyleGAN2Generator(8, latent_dim=4, style_dim=4, channel_base=32, channel_max=4)
     faces.build()
     faces.save(folder / "faces.keras")
+    judge = Classifier(8, ("blue", "red"), True)
+    judge.build()
+    judge.save(folder / "judge.keras")
     (folder / "flat").mkdir()
     Image.new("RGB", (32, 32)).save(folder / "flat" / "0.png")
     return folder
@@ -66,7 +70,7 @@ def test_help_teaches(capsys):
         evaluate.main(["--help"])
     assert stopped.value.code == 0
     shown = capsys.readouterr().out
-    for words in ("training.evaluate latest", "--label-key", "--count", "held back"):
+    for words in ("training.evaluate latest", "--label-key", "--count", "held back", "--psi"):
         assert words in shown
 
 
@@ -242,7 +246,7 @@ def test_other_data_are_not_read_as_those_of_the_run_were(tmp_path):
 def test_each_kind_of_model_says_all_that_is_asked_of_it():
     wanted = {name for name in vars(evaluate.Kind) if not name.startswith("_")}
     wanted |= set(evaluate.Kind.__annotations__)
-    assert len(wanted) == 4
+    assert len(wanted) == 6
     for module in evaluate.KINDS.values():
         assert wanted <= set(vars(importlib.import_module(module)))
 
@@ -271,7 +275,17 @@ def test_each_kind_of_model_says_all_that_is_asked_of_it():
         (["{f}/looks.keras", "--data", "{f}/data"], "--attributes belongs to data with binary"),
         (["{f}/looks.keras", "--data", "avatars"], "There are 5_o_Clock_Shadow"),
         (["{f}/looks.keras", "--data", "{f}/data", "--label-key", "x"], "is part of --data"),
-        (["{f}/faces.keras", "--data", "{f}/data"], "holds a StyleGAN2Generator"),
+        (["{f}/judge.keras", "--data", "{f}/data"], "holds a Classifier, which cannot be"),
+        (["{f}/faces.keras"], "pictures: avatars, tfds:NAME, or a folder of pictures."),
+        (["{f}/faces.keras", "--data", "{f}/nothing"], "{f}/nothing"),
+        (
+            ["{f}/faces.keras", "--data", "{f}/flat"],
+            "Received: 0 of the folder and 0 of the folder",
+        ),
+        (["{f}/faces.keras", "--data", "a", "--data", "b"], "one data set with this model"),
+        (["{f}/faces.keras", "--data", "{f}/data", "--cache", "x"], "--cache says nothing about"),
+        (["{f}/faces.keras", "--data", "{f}/data", "--psi", "nan"], "--psi must be a number"),
+        (["{f}/model.keras", "--data", "{f}/data", "--psi", "0.5"], "--psi says nothing about"),
         (["{f}/model.keras", "--count", "1"], "--count must be 2 or more. Received: 1"),
         (["{f}/model.keras", "--seed", "-1"], "--seed must be 0 or more. Received: -1"),
         (["{f}/model.keras", "--out", "x.txt"], "--out must end in .json. Received: x.txt"),

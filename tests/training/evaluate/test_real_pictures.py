@@ -18,6 +18,7 @@ from training.evaluate.real_pictures import (
     find_test_split,
     read_pictures,
     read_set,
+    read_two_draws,
 )
 
 AVATARS = TrainingConfig(data=("avatars",), avatars_count=40, resolution=16, conditional=True)
@@ -150,3 +151,46 @@ def test_a_set_of_attributes_keeps_its_test_split_back(avatars):
     assert (real.split, real.apart) == ("train", False)
     assert real.held.where == "a tenth of the pictures"
     assert real.counts() == {"pictures": 4}
+
+
+def test_two_draws_are_of_what_is_held_back_and_of_what_is_learned_from(avatars):
+    config, _ = avatars
+    config = dataclasses.replace(config, avatars_count=60)
+    source, test = config.open_source(), config.open_source("test")
+    found = read_two_draws(source, config, 2, 100, 0)
+    assert (found.where, found.others_where, found.apart) == (
+        "the split test",
+        "the split train",
+        True,
+    )
+    held = read_pictures(Subset(test, np.arange(6)), config, 6, 0).images
+    learned = read_pictures(Subset(source, np.arange(60)), config, 60, 0).images
+    assert found.images.shape == found.others.shape == (6, 16, 16, 3)
+    for image, other in zip(found.images, found.others, strict=True):
+        assert np.any(np.all(held == image, axis=(1, 2, 3)))
+        assert np.any(np.all(learned == other, axis=(1, 2, 3)))
+
+
+def test_two_draws_of_one_folder_have_no_picture_in_common(tmp_path, capsys):
+    for i in range(9):
+        Image.new("RGB", (9, 9), (20 * i, 0, 0)).save(tmp_path / f"{i}.png")
+    config = dataclasses.replace(AVATARS, data=(str(tmp_path),), conditional=False)
+    source = config.open_source()
+
+    def draw(count, seed=0):
+        found = read_two_draws(source, config, 0, count, seed)
+        assert (found.where, found.others_where, found.apart) == ("the folder",) * 2 + (False,)
+        return [images[:, 0, 0, 0].tolist() for images in (found.images, found.others)]
+
+    images, others = draw(100)
+    assert (len(images), len(set(images + others))) == (4, 8)
+    assert images != sorted(images)
+    assert draw(100) == [images, others]
+    assert draw(100, seed=1) != [images, others]
+    assert [len(part) for part in draw(3)] == [3, 3]
+    # Both stay as many as they are, so one broken picture costs two.
+    (tmp_path / f"{images[0] // 20}.png").write_bytes(b"nonsense")
+    assert draw(100) == [images[1:], others[:-1]]
+    assert "Left out" in capsys.readouterr().err
+    with pytest.raises(DataError, match="Received: 0 of the folder and 1 of the folder"):
+        draw(1)
