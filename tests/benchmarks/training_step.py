@@ -51,12 +51,12 @@ class Benchmark(NamedTuple):
 
 
 def our_updates(system, batch: dict[str, np.ndarray], strategy, seed: int) -> Updates:
-    """The phases of a system as the loop compiles them, and its moving averages."""
+    """The phases of a system's first stage as the loop compiles them, and its moving averages."""
     import tensorflow as tf
 
     from training.loop import compile_averages, compile_phase
 
-    (stage,) = system.stages()
+    stage = system.stages()[0]
     inputs = {name: tf.constant(value) for name, value in batch.items()}
     decay, position = tf.constant(0.999), tf.constant(0, tf.int64)
 
@@ -148,7 +148,7 @@ def main(benchmark: Benchmark) -> None:
         return sum(seconds / intervals[name] for name, seconds in result["phases"].items())
 
     print(f"batch {options.batch}, channel base {options.channel_base}, seconds")
-    columns = [*intervals, "s/step", "img/s", "first step", "peak GB"]
+    columns = [*intervals, "s/step", "s/1000 img", "first step", "peak GB"]
     print(f"{'':<16}" + "".join(f"{name:>14}" for name in columns))
     shared = [f"--batch={options.batch}", f"--channel-base={options.channel_base}"]
     shared += [f"--repeats={options.repeats}", f"--published={options.published}"]
@@ -163,7 +163,7 @@ def main(benchmark: Benchmark) -> None:
         for code, result in best.items():
             step = amortised(result)
             row = [f"{result['phases'][name]:.3f}" for name in intervals]
-            row += [f"{step:.3f}", f"{options.batch / step:.1f}"]
+            row += [f"{step:.3f}", f"{1000 * step / options.batch:.1f}"]
             row += [f"{result['first_step']:.1f}", f"{result['peak_gb']:.2f}"]
             print(f"{code:<11}{resolution:>5}" + "".join(f"{cell:>14}" for cell in row), flush=True)
         for over, under in benchmark.ratios:
