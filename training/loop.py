@@ -27,9 +27,10 @@ def check_batch_sizes(stages: Sequence[Stage], replicas: int, accumulate: int) -
     shards = replicas * accumulate
     for stage in stages:
         if stage.batch_size % shards:
+            where = "" if len(stages) == 1 else f" in stage {stage.name} (see also --batch-sizes)"
             raise ConfigError(
                 f"--batch-size must be a multiple of devices x accumulate, {replicas} x "
-                f"{accumulate}. Received: {stage.batch_size}. "
+                f"{accumulate}. Received: {stage.batch_size}{where}. "
                 f"Use --batch-size {-(-stage.batch_size // shards) * shards}."
             )
 

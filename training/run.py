@@ -7,6 +7,8 @@ Examples:
       Trains on a folder of own pictures, with adaptive augmentation.
   python -m training.run --model stylegan2 --preset small-data --data tfds:oxford_flowers102
       Trains on a set of tensorflow-datasets.
+  python -m training.run --model stylegan --preset ffhq-256 --data my_pictures
+      Grows from 8 to 256 pixels.
   python -m training.run --model stargan-v2 --preset afhq-256 --data my_domains
       Trains translations between the sub-folders of a folder.
   python -m training.run --resume latest
@@ -86,6 +88,14 @@ def describe_network(name: str, network: Any) -> str:
     """Name and parameter count of one network."""
     trained = sum(v.shape.num_elements() or 1 for v in (w.value for w in network.trainable_weights))
     return f"  {name:<14} {trained:>12,} trained parameters"
+
+
+def describe_stage(stage: Any) -> str:
+    """Name, end, resolution and batch size of one stage."""
+    images = f"{stage.until_images / 1000:,.10g}"
+    return (
+        f"  {stage.name:<14} {images:>12} kimg, {stage.resolution} pixels, batch {stage.batch_size}"
+    )
 
 
 def joined(arguments: list[str], option: str) -> list[str]:
@@ -185,7 +195,8 @@ def run(argv: list[str]) -> int:
     data.feed.probe()
     with strategy.scope():
         system = importlib.import_module(SYSTEMS[model]).create(config, data.labels)
-    check_batch_sizes(system.stages(), strategy.num_replicas_in_sync, config.accumulate)
+    stages = system.stages()
+    check_batch_sizes(stages, strategy.num_replicas_in_sync, config.accumulate)
     plural = "s" * (data.pictures != 1)
     print(f"Data      {data.name}: {data.pictures:,} picture{plural} {data.about}".rstrip())
     kind = strategy.extended.worker_devices[0].split("device:")[-1].split(":")[0]
@@ -193,8 +204,18 @@ def run(argv: list[str]) -> int:
     print("Networks")
     for name, network in system.networks.items():
         print(describe_network(name, network))
+    if len(stages) > 1:
+        print("Stages")
+        for stage in stages:
+            print(describe_stage(stage))
+    if stages[-1].resolution < config.resolution:
+        print(
+            f"Note      training ends at {stages[-1].resolution} of {config.resolution} pixels: "
+            "for more, raise --total-kimg or shorten the stages.",
+            file=sys.stderr,
+        )
     if args.dry_run:
-        return dry_run(config, data.feed)
+        return dry_run(config, data.feed.at(stages[0].resolution, stages[0].batch_size))
     if args.resume is None:
         name = re.sub(r"[^A-Za-z0-9]+", "-", "-".join(Path(one).name for one in config.data))
         args.folder = new_run(args.runs, f"{model}-{name}-{config.resolution}")

@@ -342,3 +342,11 @@ def test_avatars_are_trained_on_with_two_kinds_of_labels(tmp_path):
     np.testing.assert_array_equal(second["label"][:, :5], np.zeros((4, 5)))
     np.testing.assert_array_equal(np.sum(second["label"][:, 5:13], axis=1), np.ones(4))
     np.testing.assert_array_equal(second["label"][:, 13:], [[0, 1]] * 4)
+
+
+def test_a_stage_of_another_size_is_refused():
+    pipeline = make("two")
+    size = pipeline.options.resolution
+    assert pipeline.at(size, BATCH) is pipeline
+    with pytest.raises(ValueError, match=f"Received: {BATCH} of {size // 2}"):
+        pipeline.at(size // 2, BATCH)

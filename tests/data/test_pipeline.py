@@ -552,6 +552,65 @@ def test_no_warning_when_nothing_is_scaled_up(caplog):
     assert not caplog.records
 
 
+# Stages
+
+
+def noisy(count, size=SIZE):
+    return list(np.random.default_rng(0).integers(0, 256, (count, size, size, 3), np.uint8))
+
+
+def test_smaller_images_are_rounded_means_of_squares():
+    full = make(noisy(6), flips=False)
+    small = full.at(SIZE // 4, 2)
+    assert (small.options.resolution, small.options.batch_size) == (SIZE // 4, 2)
+    images, labels = full.images(np.arange(6))
+    reduced, same_labels = small.images(np.arange(6))
+    np.testing.assert_array_equal(labels, same_labels)
+    for b, i, j, c in np.ndindex(reduced.shape):
+        square = images[b, 4 * i : 4 * i + 4, 4 * j : 4 * j + 4, c]
+        assert abs(float(reduced[b, i, j, c]) - square.mean()) <= 0.5
+    again = full.at(SIZE // 2, 2).at(SIZE // 4, 2)
+    np.testing.assert_array_equal(again.images(np.arange(6))[0], reduced)
+
+
+def test_a_stage_shows_the_same_pictures_in_the_same_order_and_mirrored_alike():
+    full = make(noisy(6))
+    small = full.at(SIZE // 2, 3)
+    positions = np.arange(24)
+    images, labels = full.images(positions)
+    reduced, same_labels = small.images(positions)
+    np.testing.assert_array_equal(labels, same_labels)
+    rows = images.reshape(24, SIZE // 2, 2, SIZE // 2, 2, 3).mean(axis=(2, 4))
+    assert np.max(np.abs(rows - reduced)) <= 0.5
+    batches = take(small.dataset(6), 2)
+    np.testing.assert_array_equal(np.concatenate([b[0] for b in batches]), reduced[6:12])
+    assert full.at(SIZE, 4) is full
+
+
+def test_broken_pictures_of_all_stages_are_counted_together():
+    full = make([*noisy(3), b"broken", b"too"], max_broken=2)
+    full.images(np.arange(5))
+    small = full.at(SIZE // 2, 2)
+    small.images(np.arange(5))
+    assert full.broken == small.broken
+    assert len(small.broken) == 2
+
+
+def test_warning_of_enlarging_names_the_resolution_of_the_run_and_comes_once(caplog):
+    full = make(noisy(3, 8))
+    with caplog.at_level(logging.WARNING, "tfgan"):
+        full.probe()
+        full.at(SIZE // 2, 2).images(np.arange(3))
+    assert len(caplog.records) == 1
+    assert f"--resolution {SIZE}" in caplog.text
+
+
+@pytest.mark.parametrize("resolution", [SIZE * 2, SIZE - 1, 3])
+def test_resolutions_that_a_stage_cannot_have_are_refused(resolution):
+    with pytest.raises(ValueError, match=f"Received: {resolution}"):
+        make(noisy(2)).at(resolution, 2)
+
+
 # Options
 
 

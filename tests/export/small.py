@@ -1,5 +1,6 @@
 """Tiny models of each kind, with no weight at its initial value, and what their files hold."""
 
+import functools
 from pathlib import Path
 
 import keras
@@ -11,10 +12,11 @@ from tfgan.label_sets import LabelSet
 from tfgan.models.landmarks import FaceLandmarks
 from tfgan.models.stargan import StarGAN
 from tfgan.models.stargan_v2 import StarGANv2
+from tfgan.models.stylegan import StyleGANGenerator
 from tfgan.models.stylegan2 import StyleGAN2Generator
 
 
-def stylegan2(class_names=(), **options) -> StyleGAN2Generator:
+def style_generator(kind, class_names=(), **options):
     small = {
         "latent_dim": 8,
         "style_dim": 8,
@@ -22,10 +24,14 @@ def stylegan2(class_names=(), **options) -> StyleGAN2Generator:
         "channel_base": 128,
         "channel_max": 16,
     }
-    model = StyleGAN2Generator(16, class_names=class_names, **{**small, **options})
+    model = kind(16, class_names=class_names, **{**small, **options})
     model.build()
     randomize(model, spread=0.1)
     return model
+
+
+stylegan = functools.partial(style_generator, StyleGANGenerator)
+stylegan2 = functools.partial(style_generator, StyleGAN2Generator)
 
 
 def face_landmarks() -> FaceLandmarks:

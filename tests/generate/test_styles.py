@@ -349,3 +349,47 @@ def test_help_is_printed_once_for_models_that_share_their_verbs(capsys):
 def test_pictures_and_videos_that_nobody_could_open_are_refused(files, capsys, arguments, words):
     assert main([str(files / "plain.keras"), *arguments]) == 2
     assert words in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def grown(tmp_path_factory):
+    """A StyleGAN of ten style layers, saved."""
+    from tfgan.models.stylegan import StyleGANGenerator
+
+    model = StyleGANGenerator(
+        64, latent_dim=8, style_dim=8, mapping_layers=2, channel_base=256, channel_max=8
+    )
+    model.build()
+    random = np.random.default_rng(0)
+    for variable in model.variables:
+        variable.assign(variable + 0.3 * random.standard_normal(variable.shape))
+    path = tmp_path_factory.mktemp("grown") / "grown.keras"
+    model.save(path)
+    return str(path)
+
+
+def test_a_stylegan_truncates_its_first_eight_layers_unless_told_otherwise(grown):
+    for name, options in (("default", []), ("eight", ["8"]), ("all", ["10"])):
+        cutoff = ["--cutoff", *options] if options else []
+        arguments = ["pictures", "--seeds", "0", "--psi", "0.3", *cutoff, "-o", name]
+        assert main([grown, *arguments]) == 0
+    default, eight, everywhere = (
+        read(f"{name}/seed0000.png") for name in ("default", "eight", "all")
+    )
+    np.testing.assert_array_equal(default, eight)
+    assert np.any(default != everywhere)
+
+
+def test_a_stylegan_has_all_figures_of_styles(grown, capsys):
+    for verb, options in (
+        ("grid", ["--rows", "1", "--columns", "2"]),
+        ("truncation", ["--seeds", "0", "--psi", "1", "0"]),
+        ("mixing", ["--a", "0-2", "--b", "3"]),
+        ("noise", ["--seeds", "0", "--draws", "1", "--count", "2"]),
+        ("interpolate", ["--seeds", "0,1", "--seconds", "0.2", "-o", "walk.gif"]),
+    ):
+        assert main([grown, verb, *options]) == 0, capsys.readouterr().err
+    for name in ("grown-grid.png", "grown-truncation.png", "grown-mixing.png", "grown-noise.png"):
+        assert len(np.unique(read(name))) > 50, name
+    with Image.open("walk.gif") as walk:
+        assert walk.n_frames > 1

@@ -190,3 +190,8 @@ def test_label_accuracies_are_of_known_labels_alone():
     assert losses.label_accuracies(logits, tf.constant(LABELS), SETS)[2, 1] == 0
     alone = losses.label_accuracies(logits[:1, :3], tf.constant(LABELS[:1, :3]), [FACES])
     assert float(alone[0, 0]) == pytest.approx(2 / 3)
+
+
+def test_drift_penalty_is_the_square_of_each_score():
+    scores = tf.constant([[2.0], [-3.0], [0.0]])
+    np.testing.assert_array_equal(losses.drift_penalty(scores), [4.0, 9.0, 0.0])

@@ -58,3 +58,28 @@ def test_coupled_decay_adds_the_weights_to_the_gradient():
     with_decay = train(decayed, strategy, start, gradients)[0]
     by_hand = train(Adam, strategy, start, gradients + 0.5 * start)[0]
     np.testing.assert_allclose(with_decay, by_hand, rtol=1e-6)
+
+
+def test_reset_forgets_all_but_the_learning_rate():
+    strategy = mirrored(2)
+    start, gradients = np.ones([2], np.float32), np.ones([3, 2], np.float32)
+    with strategy.scope():
+        variable = keras.Variable(start)
+        optimizer = Adam(**OPTIONS)
+        optimizer.build([variable])
+    step = tf.function(
+        lambda: strategy.run(lambda: optimizer.apply([tf.ones([2])], [variable])), autograph=False
+    )
+    for _ in gradients:
+        step()
+    once = np.array(variable)
+    assert np.any(optimizer._momentums[0].numpy())
+    optimizer.learning_rate.assign(0.5)
+    optimizer.reset()
+    for kept in optimizer.variables:
+        if kept.path.endswith("learning_rate"):
+            assert kept.numpy() == np.float32(0.5)
+        else:
+            assert not np.any(kept.numpy()), kept.path
+    step()  # the first step again: of full length, as bias correction makes it
+    np.testing.assert_allclose(once - np.array(variable), [0.5, 0.5], rtol=1e-5)

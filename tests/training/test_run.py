@@ -40,8 +40,12 @@ def pictures(tmp_path):
 
 def test_help_teaches_without_a_model_and_lists_every_option_with_one(capsys):
     for arguments, words in (
-        (["--help"], ["--model {stargan,stargan-v2,stylegan2}", "--resume latest", "--dry-run"]),
+        (
+            ["--help"],
+            ["--model {stargan,stargan-v2,stylegan,stylegan2}", "--resume latest", "--dry-run"],
+        ),
         (["--model", "stylegan2", "--help"], ["--r1-gamma", "ffhq-1024: ", "9 days", "--keep"]),
+        (["--model", "stylegan", "--help"], ["--fade-kimg", "--batch-sizes", "celeba-hq-1024: "]),
     ):
         with pytest.raises(SystemExit) as stopped:
             run.main(arguments)
@@ -49,6 +53,23 @@ def test_help_teaches_without_a_model_and_lists_every_option_with_one(capsys):
         shown = capsys.readouterr().out
         for word in words:
             assert word in shown
+
+
+def test_dry_run_of_networks_that_grow_prints_their_stages(tmp_path, pictures, capsys):
+    arguments = ["--model", "stylegan", "--preset", "smoke", "--devices", "1", "--dry-run"]
+    arguments += ["--data", str(pictures), "--runs", str(tmp_path / "runs")]
+    assert run.main(arguments) == 0
+    captured = capsys.readouterr()
+    stages = [line.split() for line in captured.out.split("Stages\n")[1].splitlines()[:3]]
+    assert [" ".join(words) for words in stages] == [
+        "8 0.032 kimg, 8 pixels, batch 16",
+        "16 fade 0.064 kimg, 16 pixels, batch 8",
+        "16 0.128 kimg, 16 pixels, batch 8",
+    ]
+    assert "image    uint8 [16, 8, 8, 3]" in captured.out
+    assert "Note" not in captured.err
+    assert run.main([*arguments, "--total-kimg", "0.032"]) == 0
+    assert "training ends at 8 of 16 pixels" in capsys.readouterr().err
 
 
 def test_dry_run_prints_options_networks_and_first_batch_and_writes_nothing(

@@ -649,7 +649,7 @@ class Pipeline(Feed):
             enlarged,
             decoded,
             self.source.name,
-            self.options.resolution,
+            self.options.resolution * self.options.reduction,
         )
 
     def _report_broken(self, index: int, name: str, error: Exception) -> None:

@@ -50,6 +50,7 @@ def draw_pictures(
         latents,
         classes,
         truncation_psi=psi,
+        truncation_cutoff=model.truncation_cutoff,
         noise=NOISE,
         seed=seed,
         batch_size=BATCH,

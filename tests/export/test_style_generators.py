@@ -1,4 +1,4 @@
-"""Exported StyleGAN2 generators against the Keras model that they came from."""
+"""Exported StyleGAN and StyleGAN2 generators against the Keras model that they came from."""
 
 import functools
 import json
@@ -10,14 +10,21 @@ import numpy as np
 import pytest
 
 from export import run
-from tests.export.small import held_bytes, stylegan2, weight_bytes
+from tests.export.small import held_bytes, stylegan, stylegan2, weight_bytes
+
+MODELS = {
+    "stylegan": stylegan,
+    "stylegan-fading": functools.partial(stylegan, form="rosinality", fade=0.5),
+    "stylegan2": stylegan2,
+    "stylegan2-classes": functools.partial(stylegan2, ("a", "b")),
+}
 
 
-@pytest.fixture(scope="module", params=[(), ("a", "b")], ids=["plain", "classes"])
+@pytest.fixture(scope="module", params=list(MODELS))
 def exported(request, tmp_path_factory):
     """A model, and the folder that the command line exported it to."""
     folder = tmp_path_factory.mktemp("export")
-    model = stylegan2(request.param)
+    model = MODELS[request.param]()
     model.save(folder / "face.keras")
     assert run.main([str(folder / "face.keras")]) == 0
     return model, folder / "face-export"
@@ -44,6 +51,7 @@ def test_export_json_says_what_a_signature_takes(exported):
     model, out = exported
     said = json.loads((out / "export.json").read_text())
     assert said["class_names"] == list(model.class_names)
+    assert said["truncation_cutoff"] == model.truncation_cutoff
     labels = {"labels": {"shape": [None], "dtype": "int32"}} if model.class_names else {}
     assert said["signatures"][said["default_signature"]] == {
         "inputs": {
