@@ -250,3 +250,57 @@ class StyleGANCase(Case):
             drawn = np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)
             maps += [drawn.transpose(0, 2, 3, 1)] * 2
         return maps
+
+
+STYLEGAN_OFFICIAL: Rules = (
+    (r"^mapping/LabelConcat/weight", "mapping/embedding"),
+    (r"^mapping/Dense(\d)", r"mapping/fc\1"),
+    (r"\b(\d+)x\1\b", r"b\1"),
+    (r"^synthesis/b4/Const/const", "synthesis/b4/const"),
+    (r"^synthesis/b4/Const", "synthesis/b4/layer0"),
+    (r"^synthesis/b4/Conv\b", "synthesis/b4/layer1"),
+    (r"^(synthesis/b\d+)/Conv(\d)(_up)?", r"\1/layer\2"),
+    (
+        r"^synthesis/noise(\d+)$",
+        lambda m: f"synthesis/b{4 << int(m[1]) // 2}/layer{int(m[1]) % 2}/noise/fixed",
+    ),
+    (r"Noise/weight", "noise/strength"),
+    (r"StyleMod", "adain/fc"),
+    (r"^(synthesis/b\d+/layer\d)/weight", r"\1/conv/kernel"),
+    (r"^b4/Conv\b", "conv"),
+    (r"^b4/Dense0", "fc"),
+    (r"^b4/Dense1", "out"),
+    (r"Conv(\d)(_down)?", r"conv\1"),
+    (r"weight$", "kernel"),
+)
+
+
+class OfficialStyleGANCase(Case):
+    """A case of NVlabs/stylegan; its names count levels of detail from the full resolution down."""
+
+    def weights(self, network: str) -> dict[str, np.ndarray]:
+        resolution = self.config["resolution"]
+
+        def rgb(match: re.Match) -> str:
+            size = resolution >> int(match[2])
+            layer = match[1].lower()
+            if network == "generator":
+                return f"b{size}/{layer}"
+            return layer if size == 4 else f"b{size}/{layer}"
+
+        rules = ((r"(ToRGB|FromRGB)_lod(\d)", rgb), *STYLEGAN_OFFICIAL)
+        published = super().weights(network)
+        return rename({n: self._value(n, v) for n, v in published.items()}, rules)
+
+    @staticmethod
+    def _value(name: str, value: np.ndarray) -> np.ndarray:
+        if name.startswith("synthesis/noise") or name.endswith("Const/const"):
+            return value[0].transpose(1, 2, 0)
+        if name.endswith("Dense0/weight") and name.startswith("4x4"):
+            # The flattened map is C, H, W there and H, W, C here.
+            return (
+                value.reshape(-1, 4, 4, value.shape[1]).transpose(1, 2, 0, 3).reshape(value.shape)
+            )
+        size = int(name.split("/")[1].split("x")[0]) if "Conv0_up/weight" in name else 0
+        # From 128 pixels on the transposed convolution takes the kernel as it is, which turns it.
+        return value[::-1, ::-1] if size >= 128 else value

@@ -1,4 +1,5 @@
-"""StyleGAN against the common PyTorch port: outputs while it grows, losses, gradients."""
+"""StyleGAN against the common PyTorch port: outputs while it grows, losses, gradients; and against
+the official code: outputs while it grows, with classes."""
 
 import re
 
@@ -6,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.parity.layouts import StyleGANCase
+from tests.parity.layouts import OfficialStyleGANCase, StyleGANCase
 from tests.parity.published import assert_close
 from tfgan.models.stylegan import StyleGANDiscriminator, StyleGANGenerator
 from training import losses
@@ -21,8 +22,11 @@ CASES = [
 
 
 def fill(model, weights: dict[str, np.ndarray]) -> None:
-    """Sets all trained weights of a model; each name must be used exactly once."""
-    names = {v.path.split("/", 1)[1]: v for v in model.trainable_variables}
+    """Sets all weights of a model, or all trained ones; each name must be used exactly once."""
+    fixed = any(name.endswith("noise/fixed") for name in weights)
+    variables = model.variables if fixed else model.trainable_variables
+    names = {v.path.split("/", 1)[1]: v for v in variables}
+    names.pop("mapping/average", None)
     assert set(names) == set(weights), set(names) ^ set(weights)
     for name, variable in names.items():
         variable.assign(weights[name])
@@ -153,3 +157,34 @@ def test_losses_and_gradients_are_the_published_ones(networks, step, size, fade)
     assert fake == pytest.approx(scalars[f"wgan_fake_{step}"], rel=SCALAR)
     penalty = config.gp_weight * mean["penalty/gradient"]
     assert penalty == pytest.approx(scalars[f"wgan_gp_{step}"], rel=SCALAR)
+
+
+@pytest.mark.parametrize("name", ["stylegan_official_32", "stylegan_official_128"])
+def test_networks_give_the_outputs_of_the_official_code_at_every_level(name):
+    case = OfficialStyleGANCase(name)
+    c, arrays = case.config, case.arrays
+    shared = {"channel_base": c["channel_base"], "channel_max": c["channel_max"]}
+    generator = StyleGANGenerator(
+        c["resolution"],
+        c["latent_dim"],
+        c["style_dim"],
+        [str(i) for i in range(c["num_classes"])],
+        c["mapping_layers"],
+        **shared,
+    )
+    discriminator = StyleGANDiscriminator(c["resolution"], c["num_classes"], **shared)
+    for network, model in (("generator", generator), ("discriminator", discriminator)):
+        model.build()
+        fill(model, case.weights(network))
+    labels, images = arrays["labels"], arrays["x"]
+    assert_close(generator.mapping(arrays["z"], labels), arrays["w"], OUTPUT, "w")
+    levels = [float(key.split("_")[1]) for key in arrays if key.startswith("img_")]
+    for level in levels:
+        size = c["resolution"] >> int(level)
+        fade = 1.0 - level % 1.0
+        made = generator.synthesis(arrays["styles"], size=size, fade=fade)
+        assert_close(made, arrays[f"img_{level}"], OUTPUT, f"img_{level}")
+        factor = c["resolution"] // size
+        squares = images.reshape(-1, size, factor, size, factor, 3).mean(axis=(2, 4))
+        logits = discriminator(squares, labels, fade=fade)
+        assert_close(logits, arrays[f"d_{level}"], OUTPUT, f"d_{level}")
