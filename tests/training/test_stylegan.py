@@ -120,17 +120,17 @@ def test_batch_sizes_and_learning_rates_are_the_published_ones():
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({}, [("8", 0, 16), ("16 fade", 16, 48), ("16", 48, 64)]),
-        ({"total_kimg": 0.04}, [("8", 0, 16), ("16 fade", 16, 48)]),
-        ({"fade_kimg": 0.0}, [("8", 0, 16), ("16", 16, 32)]),
-        ({"stable_kimg": 0.0}, [("16 fade", 0, 32), ("16", 32, 32)]),
-        ({"start_resolution": 16}, [("16", 0, 16)]),
+        ({}, [("8", 16), ("16 fade", 48), ("16", 72)]),
+        ({"total_kimg": 0.04}, [("8", 16), ("16 fade", 40)]),
+        ({"total_kimg": 0.048}, [("8", 16), ("16 fade", 48)]),
+        ({"fade_kimg": 0.0}, [("8", 16), ("16", 72)]),
+        ({"stable_kimg": 0.0}, [("16 fade", 32), ("16", 72)]),
+        ({"start_resolution": 16}, [("16", 72)]),
     ],
 )
 def test_stages_that_are_empty_or_beyond_the_end_are_left_out(changes, expected):
-    found = schedule(dataclasses.replace(CONFIG, **changes))
-    assert [(g.name, g.begins, g.ends) for g in found] == expected
-    assert found[-1].last
+    system = stylegan.create(dataclasses.replace(CONFIG, **changes))
+    assert [(stage.name, stage.until_images) for stage in system.stages()] == expected
 
 
 @pytest.mark.parametrize(
@@ -149,6 +149,14 @@ def test_options_that_cannot_work_are_named(changes, message):
 
 
 # Growing
+
+
+def test_a_run_that_ended_where_a_stage_does_goes_on_as_if_it_had_not(tmp_path, undisturbed):
+    short = resumed(tmp_path, undisturbed, 40, dataclasses.replace(CONFIG, total_kimg=0.048))
+    short.train()
+    expected = checkpoint_values(undisturbed, 48)
+    for name, value in values(short).items():
+        np.testing.assert_array_equal(value, expected[name], err_msg=name)
 
 
 @pytest.mark.parametrize("images_seen", [16, 32])

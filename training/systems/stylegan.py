@@ -128,12 +128,12 @@ class Growth(NamedTuple):
     Attributes:
         name: Shown with the stage.
         begins: Images seen before it.
-        ends: Images seen after it.
+        ends: Images seen after it; the last one goes on.
         size: Resolution in use.
         fades: Whether it is faded in.
         batch_size: Over all devices.
         learning_rate: Of both optimisers.
-        last: Whether training stays there until its end.
+        last: Whether it is the last one, in which training stays.
     """
 
     name: str
@@ -143,7 +143,7 @@ class Growth(NamedTuple):
     fades: bool
     batch_size: int
     learning_rate: float
-    last: bool = False
+    last: bool
 
     def fade(self, images_seen: int) -> float:
         """How far the resolution is faded in."""
@@ -155,7 +155,7 @@ class Growth(NamedTuple):
 def schedule(config: StyleGANConfig) -> list[Growth]:
     """Growth by images seen: the first resolution, then a fade and a rest at each next one.
 
-    What begins after `total_kimg` is left out; the last one is only ended by it.
+    It does not depend on `total_kimg`, so that a run may be resumed with another one.
     """
     sizes = [n for n in resolutions_to(config.resolution) if n >= config.start_resolution]
     found, begins = [], 0
@@ -167,12 +167,12 @@ def schedule(config: StyleGANConfig) -> list[Growth]:
             lengths.insert(0, (" fade", True, config.fade_kimg))
         for word, fades, kimg in lengths:
             ends = begins + round(kimg * 1000)
-            if ends > begins or (size == config.resolution and not fades):
-                found.append(Growth(f"{size}{word}", begins, ends, size, fades, batch, rate))
+            last = size == config.resolution and not fades
+            if ends > begins or last:
+                name = f"{size}{word}"
+                found.append(Growth(name, begins, ends, size, fades, batch, rate, last))
             begins = ends
-    total = round(config.total_kimg * 1000)
-    *kept, last = [growth for growth in found if growth.begins < total]
-    return [*kept, last._replace(last=True)]
+    return found
 
 
 def avatars() -> StyleGANConfig:
@@ -455,12 +455,13 @@ class StyleGANSystem:
         return [
             Stage(
                 growth.name,
-                total if growth.last else growth.ends,
+                total if growth.last else min(growth.ends, total),
                 growth.batch_size,
                 growth.size,
                 self._phases(growth),
             )
             for growth in self.schedule
+            if growth.begins < total
         ]
 
     def _phases(self, growth: Growth) -> list[Phase]:
