@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from tfgan import figures
+from tfgan.models.stylegan import StyleGANGenerator
 from tfgan.models.stylegan2 import StyleGAN2Generator
 from training.config import save_config
 from training.evaluate import __main__ as evaluate
@@ -27,14 +28,19 @@ def files(tmp_path_factory):
             pixels = random.integers(0, 100, (32, 40, 3)) + np.linspace(0, 150, 40)[:, None]
             Image.fromarray(pixels.astype(np.uint8)).save(folder / "data" / name / f"{i}.png")
     small = {"latent_dim": 4, "style_dim": 4, "channel_base": 64, "channel_max": 4}
-    for name, classes in (("plain", ()), ("classes", ("blue", "red")), ("cats", ("cat", "dog"))):
-        model = StyleGAN2Generator(32, class_names=classes, **small)
+    for name, kind, classes in (
+        ("plain", StyleGAN2Generator, ()),
+        ("grown", StyleGANGenerator, ()),
+        ("classes", StyleGAN2Generator, ("blue", "red")),
+        ("cats", StyleGAN2Generator, ("cat", "dog")),
+    ):
+        model = kind(32, class_names=classes, **small)
         model.build()
         model.save(folder / f"{name}.keras")
     return folder
 
 
-@pytest.mark.parametrize("name", ["plain", "classes"])
+@pytest.mark.parametrize("name", ["plain", "grown", "classes"])
 def test_a_generator_is_measured_beside_other_real_pictures(files, tmp_path, capsys, name):
     out = tmp_path / "out.json"
     arguments = [str(files / f"{name}.keras"), "--data", str(files / "data"), "--out", str(out)]
