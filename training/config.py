@@ -158,9 +158,8 @@ class TrainingConfig:
         check_resolution(self.resolution)
         for name, rule in self.rules.items():
             value = getattr(self, name)
-            for one in value if isinstance(value, tuple) else (value,):
-                if one is not None and not (math.isfinite(one) and rule.holds(one)):
-                    raise ConfigError(f"{flag(name)} must be {rule.words}. Received: {one}.")
+            if value is not None and not (math.isfinite(value) and rule.holds(value)):
+                raise ConfigError(f"{flag(name)} must be {rule.words}. Received: {value}.")
         if self.total_kimg * 1000 < self.batch_size:
             raise ConfigError(
                 f"--total-kimg must be at least one batch of {self.batch_size} images, "

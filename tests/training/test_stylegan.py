@@ -28,9 +28,9 @@ CONFIG = dataclasses.replace(
     resolution=16,
     stable_kimg=0.016,
     fade_kimg=0.032,
-    batch_sizes=(16,),
+    batch_sizes=("8:16",),
     batch_size=8,
-    learning_rates=(0.001,),
+    learning_rates=("8:0.001",),
     learning_rate=0.002,
     total_kimg=0.072,
     latent_dim=8,
@@ -104,7 +104,7 @@ def test_growth_follows_the_published_schedule(preset):
 
 
 def test_batch_sizes_and_learning_rates_are_the_published_ones():
-    batches = {8: 256, 16: 128, 32: 64, 64: 32, 128: 32, 256: 32, 512: 32, 1024: 32}
+    batches = {4: 512, 8: 256, 16: 128, 32: 64, 64: 32, 128: 32, 256: 32, 512: 32, 1024: 32}
     rates = {128: 0.0015, 256: 0.002, 512: 0.003, 1024: 0.003}
     presets = (
         (stylegan.ffhq_1024(), rates),
@@ -112,7 +112,7 @@ def test_batch_sizes_and_learning_rates_are_the_published_ones():
         (stylegan.celeba_hq_1024(), {size: min(rate, 0.002) for size, rate in rates.items()}),
     )
     for config, expected in presets:
-        for growth in schedule(config):
+        for growth in schedule(dataclasses.replace(config, start_resolution=4)):
             assert growth.batch_size == batches[growth.size]
             assert growth.learning_rate == expected.get(growth.size, 0.001)
 
@@ -138,8 +138,11 @@ def test_stages_that_are_empty_or_beyond_the_end_are_left_out(changes, expected)
     [
         ({"start_resolution": 2}, r"--start-resolution must be one of 4, 8, 16.*Received: 2"),
         ({"start_resolution": 32}, r"Received: 32"),
-        ({"batch_sizes": (8, 8, 8)}, r"--batch-sizes has more values.*8 to 16, 2. Received: 3"),
-        ({"learning_rates": (0.1, 0.0)}, r"--learning-rates must be positive. Received: 0.0"),
+        ({"batch_sizes": ("8:0",)}, r"--batch-sizes must be.*at least 1.*Received: 8:0"),
+        ({"batch_sizes": ("16",)}, r"as in 8:256. Received: 16"),
+        ({"batch_sizes": ("12:8",)}, r"power of two from 4 to 1024.*Received: 12:8"),
+        ({"batch_sizes": ("8:8", "8:4")}, r"each resolution once.*Received: 8:8 8:4"),
+        ({"learning_rates": ("8:0.1", "16:nan")}, r"--learning-rates.*Received: 8:0.1 16:nan"),
         ({"stable_kimg": 0.0, "fade_kimg": 0.0}, r"--start-resolution 16 to train without"),
     ],
 )

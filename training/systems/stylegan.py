@@ -6,10 +6,11 @@ Reference:
     rosinality/style-based-gan-pytorch differs.
 """
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -34,6 +35,7 @@ from training.config import (
     Rule,
     TrainingConfig,
     check_channels,
+    flag,
 )
 from training.optimizers import Adam
 from training.phases import Average, Draws, Phase, Stage, Update
@@ -47,8 +49,8 @@ class StyleGANConfig(TrainingConfig):
     start_resolution: int = 8  # where growing starts, from 4; --resolution: no growing
     stable_kimg: float = 600.0  # thousands of images at each resolution once it is faded in
     fade_kimg: float = 600.0  # thousands of images in which a resolution is faded in
-    batch_sizes: tuple[int, ...] = ()  # from the start on, one a resolution, then --batch-size
-    learning_rates: tuple[float, ...] = ()  # of G and D; so too, then --learning-rate
+    batch_sizes: tuple[str, ...] = ()  # RESOLUTION:SIZE, such as 8:256; elsewhere --batch-size
+    learning_rates: tuple[str, ...] = ()  # RESOLUTION:RATE; elsewhere --learning-rate
     learning_rate: float = 0.001  # Adam, for G and D
     beta_2: float = 0.99  # Adam; beta_1 is 0
     reset_optimizers: bool = True  # Adam starts anew at each stage (in the port it does not)
@@ -77,8 +79,6 @@ class StyleGANConfig(TrainingConfig):
         "start_resolution": COUNT,  # `check` knows more of it
         "stable_kimg": NOT_NEGATIVE,
         "fade_kimg": NOT_NEGATIVE,
-        "batch_sizes": COUNT,
-        "learning_rates": POSITIVE,
         "learning_rate": POSITIVE,
         "beta_2": BELOW_ONE,
         "latent_dim": COUNT,
@@ -107,19 +107,46 @@ class StyleGANConfig(TrainingConfig):
                 f"--start-resolution must be one of {', '.join(map(str, sizes))}: a power of two "
                 f"from 4 to --resolution. Received: {self.start_resolution}."
             )
-        steps = len(sizes) - sizes.index(self.start_resolution)
-        for name in ("batch_sizes", "learning_rates"):
-            given = len(getattr(self, name))
-            if given > steps:
-                raise ConfigError(
-                    f"--{name.replace('_', '-')} has more values than there are resolutions from "
-                    f"{self.start_resolution} to {self.resolution}, {steps}. Received: {given}."
-                )
-        if not self.stable_kimg and not self.fade_kimg and steps > 1:
+        by_resolution("batch_sizes", self.batch_sizes, COUNT, int)
+        by_resolution("learning_rates", self.learning_rates, POSITIVE, float)
+        grows = self.start_resolution < self.resolution
+        if grows and not self.stable_kimg and not self.fade_kimg:
             raise ConfigError(
                 "--stable-kimg or --fade-kimg must be above 0 where the networks grow. Use "
                 f"--start-resolution {self.resolution} to train without growing."
             )
+
+
+def by_resolution(
+    name: str, given: Sequence[str], rule: Rule, kind: Callable[[str], float]
+) -> dict[int, Any]:
+    """Reads values of an option that are written RESOLUTION:VALUE.
+
+    Args:
+        name: Of the option's field.
+        given: What is read.
+        rule: What a value must be.
+        kind: Makes a value of its text.
+
+    Raises:
+        ConfigError: If one cannot be read, or a resolution comes twice.
+    """
+    found: dict[int, Any] = {}
+    for text in given:
+        size, _, value = text.partition(":")
+        try:
+            resolution, number = int(size), kind(value)
+        except ValueError:
+            resolution, number = 0, 0
+        holds = math.isfinite(number) and rule.holds(number)
+        if not holds or resolution not in resolutions_to(1024) or resolution in found:
+            raise ConfigError(
+                f"{flag(name)} must be RESOLUTION:VALUE, each resolution once, a power of two "
+                f"from 4 to 1024, and each value {rule.words}, as in 8:256. "
+                f"Received: {' '.join(given)}."
+            )
+        found[resolution] = number
+    return found
 
 
 class Growth(NamedTuple):
@@ -159,11 +186,13 @@ def schedule(config: StyleGANConfig) -> list[Growth]:
     """
     sizes = [n for n in resolutions_to(config.resolution) if n >= config.start_resolution]
     found, begins = [], 0
-    for place, size in enumerate(sizes):
-        batch = [*config.batch_sizes[place : place + 1], config.batch_size][0]
-        rate = [*config.learning_rates[place : place + 1], config.learning_rate][0]
+    batches = by_resolution("batch_sizes", config.batch_sizes, COUNT, int)
+    rates = by_resolution("learning_rates", config.learning_rates, POSITIVE, float)
+    for size in sizes:
+        batch = batches.get(size, config.batch_size)
+        rate = rates.get(size, config.learning_rate)
         lengths = [("", False, config.stable_kimg)]
-        if place:
+        if size > config.start_resolution:
             lengths.insert(0, (" fade", True, config.fade_kimg))
         for word, fades, kimg in lengths:
             ends = begins + round(kimg * 1000)
@@ -173,6 +202,11 @@ def schedule(config: StyleGANConfig) -> list[Growth]:
                 found.append(Growth(name, begins, ends, size, fades, batch, rate, last))
             begins = ends
     return found
+
+
+# Of NVlabs/stylegan, train.py, for 8 GPUs; elsewhere 32 and 0.001.
+PUBLISHED_BATCH_SIZES = ("4:512", "8:256", "16:128", "32:64")
+PUBLISHED_LEARNING_RATES = ("128:0.0015", "256:0.002", "512:0.003", "1024:0.003")
 
 
 def avatars() -> StyleGANConfig:
@@ -188,7 +222,7 @@ def avatars() -> StyleGANConfig:
         resolution=32,
         stable_kimg=10.0,
         fade_kimg=10.0,
-        batch_sizes=(16, 16),
+        batch_sizes=("8:16", "16:16"),
         batch_size=8,
         total_kimg=100.0,
         max_minutes=13.0,
@@ -216,10 +250,9 @@ def ffhq_256() -> StyleGANConfig:
         data=(),
         resolution=256,
         total_kimg=25000.0,
-        batch_sizes=(256, 128, 64),
+        batch_sizes=PUBLISHED_BATCH_SIZES,
         batch_size=32,
-        learning_rates=(0.001, 0.001, 0.001, 0.001, 0.0015),
-        learning_rate=0.002,
+        learning_rates=PUBLISHED_LEARNING_RATES,
     )
 
 
@@ -234,10 +267,9 @@ def ffhq_1024() -> StyleGANConfig:
         data=(),
         resolution=1024,
         total_kimg=25000.0,
-        batch_sizes=(256, 128, 64),
+        batch_sizes=PUBLISHED_BATCH_SIZES,
         batch_size=32,
-        learning_rates=(0.001, 0.001, 0.001, 0.001, 0.0015, 0.002),
-        learning_rate=0.003,
+        learning_rates=PUBLISHED_LEARNING_RATES,
     )
 
 
@@ -252,10 +284,9 @@ def celeba_hq_1024() -> StyleGANConfig:
         data=(),
         resolution=1024,
         total_kimg=25000.0,
-        batch_sizes=(256, 128, 64),
+        batch_sizes=PUBLISHED_BATCH_SIZES,
         batch_size=32,
-        learning_rates=(0.001, 0.001, 0.001, 0.001, 0.0015),
-        learning_rate=0.002,
+        learning_rates=("128:0.0015", "256:0.002", "512:0.002", "1024:0.002"),
         loss="wgan-gp",
     )
 
@@ -272,7 +303,7 @@ def smoke() -> StyleGANConfig:
         resolution=16,
         stable_kimg=0.032,
         fade_kimg=0.032,
-        batch_sizes=(16,),
+        batch_sizes=("8:16",),
         batch_size=8,
         total_kimg=0.128,
         latent_dim=16,
