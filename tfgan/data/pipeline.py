@@ -589,6 +589,8 @@ class Pipeline(Feed):
             with self._lock:
                 known_broken = candidate in self._broken
             if known_broken:
+                # Another thread may have found the one that was too many.
+                self._stop_if_too_many_are_broken()
                 continue
             try:
                 picture = self.source.read(candidate)
@@ -655,11 +657,11 @@ class Pipeline(Feed):
     def _report_broken(self, index: int, name: str, error: Exception) -> None:
         reason = explain(error)
         with self._lock:
-            if index in self._broken:
-                return
+            known = index in self._broken
             self._broken[index] = (name, reason)
             count = len(self._broken)
-        logger.warning("Broken picture (%d so far): %s: %s", count, name, reason)
+        if not known:
+            logger.warning("Broken picture (%d so far): %s: %s", count, name, reason)
         self._stop_if_too_many_are_broken()
 
     def _stop_if_too_many_are_broken(self) -> None:
