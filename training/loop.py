@@ -27,11 +27,15 @@ def check_batch_sizes(stages: Sequence[Stage], replicas: int, accumulate: int) -
     shards = replicas * accumulate
     for stage in stages:
         if stage.batch_size % shards:
-            where = "" if len(stages) == 1 else f" in stage {stage.name} (see also --batch-sizes)"
+            fits = -(-stage.batch_size // shards) * shards
+            where, advice = "", f"Use --batch-size {fits}."
+            if len(stages) > 1:
+                where = f" in stage {stage.name}"
+                own = f"--batch-sizes {stage.resolution}:{fits}"
+                advice = f"Use {fits} there (--batch-size, or {own}), or other --devices."
             raise ConfigError(
                 f"--batch-size must be a multiple of devices x accumulate, {replicas} x "
-                f"{accumulate}. Received: {stage.batch_size}{where}. "
-                f"Use --batch-size {-(-stage.batch_size // shards) * shards}."
+                f"{accumulate}. Received: {stage.batch_size}{where}. {advice}"
             )
 
 

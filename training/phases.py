@@ -105,13 +105,23 @@ class Phase:
 
 @dataclass(frozen=True)
 class Stage:
-    """A stretch of training with one batch size, resolution and set of phases."""
+    """A stretch of training with one batch size, resolution and set of phases.
+
+    Attributes:
+        name: Shown where stages are listed.
+        until_images: Images seen when it ends.
+        batch_size: Over all devices.
+        resolution: Height and width of the images.
+        phases: What each step may run, in order.
+        about: What else the list of stages shall say.
+    """
 
     name: str
     until_images: int
     batch_size: int
     resolution: int
     phases: Sequence[Phase]
+    about: str = ""
 
 
 @dataclass(frozen=True)

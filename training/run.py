@@ -91,11 +91,10 @@ def describe_network(name: str, network: Any) -> str:
 
 
 def describe_stage(stage: Any) -> str:
-    """Name, end, resolution and batch size of one stage."""
+    """Name, end, resolution and batch size of one stage, and what else it says."""
     images = f"{stage.until_images / 1000:,.10g}"
-    return (
-        f"  {stage.name:<14} {images:>12} kimg, {stage.resolution} pixels, batch {stage.batch_size}"
-    )
+    facts = [f"{stage.resolution} pixels", f"batch {stage.batch_size}", stage.about]
+    return f"  {stage.name:<10} to {images:>10} kimg: {', '.join(filter(None, facts))}"
 
 
 def joined(arguments: list[str], option: str) -> list[str]:
@@ -223,6 +222,12 @@ def run(argv: list[str]) -> int:
     trainer = Trainer(system, data.feed, config, strategy, args.folder, args.profile, args.graph)
     if args.resume is not None:
         trainer.restore()
+        if trainer.images_seen >= stages[-1].until_images:
+            print(
+                f"Note      the run is at {trainer.images_seen:,} images already: raise "
+                "--total-kimg to go on.",
+                file=sys.stderr,
+            )
         if args.fingerprint != data.fingerprint:
             print(
                 "Note      the pictures are not those that this run began with: it goes on, but it "

@@ -238,5 +238,7 @@ def test_batch_that_devices_and_rounds_do_not_divide_is_refused():
     with pytest.raises(ConfigError, match=r"Received: 8\. Use --batch-size 12"):
         check_batch_sizes([stage], replicas=2, accumulate=3)
     early = Stage("8", 50, 16, 8, ())
-    with pytest.raises(ConfigError, match=r"Received: 8 in stage train \(see also --batch-sizes\)"):
+    with pytest.raises(
+        ConfigError, match=r"Received: 8 in stage train. Use 16 there .*--batch-sizes 16:16"
+    ):
         check_batch_sizes([early, stage], replicas=4, accumulate=4)

@@ -62,9 +62,9 @@ def test_dry_run_of_networks_that_grow_prints_their_stages(tmp_path, pictures, c
     captured = capsys.readouterr()
     stages = [line.split() for line in captured.out.split("Stages\n")[1].splitlines()[:3]]
     assert [" ".join(words) for words in stages] == [
-        "8 0.032 kimg, 8 pixels, batch 16",
-        "16 fade 0.064 kimg, 16 pixels, batch 8",
-        "16 0.128 kimg, 16 pixels, batch 8",
+        "8 to 0.032 kimg: 8 pixels, batch 16, learning rate 0.001",
+        "16 fade to 0.064 kimg: 16 pixels, batch 8, learning rate 0.001",
+        "16 to 0.128 kimg: 16 pixels, batch 8, learning rate 0.001",
     ]
     assert "image    uint8 [16, 8, 8, 3]" in captured.out
     assert "Note" not in captured.err

@@ -142,7 +142,10 @@ def test_stages_that_are_empty_or_beyond_the_end_are_left_out(changes, expected)
         ({"batch_sizes": ("16",)}, r"as in 8:256. Received: 16"),
         ({"batch_sizes": ("12:8",)}, r"power of two from 4 to 1024.*Received: 12:8"),
         ({"batch_sizes": ("8:8", "8:4")}, r"each resolution once.*Received: 8:8 8:4"),
-        ({"learning_rates": ("8:0.1", "16:nan")}, r"--learning-rates.*Received: 8:0.1 16:nan"),
+        (
+            {"learning_rates": ("8:0.1", "16:nan")},
+            r"--learning-rates.*as in 128:0.0015.*8:0.1 16:nan",
+        ),
         ({"stable_kimg": 0.0, "fade_kimg": 0.0}, r"--start-resolution 16 to train without"),
     ],
 )
@@ -240,9 +243,16 @@ def test_curves_show_the_schedule_and_pictures_grow_in_place(undisturbed):
     lines = (undisturbed.folder / "stats.jsonl").read_text().splitlines()
     found = {line["images_seen"]: line for line in map(json.loads, lines)}
     assert list(found) == [16, 24, 32, 40, 48, 56, 64, 72]
-    assert [found[n]["schedule/alpha"] for n in (16, 24, 32, 40, 48)] == [0.0, 0.25, 0.5, 0.75, 1.0]
-    for name, value in (("resolution", 16), ("batch_size", 8), ("learning_rate", 0.002)):
-        assert found[16][f"schedule/{name}"] == value
+    # Each point shows what the steps before it followed.
+    alphas = [line["schedule/alpha"] for line in found.values()]
+    assert alphas == [1.0, 0.0, 0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
+    for name, first, later in (
+        ("resolution", 8, 16),
+        ("batch_size", 16, 8),
+        ("learning_rate", 0.001, 0.002),
+    ):
+        shown = [line[f"schedule/{name}"] for line in found.values()]
+        assert shown == [first] + [later] * 7
     curves = "loss/g loss/d penalty/r1 score/real score/fake images_per_second"
     assert all(set(curves.split()) <= set(line) for line in found.values())
     shapes = set()

@@ -49,8 +49,8 @@ class StyleGANConfig(TrainingConfig):
     start_resolution: int = 8  # where growing starts, from 4; --resolution: no growing
     stable_kimg: float = 600.0  # thousands of images at each resolution once it is faded in
     fade_kimg: float = 600.0  # thousands of images in which a resolution is faded in
-    batch_sizes: tuple[str, ...] = ()  # RESOLUTION:SIZE, such as 8:256; elsewhere --batch-size
-    learning_rates: tuple[str, ...] = ()  # RESOLUTION:RATE; elsewhere --learning-rate
+    batch_sizes: tuple[str, ...] = ()  # RESOLUTION:SIZE, as 8:256; else --batch-size
+    learning_rates: tuple[str, ...] = ()  # RESOLUTION:RATE, as 128:0.0015; else --learning-rate
     learning_rate: float = 0.001  # Adam, for G and D
     beta_2: float = 0.99  # Adam; beta_1 is 0
     reset_optimizers: bool = True  # Adam starts anew at each stage (in the port it does not)
@@ -107,8 +107,8 @@ class StyleGANConfig(TrainingConfig):
                 f"--start-resolution must be one of {', '.join(map(str, sizes))}: a power of two "
                 f"from 4 to --resolution. Received: {self.start_resolution}."
             )
-        by_resolution("batch_sizes", self.batch_sizes, COUNT, int)
-        by_resolution("learning_rates", self.learning_rates, POSITIVE, float)
+        self.batch_size_at(self.resolution)
+        self.learning_rate_at(self.resolution)
         grows = self.start_resolution < self.resolution
         if grows and not self.stable_kimg and not self.fade_kimg:
             raise ConfigError(
@@ -116,9 +116,19 @@ class StyleGANConfig(TrainingConfig):
                 f"--start-resolution {self.resolution} to train without growing."
             )
 
+    def batch_size_at(self, size: int) -> int:
+        """Batch size at a resolution."""
+        own = by_resolution("batch_sizes", self.batch_sizes, COUNT, int, "8:256")
+        return own.get(size, self.batch_size)
+
+    def learning_rate_at(self, size: int) -> float:
+        """Learning rate at a resolution."""
+        own = by_resolution("learning_rates", self.learning_rates, POSITIVE, float, "128:0.0015")
+        return own.get(size, self.learning_rate)
+
 
 def by_resolution(
-    name: str, given: Sequence[str], rule: Rule, kind: Callable[[str], float]
+    name: str, given: Sequence[str], rule: Rule, kind: Callable[[str], float], example: str
 ) -> dict[int, Any]:
     """Reads values of an option that are written RESOLUTION:VALUE.
 
@@ -127,6 +137,7 @@ def by_resolution(
         given: What is read.
         rule: What a value must be.
         kind: Makes a value of its text.
+        example: Of a right one.
 
     Raises:
         ConfigError: If one cannot be read, or a resolution comes twice.
@@ -142,7 +153,7 @@ def by_resolution(
         if not holds or resolution not in resolutions_to(1024) or resolution in found:
             raise ConfigError(
                 f"{flag(name)} must be RESOLUTION:VALUE, each resolution once, a power of two "
-                f"from 4 to 1024, and each value {rule.words}, as in 8:256. "
+                f"from 4 to 1024, and each value {rule.words}, as in {example}. "
                 f"Received: {' '.join(given)}."
             )
         found[resolution] = number
@@ -186,11 +197,8 @@ def schedule(config: StyleGANConfig) -> list[Growth]:
     """
     sizes = [n for n in resolutions_to(config.resolution) if n >= config.start_resolution]
     found, begins = [], 0
-    batches = by_resolution("batch_sizes", config.batch_sizes, COUNT, int)
-    rates = by_resolution("learning_rates", config.learning_rates, POSITIVE, float)
     for size in sizes:
-        batch = batches.get(size, config.batch_size)
-        rate = rates.get(size, config.learning_rate)
+        batch, rate = config.batch_size_at(size), config.learning_rate_at(size)
         lengths = [("", False, config.stable_kimg)]
         if size > config.start_resolution:
             lengths.insert(0, (" fade", True, config.fade_kimg))
@@ -452,6 +460,7 @@ class StyleGANSystem:
         self.state = {"alpha": self.alpha, "stage": self.stage}
         self.averages = [Average(self.average, self.generator, self._ema_decay)]
         self._shown: dict[int, _InUse] = {}
+        self._used = self._schedule_in_use()
 
     def _make_generator(self, resolution: int, fade: float = 1.0, **kwargs) -> StyleGANGenerator:
         config = self.config
@@ -491,6 +500,7 @@ class StyleGANSystem:
                 growth.batch_size,
                 growth.size,
                 self._phases(growth),
+                f"learning rate {growth.learning_rate:g}",
             )
             for growth in self.schedule
             if growth.begins < total
@@ -561,6 +571,7 @@ class StyleGANSystem:
 
     def after_step(self, step: int, images_seen: int, batch_size: int) -> None:
         """Fades in by images seen; where a stage begins, sets its learning rate."""
+        self._used = self._schedule_in_use()
         ended = sum(growth.ends <= images_seen for growth in self.schedule[:-1])
         if ended != int(self.stage.numpy()):
             self.stage.assign(ended)
@@ -570,8 +581,7 @@ class StyleGANSystem:
                     optimizer.reset()
         self.alpha.assign(self.schedule[ended].fade(images_seen))
 
-    def scalars(self) -> dict[str, float]:
-        """State that is worth a curve."""
+    def _schedule_in_use(self) -> dict[str, float]:
         growth = self.growth
         return {
             "schedule/resolution": growth.size,
@@ -579,6 +589,10 @@ class StyleGANSystem:
             "schedule/batch_size": growth.batch_size,
             "schedule/learning_rate": growth.learning_rate,
         }
+
+    def scalars(self) -> dict[str, float]:
+        """The schedule that the last step followed."""
+        return self._used
 
     def sample(self, images: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
         """A grid of the averaged generator on fixed latents; with classes, one class a row."""
