@@ -15,7 +15,6 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfgan import figures
 from tfgan.layers.resample import mean_down, nearest_up
 from tfgan.models.stylegan import (
     StyleGANDiscriminator,
@@ -39,6 +38,7 @@ from training.config import (
 )
 from training.optimizers import Adam
 from training.phases import Average, Draws, Phase, Stage, Update
+from training.sample_grid import sample_grid
 from training.style_mixing import mixed_styles
 
 
@@ -347,6 +347,7 @@ class _InUse:
         self.generator = generator
         self.resolution = growth.size
         self.mapping = generator.mapping
+        self.truncation_cutoff = generator.truncation_cutoff
         self.fade = alpha if growth.fades else 1.0
 
     def truncate(self, styles, psi, cutoff):
@@ -597,24 +598,10 @@ class StyleGANSystem:
     def sample(self, images: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
         """A grid of the averaged generator on fixed latents; with classes, one class a row."""
         del images, labels  # It draws from latents alone.
-        columns = self.config.sample_columns
-        rows = self.config.sample_rows
-        latents = np.random.default_rng(self.config.seed).standard_normal(
-            (rows * columns, self.config.latent_dim), dtype=np.float32
-        )
-        classes = len(self.class_names)
-        drawn = np.repeat(np.arange(rows) % classes, columns) if classes else None
         stage = int(self.stage.numpy())
         if stage not in self._shown:
             self._shown = {stage: _InUse(self.average, self.growth, self.alpha)}
-        pictures = figures.generate(
-            self._shown[stage],
-            latents,
-            drawn,
-            truncation_psi=self.config.sample_psi,
-            truncation_cutoff=self.average.truncation_cutoff,
-        )
-        return {"average": figures.sheet(pictures, columns)}
+        return {"average": sample_grid(self._shown[stage], self.config, len(self.class_names))}
 
     def inference_model(self) -> StyleGANGenerator:
         """The averaged generator as far as it has grown; in a fade, with how far that has gone."""

@@ -12,7 +12,6 @@ from typing import ClassVar, Literal
 import numpy as np
 import tensorflow as tf
 
-from tfgan import figures
 from tfgan.models.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
 from training import losses
 from training.augment import augment, update_p
@@ -29,6 +28,7 @@ from training.config import (
 )
 from training.optimizers import Adam
 from training.phases import Average, Draws, Phase, Stage, Update
+from training.sample_grid import sample_grid
 from training.style_mixing import mixed_styles
 
 ADA_INTERVAL = 4  # steps between updates of the augmentation probability
@@ -439,17 +439,8 @@ class StyleGAN2System:
     def sample(self, images: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
         """A grid of the averaged generator on fixed latents; with classes, one class a row."""
         del images, labels  # It draws from latents alone.
-        columns = self.config.sample_columns
-        rows = self.config.sample_rows
-        latents = np.random.default_rng(self.config.seed).standard_normal(
-            (rows * columns, self.config.latent_dim), dtype=np.float32
-        )
         classes = len(self.average.class_names)
-        drawn = np.repeat(np.arange(rows) % classes, columns) if classes else None
-        pictures = figures.generate(
-            self.average, latents, drawn, truncation_psi=self.config.sample_psi
-        )
-        return {"average": figures.sheet(pictures, columns)}
+        return {"average": sample_grid(self.average, self.config, classes)}
 
     def inference_model(self) -> StyleGAN2Generator:
         """The averaged generator."""
