@@ -10,6 +10,7 @@ import tensorflow as tf
 from tests.layers import plain
 from tests.layers.layer_check import check_config, check_layer, randomize
 from tfgan.layers.resample import mean_down, nearest_up
+from tfgan.layers.widths import channels_at
 from tfgan.models.stylegan import (
     FORMS,
     StyledLayer,
@@ -18,7 +19,6 @@ from tfgan.models.stylegan import (
     StyleGANGenerator,
     StyleGANMapping,
     StyleGANSynthesisBlock,
-    channels_at,
     resolutions_to,
 )
 

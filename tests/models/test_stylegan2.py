@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from tests.layers.layer_check import check_config, check_layer, randomize
+from tfgan.layers.widths import channels_at
 from tfgan.models.stylegan2 import (
     ARCHITECTURES,
     DiscriminatorBlock,
@@ -18,7 +19,6 @@ from tfgan.models.stylegan2 import (
     SynthesisBlock,
     SynthesisLayer,
     ToRGB,
-    channels_at,
 )
 
 CLASSES = ("cat", "dog", "wild")

@@ -19,12 +19,14 @@ import tensorflow as tf
 
 from tfgan.layers.adain import AdaIN
 from tfgan.layers.equalized import LEAKY_SLOPE, EqualizedConv2D, EqualizedDense
+from tfgan.layers.labels import one_hot
 from tfgan.layers.minibatch_stddev import MinibatchStddev
 from tfgan.layers.noise import Noise, choose_noise, draw_noise
 from tfgan.layers.pixel_norm import pixel_norm
 from tfgan.layers.precision import PRECISIONS, check_precision
 from tfgan.layers.resample import blur, mean_down, nearest_up
 from tfgan.layers.truncation import move_average, truncate
+from tfgan.layers.widths import channels_at
 
 GAIN = math.sqrt(2.0)  # He's, on the kernels of all layers with an activation
 FUSED_FROM = 128  # pixels from which on the published code joins up-sampling and convolution
@@ -59,11 +61,6 @@ FORMS = {
     "official": Form(1.0, False, 1.0, 1e-8, False, False, "ones", False),
     "rosinality": Form(GAIN, True, 0.25, 1e-5, True, True, "random_normal", True),
 }
-
-
-def channels_at(resolution: int, channel_base: int, channel_max: int) -> int:
-    """Feature maps at a resolution: channel_base / resolution, at most channel_max."""
-    return min(channel_base // resolution, channel_max)
 
 
 def resolutions_to(resolution: int) -> list[int]:
@@ -205,18 +202,6 @@ class StyleGANMapping(keras.layers.Layer):
             "lr_multiplier": self.lr_multiplier,
             "average_decay": self.average_decay,
         }
-
-
-def one_hot(labels, num_classes: int):
-    """Class indices, int [B], as float [B, num_classes]; weights of classes stay as they are.
-
-    Raises:
-        ValueError: If there are no labels.
-    """
-    if labels is None:
-        raise ValueError(f"labels are needed by a network of {num_classes} classes.")
-    labels = tf.convert_to_tensor(labels)
-    return tf.one_hot(labels, num_classes) if labels.dtype.is_integer else labels
 
 
 @keras.saving.register_keras_serializable("tfgan")

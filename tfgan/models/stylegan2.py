@@ -12,6 +12,7 @@ import keras
 import tensorflow as tf
 
 from tfgan.layers.equalized import ACTIVATION_GAIN, EqualizedConv2D, EqualizedDense, activate
+from tfgan.layers.labels import one_hot
 from tfgan.layers.minibatch_stddev import MinibatchStddev
 from tfgan.layers.modulated_conv import ModulatedConv2D
 from tfgan.layers.noise import Noise, choose_noise, draw_noise
@@ -19,13 +20,9 @@ from tfgan.layers.pixel_norm import pixel_norm
 from tfgan.layers.precision import PRECISIONS, check_precision
 from tfgan.layers.resample import downsample, upsample
 from tfgan.layers.truncation import move_average, truncate
+from tfgan.layers.widths import channels_at
 
 ARCHITECTURES = ("orig", "skip", "resnet")
-
-
-def channels_at(resolution: int, channel_base: int, channel_max: int) -> int:
-    """Feature maps at a resolution: channel_base / resolution, at most channel_max."""
-    return min(channel_base // resolution, channel_max)
 
 
 def _check_network(
@@ -128,12 +125,7 @@ class StyleGAN2Mapping(keras.layers.Layer):
         if self.latent_dim:
             parts.append(pixel_norm(latents))
         if self.embed is not None:
-            if labels is None:
-                raise ValueError(f"labels are needed by a network of {self.num_classes} classes.")
-            labels = tf.convert_to_tensor(labels)
-            if labels.dtype.is_integer:
-                labels = tf.one_hot(labels, self.num_classes)
-            parts.append(pixel_norm(self.embed(labels)))
+            parts.append(pixel_norm(self.embed(one_hot(labels, self.num_classes))))
         x = tf.concat(parts, axis=-1)
         for layer in self.dense:
             x = layer(x)
