@@ -11,7 +11,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from tqdm import tqdm
 
-from tfgan.metrics.translation import Interval
+from tfgan.metrics.intervals import GROUPS, Interval, jackknife
 
 PATCH = 7  # pixels along a side
 PATCHES = 128  # of each picture, at each level
@@ -20,9 +20,6 @@ DIRECTIONS = 128  # of each repeat
 SMALLEST = 16  # pixels along a side of the coarsest level
 SCALE = 1000.0  # of the number that is published
 
-GROUPS = 10  # of pictures, that the interval leaves out in turn
-# Quantiles 0.975 of Student's t, by degrees of freedom from 1 to GROUPS - 1.
-T95 = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622)
 PIXELS = 2**20  # of the pictures whose pyramids are in memory
 BLOCK = 32  # directions at a time
 
@@ -280,15 +277,8 @@ def sliced_wasserstein(
                 leaving_out[level, group] = mean_distance(sets[0], sets[1], rest, few)
                 bar.update()
     intervals = [
-        _jackknife(value, found, count) for value, found in zip(values, leaving_out, strict=True)
+        jackknife(SCALE * value, SCALE * found, count)
+        for value, found in zip(values, leaving_out, strict=True)
     ]
-    average = _jackknife(values.mean(), leaving_out.mean(axis=0), count)
+    average = jackknife(SCALE * values.mean(), SCALE * leaving_out.mean(axis=0), count)
     return Distances(dict(zip(sides, intervals, strict=True)), average)
-
-
-def _jackknife(value: float, leaving_out: np.ndarray, count: int) -> Interval:
-    """The interval of a number, from what it is without each of the groups, times 1000."""
-    groups = len(leaving_out)
-    reach = T95[groups - 2] * np.sqrt((groups - 1) * leaving_out.var())
-    low, high = max(0.0, value - reach), value + reach
-    return Interval(float(SCALE * value), float(SCALE * low), float(SCALE * high), count)

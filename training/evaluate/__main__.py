@@ -43,7 +43,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfgan.loading import check_writable, class_of, find_model, load_model
-from tfgan.metrics.translation import Interval
+from tfgan.metrics.intervals import Interval
 from tfgan.terminal import UserError, import_tensorflow
 from training.evaluate.kinds import KINDS, EvaluationError, Kind, Request, kind_of
 

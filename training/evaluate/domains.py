@@ -9,7 +9,7 @@ import numpy as np
 from tfgan import figures
 from tfgan.data.sources import DataError, Source
 from tfgan.label_sets import LabelSet
-from tfgan.metrics.translation import share
+from tfgan.metrics.intervals import share
 from training.config import TrainingConfig
 from training.evaluate import judged, tables
 from training.evaluate.real_pictures import JudgedSet, Opener, Pictures

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from tfgan.data.sources import Source
 from tfgan.label_sets import LabelSet
-from tfgan.metrics.translation import RESAMPLES
+from tfgan.metrics.intervals import RESAMPLES
 from training.config import TrainingConfig
 from training.evaluate import classifier
 from training.evaluate.kinds import EvaluationError, Request

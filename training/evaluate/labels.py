@@ -11,7 +11,7 @@ from tfgan import figures
 from tfgan.data.labelled import open_labelled
 from tfgan.data.sources import DataError, Source, make_fingerprint
 from tfgan.label_sets import LabelSet, encode_labels, label_slices, one_label_changed
-from tfgan.metrics.translation import mean_share, share
+from tfgan.metrics.intervals import mean_share, share
 from training.config import ConfigError, TrainingConfig
 from training.evaluate import judged, tables
 from training.evaluate.real_pictures import JudgedSet, Opener

@@ -9,6 +9,7 @@ import numpy as np
 from tfgan import figures
 from tfgan.data.sources import DataError, list_names
 from tfgan.metrics import sliced_wasserstein
+from tfgan.metrics.intervals import GROUPS
 from tfgan.metrics.sliced_wasserstein import Distances
 from training.config import TrainingConfig
 from training.evaluate import tables
@@ -22,9 +23,7 @@ COUNT = 2000
 
 BATCH = 32  # pictures at a time
 NOISE = "random"
-INTERVALS = {
-    "sliced_wasserstein": f"jackknife, {sliced_wasserstein.GROUPS} groups of pictures, 95 %"
-}
+INTERVALS = {"sliced_wasserstein": f"jackknife, {GROUPS} groups of pictures, 95 %"}
 
 
 def draw_pictures(

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from textwrap import indent
 from typing import Any
 
-from tfgan.metrics.translation import Interval
+from tfgan.metrics.intervals import Interval
 
 # Parts of "background" in results, as they are called in tables.
 BACKGROUND = {

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tfgan.metrics.translation import Interval
+from tfgan.metrics.intervals import Interval
 from tfgan.models.stargan_v2 import StarGANv2
 from training.evaluate.domains import StyleTranslator, measure_domains
 from training.evaluate.real_pictures import Pictures

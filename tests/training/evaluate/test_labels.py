@@ -11,7 +11,7 @@ from PIL import Image
 from tfgan import figures
 from tfgan.data.sources import DataError
 from tfgan.label_sets import LabelSet, encode_labels, label_slices, set_indices
-from tfgan.metrics.translation import Interval
+from tfgan.metrics.intervals import Interval
 from tfgan.models.stargan import StarGAN
 from training.config import ConfigError
 from training.evaluate.__main__ import as_json

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tfgan.metrics.translation import Interval
+from tfgan.metrics.intervals import Interval
 from training.evaluate.translation import Change, measure_changes
 
 SIZE = 6

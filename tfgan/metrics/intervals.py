@@ -1,0 +1,119 @@
+"""Numbers with their 95 % confidence intervals: of shares, by resampling, by leaving out."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+Z95 = 1.959963984540054  # quantile 0.975 of the standard normal distribution
+RESAMPLES = 1000
+GROUPS = 10  # at most, that a jackknife leaves out in turn
+# Quantiles 0.975 of Student's t, by degrees of freedom from 1 to GROUPS - 1.
+T95 = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A number, its 95 % confidence interval, and how many pictures it is from."""
+
+    value: float
+    low: float
+    high: float
+    count: int
+
+
+def share(hits: np.ndarray) -> Interval:
+    """The share of true values, with Wilson's interval.
+
+    (p + z^2 / 2N +- z sqrt(p (1 - p) / N + z^2 / 4N^2)) / (1 + z^2 / N), with z = 1.96. Unlike
+    p +- z sqrt(p (1 - p) / N) it is never empty, nor outside of [0, 1].
+
+    Args:
+        hits: bool [N].
+
+    Raises:
+        ValueError: If there is none.
+
+    Reference:
+        Wilson 1927, Journal of the American Statistical Association 22, 209-212.
+    """
+    count = len(hits)
+    if not count:
+        raise ValueError("a share needs at least one value. Received: none.")
+    p = float(np.mean(hits))
+    middle = p + Z95**2 / (2 * count)
+    reach = Z95 * math.sqrt(p * (1 - p) / count + Z95**2 / (4 * count**2))
+    scale = 1 + Z95**2 / count
+    low, high = (middle - reach) / scale, (middle + reach) / scale
+    # Rounding leaves the bounds of 0 and 1 off by 1e-16.
+    return Interval(p, max(0.0, min(low, p)), min(1.0, max(high, p)), count)
+
+
+def mean_share(hits: np.ndarray, asked: np.ndarray, seed: int = 0) -> Interval:
+    """The mean over labels of each one's share, with an interval by resampling of the pictures.
+
+    Labels weigh alike, however many pictures were asked for each. Whole pictures are drawn, for
+    what is asked of one picture tends to succeed or to fail together; else as in
+    `mean`.
+
+    Args:
+        hits: Whether what was asked of a picture succeeded, bool [N, L].
+        asked: Whether it was asked at all, bool [N, L]; each label of at least one picture.
+        seed: Of the draws.
+
+    Raises:
+        ValueError: If there is a label that was never asked for.
+    """
+    if not len(asked) or not np.all(np.any(asked, axis=0)):
+        raise ValueError("each label must be asked of one picture or more. Received: none.")
+    parts = np.stack([hits & asked, asked]).astype(np.float64)
+
+    def mean(rows: np.ndarray) -> float:
+        right, count = parts[:, rows].sum(axis=1)
+        # A draw may leave out the only pictures of a label.
+        return float(np.mean(right[count > 0] / count[count > 0]))
+
+    count = len(asked)
+    random = np.random.default_rng(seed)
+    drawn = [mean(random.integers(count, size=count)) for _ in range(RESAMPLES)]
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return Interval(mean(np.arange(count)), float(low), float(high), count)
+
+
+def mean(values: np.ndarray, seed: int = 0) -> Interval:
+    """The mean of values, with an interval by resampling.
+
+    The interval lies between the quantiles 0.025 and 0.975 of the means of 1000 draws of N values
+    with replacement (percentile bootstrap).
+
+    Args:
+        values: float [N], N >= 1.
+        seed: Of the draws.
+
+    Reference:
+        Efron 1979, The Annals of Statistics 7, 1-26.
+    """
+    count = len(values)
+    random = np.random.default_rng(seed)
+    drawn = [values[random.integers(count, size=count)].mean() for _ in range(RESAMPLES)]
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return Interval(float(values.mean()), float(low), float(high), count)
+
+
+def jackknife(value: float, leaving_out: np.ndarray, count: int) -> Interval:
+    """The interval of a number that cannot be below 0, from what it is without parts of the data.
+
+    It reaches t sqrt((G - 1) var), with the variance of the numbers without each of G parts, and
+    Student's t of G - 1 degrees of freedom.
+
+    Args:
+        value: The number.
+        leaving_out: What it is without each of 2 to `GROUPS` parts of one size, float [G].
+        count: Of examples.
+
+    Reference:
+        Efron and Stein 1981, The Annals of Statistics 9, 586-596.
+    """
+    groups = len(leaving_out)
+    reach = T95[groups - 2] * np.sqrt((groups - 1) * leaving_out.var())
+    return Interval(float(value), float(max(0.0, value - reach)), float(value + reach), count)
