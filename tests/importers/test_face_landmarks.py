@@ -5,7 +5,7 @@ import pytest
 
 from tests.parity.published import Case
 from tfgan.importers import CheckpointError
-from tfgan.importers.face_landmarks import convert, find, our_name, to_our_layout
+from tfgan.importers.face_landmarks import NAMES, convert, find
 
 
 @pytest.fixture(scope="module")
@@ -34,11 +34,11 @@ def weights():
     ],
 )
 def test_published_names_have_their_variables(published, ours):
-    assert our_name(published) == ours
+    assert NAMES.path(published) == ours
 
 
 def test_no_two_names_meet(weights):
-    assert len({our_name(name) for name in weights}) == len(weights)
+    assert len({NAMES.path(name) for name in weights}) == len(weights)
 
 
 def test_each_variable_has_the_weight_of_its_name(weights):
@@ -47,7 +47,9 @@ def test_each_variable_has_the_weight_of_its_name(weights):
     values = {v.path.split("/", 1)[1]: v.numpy() for v in network.variables}
     assert len(values) == len(weights)
     for name, value in weights.items():
-        np.testing.assert_array_equal(values[our_name(name)], to_our_layout(value), err_msg=name)
+        np.testing.assert_array_equal(
+            values[NAMES.path(name)], NAMES.layout(name, value), err_msg=name
+        )
     kernel, value = values["conv1/conv/kernel"], weights["conv1.conv.weight"]
     assert kernel[2, 5, 3, 40] == value[40, 3, 2, 5]
 

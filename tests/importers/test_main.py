@@ -9,7 +9,7 @@ import pytest
 from tests.importers import saved
 from tests.parity.published import DATA, Case
 from tfgan.importers.__main__ import main
-from tfgan.importers.face_landmarks import our_name, to_our_layout
+from tfgan.importers.face_landmarks import NAMES
 from tfgan.loading import load_model
 from tfgan.models.landmarks import FaceLandmarks
 
@@ -39,7 +39,9 @@ def test_the_file_holds_the_published_weights(landmarks, weights):
     assert isinstance(network, FaceLandmarks)
     values = {v.path.split("/", 1)[1]: v.numpy() for v in network.variables}
     for name, value in weights.items():
-        np.testing.assert_array_equal(values[our_name(name)], to_our_layout(value), err_msg=name)
+        np.testing.assert_array_equal(
+            values[NAMES.path(name)], NAMES.layout(name, value), err_msg=name
+        )
 
 
 def test_training_takes_the_file(landmarks):

@@ -9,23 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tfgan.importers import CheckpointError, face_landmarks, torch_file
+from tfgan.importers import CheckpointError, face_landmarks
+from tfgan.importers.files import READERS, read_together
 from tfgan.loading import check_writable
 from tfgan.terminal import UserError, import_tensorflow
-
-
-class Reader(NamedTuple):
-    """A kind of file.
-
-    Attributes:
-        about: What wrote it.
-        matches: Whether a file may be of this kind, by its first 64 bytes.
-        read: Its contents: plain data and arrays.
-    """
-
-    about: str
-    matches: Callable[[bytes], bool]
-    read: Callable[[Path], Any]
 
 
 class System(NamedTuple):
@@ -44,13 +31,6 @@ class System(NamedTuple):
     uses: tuple[str, ...]
 
 
-READERS = (
-    Reader(
-        "torch.save of PyTorch, zip archives and the stream of before 1.6",
-        torch_file.matches,
-        torch_file.read,
-    ),
-)
 SYSTEMS = (
     System(
         "face landmarks (clovaai/stargan-v2, wing.ckpt)",
@@ -96,39 +76,21 @@ def _parser() -> argparse.ArgumentParser:
         ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("file", type=Path, metavar="FILE", help="published checkpoint")
+    parser.add_argument(
+        "files",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="published checkpoint; several where the parts of one network were published apart",
+    )
     parser.add_argument(
         "-o",
         "--out",
         type=Path,
         metavar="MODEL.keras",
-        help="file to write (default: FILE with the ending .keras, in the current folder)",
+        help="file to write (default: the first FILE, ending in .keras, in the current folder)",
     )
     return parser
-
-
-def read(path: Path) -> Any:
-    """The contents of a published file: plain data and arrays.
-
-    Raises:
-        CheckpointError: If it is of no known kind, is damaged, or asks for code.
-        OSError: If it cannot be read.
-    """
-    if not path.exists():
-        raise CheckpointError("there is no such file.")
-    if path.is_dir():
-        raise CheckpointError("it is a folder. Give the checkpoint file in it.")
-    with path.open("rb") as file:
-        head = file.read(64)
-    if not head:
-        raise CheckpointError("it is empty. Fetch it again.")
-    for reader in READERS:
-        if reader.matches(head):
-            return reader.read(path)
-    raise CheckpointError(
-        "it is no checkpoint of a known kind, or its beginning is damaged. Known are: "
-        f"{'; '.join(reader.about for reader in READERS)}."
-    )
 
 
 def recognize(contents: Any) -> tuple[System, Any]:
@@ -173,16 +135,17 @@ def write(model: Any, out: Path) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     options = _parser().parse_args(arguments)
-    out = options.out or Path(options.file.name).with_suffix(".keras")
+    out = options.out or Path(options.files[0].name).with_suffix(".keras")
+    listed = ", ".join(map(str, options.files))
     try:
         _check_output(out)
-        print(f"Reading {options.file}", flush=True)
-        system, weights = recognize(read(options.file))
+        print(f"Reading {listed}", flush=True)
+        system, weights = recognize(read_together(options.files))
         import_tensorflow()
         model, notes = system.convert(weights)
         write(model, out)
     except CheckpointError as error:
-        print(f"error: {options.file}: {error}", file=sys.stderr)
+        print(f"error: {listed}: {error}", file=sys.stderr)
         return 2
     except (UserError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)

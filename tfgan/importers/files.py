@@ -1,0 +1,85 @@
+"""Reads published files, whatever their container is."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tfgan.importers import CheckpointError, torch_file
+from tfgan.terminal import UserError
+
+
+class Reader(NamedTuple):
+    """A kind of file.
+
+    Attributes:
+        about: What wrote it.
+        matches: Whether a file may be of this kind, by its first 64 bytes.
+        read: Its contents: plain data and arrays.
+    """
+
+    about: str
+    matches: Callable[[bytes], bool]
+    read: Callable[[Path], Any]
+
+
+READERS = (
+    Reader(
+        "torch.save of PyTorch, zip archives and the stream of before 1.6",
+        torch_file.matches,
+        torch_file.read,
+    ),
+)
+
+
+def read(path: Path) -> Any:
+    """The contents of a published file: plain data and arrays.
+
+    Raises:
+        CheckpointError: If it is of no known kind, is damaged, or asks for code.
+        OSError: If it cannot be read.
+    """
+    if not path.exists():
+        raise CheckpointError("there is no such file.")
+    if path.is_dir():
+        raise CheckpointError("it is a folder. Give the checkpoint file in it.")
+    with path.open("rb") as file:
+        head = file.read(64)
+    if not head:
+        raise CheckpointError("it is empty. Fetch it again.")
+    for reader in READERS:
+        if reader.matches(head):
+            return reader.read(path)
+    raise CheckpointError(
+        "it is no checkpoint of a known kind, or its beginning is damaged. Known are: "
+        f"{'; '.join(reader.about for reader in READERS)}."
+    )
+
+
+def read_together(paths: Sequence[Path]) -> Any:
+    """The contents of one published file, or of several as one dictionary.
+
+    Raises:
+        UserError: If a file cannot be used, or two hold the same name; it says which.
+        OSError: If one cannot be read.
+    """
+    merged: dict[Any, Any] = {}
+    for path in paths:
+        try:
+            contents = read(path)
+            if len(paths) == 1:
+                return contents
+            if not isinstance(contents, dict):
+                raise CheckpointError(
+                    "it must hold weights by name where several files are given. "
+                    f"Received: a {type(contents).__name__}."
+                )
+            twice = [str(name)[:40] for name in contents if name in merged]
+            if twice:
+                raise CheckpointError(
+                    f"it holds names that a file before it has as well: {', '.join(twice[:8])}"
+                    f"{', ...' * (len(twice) > 8)}. Give files of different parts of one network."
+                )
+        except CheckpointError as error:
+            raise UserError(f"{path}: {error}") from error
+        merged |= contents
+    return merged

@@ -1,0 +1,113 @@
+"""Puts published weights into networks: names by rules, layouts, and a refusal with the lists."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tfgan.importers import CheckpointError
+
+# Pattern and replacement, as re.sub takes them. They are applied in order.
+Rules = Sequence[tuple[str, str | Callable[[re.Match[str]], str]]]
+
+# What PyTorch stores of a trained network and no network needs, and why.
+COUNTERS = (r"\.num_batches_tracked$", "counters that only training needs")
+_SHOWN = 20  # names of a list
+
+
+def torch_layout(name: str, value: np.ndarray) -> np.ndarray:
+    """PyTorch's kernels, [out, in, kh, kw] and [out, in], as Keras's; anything else as it is."""
+    if value.ndim == 4:
+        return value.transpose(2, 3, 1, 0)
+    return value.T if value.ndim == 2 else value
+
+
+class Names(NamedTuple):
+    """What the weights of a published network are called, and how they are laid out.
+
+    Attributes:
+        about: The network, such as "the network of face landmarks".
+        rules: From a published name to the path of the variable, with dots for slashes.
+        left_out: Patterns of names that the network does without, each with the reason.
+        layout: Published name and array -> array in the shape of the variable.
+    """
+
+    about: str
+    rules: Rules
+    left_out: Sequence[tuple[str, str]] = (COUNTERS,)
+    layout: Callable[[str, np.ndarray], np.ndarray] = torch_layout
+
+    def path(self, name: str) -> str:
+        """Path, below the network, of the variable that a published weight belongs to.
+
+        Names that are not of the network come back as a path that no variable has.
+        """
+        for pattern, replacement in self.rules:
+            name = re.sub(pattern, replacement, name)
+        return name.replace(".", "/")
+
+
+def by_path(network: Any) -> dict[str, Any]:
+    """The variables of a built layer or model by their paths below it."""
+    return {variable.path.split("/", 1)[1]: variable for variable in network.variables}
+
+
+def fill(variables: Mapping[str, Any], weights: Mapping[Any, Any], names: Names) -> list[str]:
+    """Sets variables to published weights: all of them, or none.
+
+    Args:
+        variables: By path, as `by_path` gives them.
+        weights: Published name -> array.
+        names: How the two belong together.
+
+    Returns:
+        Lines that say what was left out.
+
+    Raises:
+        CheckpointError: If names are missing, left over without being known, or do not fit.
+    """
+    left_out: Counter[str] = Counter()
+    chosen: dict[str, np.ndarray] = {}
+    unknown, unfit = [], []
+    for published, value in weights.items():
+        name = str(published)
+        reasons = [reason for pattern, reason in names.left_out if re.search(pattern, name)]
+        if reasons:
+            left_out[reasons[0]] += 1
+            continue
+        path = names.path(name)
+        if path not in variables:
+            unknown.append(name)
+            continue
+        expected = tuple(variables[path].shape)
+        if not isinstance(value, np.ndarray) or value.dtype.kind != "f":
+            unfit.append(f"{name}: must hold floating point numbers")
+        elif names.layout(name, value).shape != expected:
+            unfit.append(f"{name}: {list(value.shape)} does not fit {path} {list(expected)}")
+        elif not np.all(np.isfinite(value)):
+            unfit.append(f"{name}: has values that are no numbers")
+        elif path in chosen:
+            unfit.append(f"{name}: another name has given {path} already")
+        else:
+            value = names.layout(name, value)
+        chosen[path] = value
+    problems = {
+        "missing (as they are called here)": sorted(variables.keys() - chosen.keys()),
+        "not of this network": unknown,
+        "of another kind or shape": unfit,
+    }
+    if any(problems.values()):
+        raise CheckpointError(
+            f"it holds other weights than {names.about} has."
+            + "".join(_list(what, listed) for what, listed in problems.items() if listed)
+        )
+    for path, value in chosen.items():
+        variables[path].assign(value)
+    return [f"{count} {reason}" for reason, count in left_out.items()]
+
+
+def _list(what: str, names: list[str]) -> str:
+    more = [f"... and {len(names) - _SHOWN} more"] if len(names) > _SHOWN else []
+    return f"\n{len(names)} {what}:" + "".join(f"\n  {n}" for n in [*names[:_SHOWN], *more])
