@@ -51,6 +51,20 @@ def dictionary(items: Mapping[str, bytes]) -> bytes:
     return pickle.EMPTY_DICT + pickle.MARK + pairs + pickle.SETITEMS
 
 
+def pairs(items: Mapping[str, bytes]) -> bytes:
+    """A list of lists of a name and a value."""
+    listed = b"".join(
+        pickle.EMPTY_LIST + pickle.MARK + text(key) + value + pickle.APPENDS
+        for key, value in items.items()
+    )
+    return pickle.EMPTY_LIST + pickle.MARK + listed + pickle.APPENDS
+
+
+def dictionary_of_pairs(items: Mapping[str, bytes]) -> bytes:
+    """An ordered dictionary as Python 2 writes it."""
+    return name("collections", "OrderedDict") + pairs(items) + pickle.TUPLE1 + pickle.REDUCE
+
+
 def whole(value: bytes) -> bytes:
     return b"\x80\x02" + value + pickle.STOP
 

@@ -100,6 +100,53 @@ def test_parameters_and_tensors_of_early_versions_are_arrays(tmp_path):
     np.testing.assert_array_equal(torch_file.read(tmp_path / "a.pt")["p"], [0, 1])
 
 
+def test_files_of_python_2_are_read(tmp_path):
+    # So the weights of LPIPS and the first ones of torchvision were written: dictionaries of pairs,
+    # and parameters with a state.
+    tensor = saved.row(
+        saved.storage("0", "FloatStorage", 12, pickle.NONE),
+        *[saved.number(0), saved.row(saved.number(2)), saved.row(saved.number(1))],
+    )
+    tensor = saved.name("torch._utils", "_rebuild_tensor") + tensor + pickle.REDUCE
+    hooks = saved.dictionary_of_pairs({})
+    state = saved.row(pickle.NEWTRUE, pickle.NEWFALSE, hooks)
+    parameter = saved.name("torch.nn.parameter", "Parameter") + tensor + pickle.TUPLE1
+    parameter += pickle.REDUCE + state + pickle.BUILD
+    pairs = saved.dictionary_of_pairs({"p": parameter, "t": tensor})
+    saved.write_stream(tmp_path / "a.pth", pairs, {"0": VALUES})
+    found = torch_file.read(tmp_path / "a.pth")
+    assert list(found) == ["p", "t"]
+    for value in found.values():
+        np.testing.assert_array_equal(value, [0, 1])
+
+
+def test_a_list_of_pairs_makes_one_dictionary(tmp_path):
+    # Else the same long list could make any number of them.
+    pairs = saved.pairs({"x": saved.number(1), "y": saved.number(2)}) + pickle.PUT + b"0\n"
+    ordered = saved.name("collections", "OrderedDict")
+    first = ordered + pairs + pickle.TUPLE1 + pickle.REDUCE
+    second = ordered + pickle.GET + b"0\n" + pickle.TUPLE1 + pickle.REDUCE
+    saved.write_zip(tmp_path / "a.pt", saved.row(first, second), {})
+    assert torch_file.read(tmp_path / "a.pt") == ({"x": 1, "y": 2}, {})
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        saved.number(3),
+        saved.text("ab"),
+        pickle.EMPTY_LIST + saved.number(3) + pickle.APPEND,
+        pickle.EMPTY_LIST + saved.row(saved.text("a")) + pickle.APPEND,
+        pickle.EMPTY_LIST + saved.row(pickle.EMPTY_TUPLE, pickle.NONE) + pickle.APPEND,
+    ],
+)
+def test_dictionaries_of_anything_but_pairs_are_refused(given, tmp_path):
+    value = saved.name("collections", "OrderedDict") + given + pickle.TUPLE1 + pickle.REDUCE
+    saved.write_zip(tmp_path / "a.pt", value, {})
+    with pytest.raises(CheckpointError):
+        torch_file.read(tmp_path / "a.pt")
+
+
 def storage(count=12, key="0", kind="FloatStorage", part=b""):
     return saved.storage(key, kind, count, part)
 

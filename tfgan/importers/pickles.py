@@ -11,6 +11,8 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from tfgan.importers import CheckpointError
 
 _VALUES = {
@@ -78,9 +80,10 @@ class _Machine:
         target.extend(items)
 
     def set_state(self) -> None:
-        # Of plain data, only dictionaries of modules have a state: versions of their classes.
+        # Dictionaries of modules have the versions of their classes for a state, and parameters of
+        # the first PyTorch whether they are trained. Neither is needed; other data have none.
         (_,) = self.pop(1)
-        if not isinstance(self.stack[-1], dict):
+        if not isinstance(self.stack[-1], dict | np.ndarray):
             raise CheckpointError("its pickle sets the state of an object, which may run code.")
 
     def remember(self, place: int) -> None:

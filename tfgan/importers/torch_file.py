@@ -125,15 +125,27 @@ def _tensor(values: Any, start: Any, shape: Any, strides: Any, *_: Any) -> np.nd
     return view
 
 
-def _dictionary() -> dict:
-    # Without arguments: copies of a long list of items could fill the memory.
-    return {}
+def _dictionary(pairs: Any = None) -> dict:
+    """A new dictionary; Python 2 gives it a list of its names and values."""
+    made: dict[Any, Any] = {}
+    if pairs is None:
+        return made
+    if not isinstance(pairs, list):
+        raise ValueError(f"a {type(pairs).__name__} for a list of names and values")
+    for name, value in pairs:
+        if not isinstance(name, str):  # hashes of other things may be costly
+            raise ValueError(f"a {type(name).__name__} for a name")
+        made[name] = value
+    # The list is used up: dictionaries made of a long one again and again could fill the memory.
+    pairs.clear()
+    return made
 
 
 _ALLOWED = {
     **{kind: kind for kind in _KINDS},
     "collections.OrderedDict": _dictionary,
     "torch.Size": lambda sizes: sizes,
+    "torch.nn.parameter.Parameter": lambda tensor: tensor,
     "torch._utils._rebuild_tensor": _tensor,
     "torch._utils._rebuild_tensor_v2": _tensor,
     "torch._utils._rebuild_parameter": lambda tensor, *_: tensor,
