@@ -1,5 +1,6 @@
 """Finds and opens `.keras` files for the command lines, with messages that a user can act on."""
 
+import hashlib
 import importlib
 import json
 import tempfile
@@ -12,7 +13,9 @@ from tfgan.terminal import UserError
 # Importing a module registers its classes with Keras, which then reads them from files.
 MODULES = (
     "tfgan.models.classifier",
+    "tfgan.models.inception",
     "tfgan.models.landmarks",
+    "tfgan.models.lpips",
     "tfgan.models.stargan",
     "tfgan.models.stargan_v2",
     "tfgan.models.stylegan",
@@ -109,3 +112,18 @@ def load_model(path: str | Path) -> Any:
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(f"{path} cannot be read as a model of this package: {reason}") from error
+
+
+def weights_digest(model: Any) -> str:
+    """Sixteen hexadecimal digits that change with the weights of a model, whatever file has them.
+
+    SHA-256 of all variables' paths below the model, shapes and values. So results that were made
+    with a network can be kept, and found again.
+    """
+    digest = hashlib.sha256()
+    for variable in sorted(model.variables, key=lambda variable: variable.path):
+        value = variable.numpy()
+        path = variable.path.partition("/")[2]
+        digest.update(f"{path} {value.dtype} {value.shape}\n".encode())
+        digest.update(value.tobytes())
+    return digest.hexdigest()[:16]

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tfgan.importers import CheckpointError, face_landmarks
+from tfgan.importers import CheckpointError, face_landmarks, inception, lpips
 from tfgan.importers.files import READERS, read_together
 from tfgan.loading import check_writable
 from tfgan.terminal import UserError, import_tensorflow
@@ -43,6 +43,20 @@ SYSTEMS = (
             "--out FACES",
         ),
     ),
+    System(
+        "Inception-v3 of FID (mseitzer/pytorch-fid, pt_inception-2015-12-05-6726825d.pth; for "
+        "StarGAN v2's, torchvision's inception_v3_google-0cc3c7bd.pth)",
+        inception.find,
+        inception.convert,
+        ("python -m training.evaluate MODEL --metrics fid --inception {file}",),
+    ),
+    System(
+        "LPIPS (torchvision's alexnet-owt-7be5be79.pth or vgg16-397923af.pth, together with "
+        "alex.pth or vgg.pth of richzhang/PerceptualSimilarity, lpips/weights/v0.1)",
+        lpips.find,
+        lpips.convert,
+        ("python -m training.evaluate MODEL --metrics lpips --lpips {file}",),
+    ),
 )
 
 _ABOUT = """Makes a .keras file of a published checkpoint.
@@ -61,8 +75,18 @@ Published weights carry licences of their own, whatever the licence of this prog
 clovaai/stargan-v2 are for non-commercial use (CC BY-NC 4.0). A .keras file made of them is bound by
 the same.
 
-example:
+Weights for metrics are at
+  https://github.com/mseitzer/pytorch-fid/releases/tag/fid_weights
+  https://github.com/richzhang/PerceptualSimilarity/tree/master/lpips/weights/v0.1
+  https://download.pytorch.org/models/inception_v3_google-0cc3c7bd.pth
+  https://download.pytorch.org/models/alexnet-owt-7be5be79.pth
+  https://download.pytorch.org/models/vgg16-397923af.pth
+
+examples:
   python -m tfgan.importers wing.ckpt -o landmarks.keras
+  python -m tfgan.importers pt_inception-2015-12-05-6726825d.pth -o inception.keras
+  python -m tfgan.importers alexnet-owt-7be5be79.pth alex.pth -o lpips-alex.keras
+  python -m tfgan.importers vgg16-397923af.pth vgg.pth -o lpips-vgg.keras
 """
 
 

@@ -1,0 +1,326 @@
+"""Inception-v3, whose features FID, KID, precision, recall and the inception score are made of.
+
+Reference:
+    Szegedy et al. 2015, "Rethinking the Inception Architecture for Computer Vision",
+    arXiv:1512.00567. Features agree with mseitzer/pytorch-fid and with metrics/fid.py of
+    clovaai/stargan-v2.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+
+SIZE = 299  # pixels of the images that the network sees
+FEATURES = 2048
+
+
+@dataclass(frozen=True)
+class Conv:
+    """A convolution with bias and ReLU; its batch norm is part of kernel and bias."""
+
+    name: str
+    filters: int
+    kernel: int | tuple[int, int]
+    stride: int = 1
+    padding: str = "same"
+
+
+@dataclass(frozen=True)
+class Halve:
+    """The largest of each 3 x 3, every second one."""
+
+
+@dataclass(frozen=True)
+class Pool:
+    """3 x 3 around each place, in a way that differs between forms and blocks: see `Form`."""
+
+    last: bool = False
+
+
+@dataclass(frozen=True)
+class Fork:
+    """Paths from the same maps; what they give is concatenated."""
+
+    paths: tuple["Path", ...]
+
+
+Path = tuple[Conv | Halve | Pool | Fork, ...]
+
+
+def _path(block: str, branch: str, *steps: tuple) -> Path:
+    """Convolutions BLOCK_BRANCH, or BLOCK_BRANCH_1, ... if there are several."""
+    numbers = [f"_{i + 1}" for i in range(len(steps))] if len(steps) > 1 else [""]
+    return tuple(
+        Conv(f"{block}_{branch}{number}", *step)
+        for number, step in zip(numbers, steps, strict=True)
+    )
+
+
+def _split(block: str, branch: str, number: int) -> Fork:
+    """1 x 3 and 3 x 1 side by side, where a 3 x 3 would cost more."""
+    shapes = {"a": (1, 3), "b": (3, 1)}
+    return Fork(
+        tuple(
+            (Conv(f"{block}_{branch}_{number}{letter}", 384, shape),)
+            for letter, shape in shapes.items()
+        )
+    )
+
+
+def _block_35(block: str, pooled: int) -> Fork:
+    """At 35 x 35: figure 5 of the paper, with 5 x 5 for one of the paths."""
+    return Fork(
+        (
+            _path(block, "branch1x1", (64, 1)),
+            _path(block, "branch5x5", (48, 1), (64, 5)),
+            _path(block, "branch3x3dbl", (64, 1), (96, 3), (96, 3)),
+            (Pool(), *_path(block, "branch_pool", (pooled, 1))),
+        )
+    )
+
+
+def _block_17(block: str, width: int) -> Fork:
+    """At 17 x 17: figure 6 of the paper, n = 7."""
+    row, column = (1, 7), (7, 1)
+    return Fork(
+        (
+            _path(block, "branch1x1", (192, 1)),
+            _path(block, "branch7x7", (width, 1), (width, row), (192, column)),
+            _path(
+                block,
+                "branch7x7dbl",
+                (width, 1),
+                *[(width, column), (width, row), (width, column), (192, row)],
+            ),
+            (Pool(), *_path(block, "branch_pool", (192, 1))),
+        )
+    )
+
+
+def _block_8(block: str, last: bool = False) -> Fork:
+    """At 8 x 8: figure 7 of the paper."""
+    return Fork(
+        (
+            _path(block, "branch1x1", (320, 1)),
+            (Conv(f"{block}_branch3x3_1", 384, 1), _split(block, "branch3x3", 2)),
+            (*_path(block, "branch3x3dbl", (448, 1), (384, 3)), _split(block, "branch3x3dbl", 3)),
+            (Pool(last), *_path(block, "branch_pool", (192, 1))),
+        )
+    )
+
+
+_HALF: tuple = (3, 2, "valid")
+# The four maps that features are taken of in the literature are the results of these parts.
+PARTS: tuple[Path, ...] = (
+    (
+        Conv("conv2d_1a_3x3", 32, *_HALF),
+        Conv("conv2d_2a_3x3", 32, 3, padding="valid"),
+        Conv("conv2d_2b_3x3", 64, 3),
+        Halve(),
+    ),
+    (Conv("conv2d_3b_1x1", 80, 1), Conv("conv2d_4a_3x3", 192, 3, padding="valid"), Halve()),
+    (
+        _block_35("mixed_5b", 32),
+        _block_35("mixed_5c", 64),
+        _block_35("mixed_5d", 64),
+        Fork(
+            (
+                _path("mixed_6a", "branch3x3", (384, *_HALF)),
+                _path("mixed_6a", "branch3x3dbl", (64, 1), (96, 3), (96, *_HALF)),
+                (Halve(),),
+            )
+        ),
+        _block_17("mixed_6b", 128),
+        _block_17("mixed_6c", 160),
+        _block_17("mixed_6d", 160),
+        _block_17("mixed_6e", 192),
+    ),
+    (
+        Fork(
+            (
+                _path("mixed_7a", "branch3x3", (192, 1), (320, *_HALF)),
+                _path("mixed_7a", "branch7x7x3", (192, 1), (192, (1, 7)), (192, (7, 1)),
+                      (192, *_HALF)),
+                (Halve(),),
+            )
+        ),
+        _block_8("mixed_7b"),
+        _block_8("mixed_7c", last=True),
+    ),
+)  # fmt: skip
+
+
+def resize_tf1(images):
+    """Bilinear resizing of TensorFlow 1, uint8 [B, H, W, 3] -> float32 [B, 299, 299, 3], 0 to 255.
+
+    The pixel i of the result is at i * H / 299 of the source, without the half pixels by which
+    corners would agree, and is made of two neighbours however many lie between.
+    """
+    return tf.raw_ops.ResizeBilinear(
+        images=images, size=[SIZE, SIZE], align_corners=False, half_pixel_centers=False
+    )
+
+
+def resize_pillow(images):
+    """Bilinear resizing of Pillow, uint8 [B, H, W, 3] -> float32 [B, 299, 299, 3], whole numbers.
+
+    First the rows, then the columns, each rounded to whole numbers; where the image gets smaller,
+    the triangle of weights grows with the step.
+    """
+    for size in ([tf.shape(images)[1], SIZE], [SIZE, SIZE]):
+        images = tf.floor(tf.image.resize(images, size, "bilinear", antialias=True) + 0.5)
+    return images
+
+
+def _average(x):
+    """Mean of each 3 x 3; at the border, of those within the map."""
+    return tf.nn.avg_pool2d(x, 3, 1, "SAME")
+
+
+def _average_padded(x):
+    """Mean of each 3 x 3; what is beyond the border counts as 0."""
+    return tf.nn.avg_pool2d(tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]]), 3, 1, "VALID")
+
+
+def _largest(x):
+    return tf.nn.max_pool2d(x, 3, 1, "SAME")
+
+
+class Form(NamedTuple):
+    """What differs between published networks.
+
+    Attributes:
+        classes: Number of logits.
+        resize: Images as they are -> float32 [B, 299, 299, 3] from 0 to 255.
+        mean, scale: Of each channel; the network sees (image - mean) / scale.
+        pool: 3 x 3 pooling of the blocks, with a stride of 1.
+        last_pool: That of the last block.
+    """
+
+    classes: int
+    resize: Callable[[Any], Any]
+    mean: tuple[float, ...]
+    scale: tuple[float, ...]
+    pool: Callable[[Any], Any]
+    last_pool: Callable[[Any], Any]
+
+
+FORMS = {
+    # The last block of this graph has a maximum where the paper has an average.
+    "2015-12-05": Form(1008, resize_tf1, (128.0,) * 3, (128.0,) * 3, _average, _largest),
+    # Its authors trained on (image - 127.5) / 127.5. StarGAN v2 takes the parts of the network
+    # alone, so that torchvision's change from ImageNet's scale to that one is lost.
+    "torchvision": Form(
+        1000,
+        resize_pillow,
+        (255 * 0.485, 255 * 0.456, 255 * 0.406),
+        (255 * 0.229, 255 * 0.224, 255 * 0.225),
+        _average_padded,
+        _average_padded,
+    ),
+}
+
+
+@keras.saving.register_keras_serializable("tfgan")
+class InceptionV3(keras.Model):
+    """The network of FID. Its weights are given, never trained here; it always uses float32.
+
+    Args:
+        form: "2015-12-05": the TensorFlow graph of that day, which published FID, KID and inception
+            scores are of. "torchvision": the network of StarGAN v2's FID, with its preprocessing.
+            Numbers of the two must never be compared.
+
+    Call arguments:
+        images: uint8 [B, H, W, 3] of any size. It is resized to 299 x 299 in the way of the form:
+            as TensorFlow 1 did, or as Pillow does.
+
+    Returns:
+        Features, float32 [B, 2048].
+
+    Raises:
+        ValueError: If there is no such form.
+    """
+
+    def __init__(self, form: str = "2015-12-05", **kwargs):
+        super().__init__(**{"dtype": "float32", **kwargs})
+        if form not in FORMS:
+            raise ValueError(f"form must be one of {list(FORMS)}. Received: {form!r}.")
+        self.form = form
+        self.convs: dict[str, keras.layers.Conv2D] = {}
+        self.to_logits = keras.layers.Dense(
+            FORMS[form].classes, use_bias=False, dtype=self.dtype_policy, name="to_logits"
+        )
+
+    def build(self, input_shape=None):
+        width = 3
+        for part in PARTS:
+            width = self._build_path(part, width)
+        self.to_logits.build((None, width))
+        self.built = True
+
+    def _build_path(self, path: Path, width: int) -> int:
+        """Makes the convolutions of a path that gets so many channels; returns those it gives."""
+        for step in path:
+            if isinstance(step, Conv):
+                conv = keras.layers.Conv2D(
+                    step.filters,
+                    step.kernel,
+                    step.stride,
+                    step.padding,
+                    activation="relu",
+                    dtype=self.dtype_policy,
+                    name=step.name,
+                )
+                conv.build((None, None, None, width))
+                self.convs[step.name] = conv
+                width = step.filters
+            elif isinstance(step, Fork):
+                width = sum(self._build_path(branch, width) for branch in step.paths)
+        return width
+
+    def _run(self, path: Path, x):
+        form = FORMS[self.form]
+        for step in path:
+            match step:
+                case Conv():
+                    x = self.convs[step.name](x)
+                case Halve():
+                    x = tf.nn.max_pool2d(x, 3, 2, "VALID")
+                case Pool():
+                    x = (form.last_pool if step.last else form.pool)(x)
+                case Fork():
+                    x = tf.concat([self._run(branch, x) for branch in step.paths], axis=-1)
+        return x
+
+    def maps(self, images):
+        """What each of `PARTS` gives, of uint8 [B, H, W, 3]: float32, the last [B, 8, 8, 2048].
+
+        The first three have 64, 192 and 768 channels, and sides of 73, 35 and 17.
+        """
+        form = FORMS[self.form]
+        x = (form.resize(images) - form.mean) / form.scale
+        found = []
+        for part in PARTS:
+            x = self._run(part, x)
+            found.append(x)
+        return found
+
+    def call(self, images):
+        return tf.reduce_mean(self.maps(images)[-1], axis=[1, 2])
+
+    def logits(self, features):
+        """Logits without their bias, float32 [B, classes], of features [B, 2048].
+
+        The published inception scores leave the bias out.
+        """
+        return self.to_logits(features)
+
+    def probabilities(self, features):
+        """Probabilities of the classes, [B, classes]: the softmax of `logits`."""
+        return tf.nn.softmax(self.logits(features))
+
+    def get_config(self):
+        return {**super().get_config(), "form": self.form}
