@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.parity.published import Case, assert_close
+from tests.parity.published import DATA, Case, assert_close
 from tfgan.importers import inception, lpips
 
 OUTPUT = 1e-4  # of the parity data's README (float32 on a CPU)
@@ -25,6 +25,18 @@ def test_inception_gives_published_features_and_logits():
     logits = network.logits(features)
     assert_close(logits, case.arrays["features_logits_unbiased"], OUTPUT, "unbiased")
     assert_close(logits + weights["fc.bias"], case.arrays["features_logits"], OUTPUT, "logits")
+
+
+def test_inception_of_torchvision_gives_the_features_of_stargan_v2():
+    # Those of metrics/fid.py, with the preprocessing of its loader, of the same pictures and
+    # weights; torchvision's classes are the first thousand.
+    case = Case("inception_fid")
+    weights = case.weights("network")
+    weights |= {name: weights[name][:1000] for name in ("fc.weight", "fc.bias")}
+    network, _ = inception.convert(weights)
+    assert network.form == "torchvision"
+    expected = np.load(DATA / "inception_torchvision.npz")["features_2048"]
+    np.testing.assert_allclose(network(case.arrays["x"]), expected, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("network", ["alex", "vgg"])
