@@ -103,11 +103,22 @@ def write_stream(path: Path, value: bytes, storages: Mapping[str, np.ndarray]) -
 WRITERS = {"zip": write_zip, "stream": write_stream}
 
 
-def save_weights(path: Path, weights: Mapping[str, np.ndarray], container: str = "zip") -> None:
-    """A checkpoint {"state_dict": weights}."""
+def state(weights: Mapping[str, np.ndarray]) -> tuple[bytes, dict[str, np.ndarray]]:
+    """A pickled dictionary of weights, and their storages."""
     storages = {str(i): np.ascontiguousarray(value) for i, value in enumerate(weights.values())}
     pickled = {
         name: contiguous(key, array)
         for name, (key, array) in zip(weights, storages.items(), strict=True)
     }
-    WRITERS[container](path, dictionary({"state_dict": dictionary(pickled)}), storages)
+    return dictionary(pickled), storages
+
+
+def save_state(path: Path, weights: Mapping[str, np.ndarray]) -> None:
+    """A file of weights by name alone."""
+    write_zip(path, *state(weights))
+
+
+def save_weights(path: Path, weights: Mapping[str, np.ndarray], container: str = "zip") -> None:
+    """A checkpoint {"state_dict": weights}."""
+    pickled, storages = state(weights)
+    WRITERS[container](path, dictionary({"state_dict": pickled}), storages)

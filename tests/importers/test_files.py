@@ -9,10 +9,7 @@ from tfgan.terminal import UserError
 
 
 def save(path, **weights):
-    """A file of weights by name, as torch.save writes a state dictionary."""
-    values = {name: np.full(2, value, np.float32) for name, value in weights.items()}
-    pickled = {name: saved.contiguous(name, value) for name, value in values.items()}
-    saved.write_zip(path, saved.dictionary(pickled), values)
+    saved.save_state(path, {n: np.full(2, value, np.float32) for n, value in weights.items()})
 
 
 def test_dictionaries_of_several_files_become_one(tmp_path):
