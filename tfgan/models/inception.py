@@ -14,7 +14,6 @@ import keras
 import tensorflow as tf
 
 SIZE = 299  # pixels of the images that the network sees
-FEATURES = 2048
 
 
 @dataclass(frozen=True)
@@ -61,13 +60,8 @@ def _path(block: str, branch: str, *steps: tuple) -> Path:
 
 def _split(block: str, branch: str, number: int) -> Fork:
     """1 x 3 and 3 x 1 side by side, where a 3 x 3 would cost more."""
-    shapes = {"a": (1, 3), "b": (3, 1)}
-    return Fork(
-        tuple(
-            (Conv(f"{block}_{branch}_{number}{letter}", 384, shape),)
-            for letter, shape in shapes.items()
-        )
-    )
+    name = f"{block}_{branch}_{number}"
+    return Fork(((Conv(f"{name}a", 384, (1, 3)),), (Conv(f"{name}b", 384, (3, 1)),)))
 
 
 def _block_35(block: str, pooled: int) -> Fork:
