@@ -1,6 +1,7 @@
 """Numbers with their 95 % confidence intervals: of shares, by resampling, by leaving out."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,7 +55,7 @@ def mean_share(hits: np.ndarray, asked: np.ndarray, seed: int = 0) -> Interval:
 
     Labels weigh alike, however many pictures were asked for each. Whole pictures are drawn, for
     what is asked of one picture tends to succeed or to fail together; else as in
-    `mean`.
+    `resample`.
 
     Args:
         hits: Whether what was asked of a picture succeeded, bool [N, L].
@@ -73,31 +74,37 @@ def mean_share(hits: np.ndarray, asked: np.ndarray, seed: int = 0) -> Interval:
         # A draw may leave out the only pictures of a label.
         return float(np.mean(right[count > 0] / count[count > 0]))
 
-    count = len(asked)
-    random = np.random.default_rng(seed)
-    drawn = [mean(random.integers(count, size=count)) for _ in range(RESAMPLES)]
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return Interval(mean(np.arange(count)), float(low), float(high), count)
+    return resample(mean, len(asked), seed)
 
 
-def mean(values: np.ndarray, seed: int = 0) -> Interval:
-    """The mean of values, with an interval by resampling.
+def resample(statistic: Callable[[np.ndarray], float], count: int, seed: int = 0) -> Interval:
+    """A number of rows of data, with an interval by resampling.
 
-    The interval lies between the quantiles 0.025 and 0.975 of the means of 1000 draws of N values
-    with replacement (percentile bootstrap).
+    The interval lies between the quantiles 0.025 and 0.975 of what the number is for 1000 draws of
+    N rows with replacement (percentile bootstrap).
 
     Args:
-        values: float [N], N >= 1.
+        statistic: Indices of rows, int [N] -> the number.
+        count: N >= 1.
         seed: Of the draws.
 
     Reference:
         Efron 1979, The Annals of Statistics 7, 1-26.
     """
-    count = len(values)
     random = np.random.default_rng(seed)
-    drawn = [values[random.integers(count, size=count)].mean() for _ in range(RESAMPLES)]
+    drawn = [statistic(random.integers(count, size=count)) for _ in range(RESAMPLES)]
     low, high = np.quantile(drawn, [0.025, 0.975])
-    return Interval(float(values.mean()), float(low), float(high), count)
+    return Interval(float(statistic(np.arange(count))), float(low), float(high), count)
+
+
+def mean(values: np.ndarray, seed: int = 0) -> Interval:
+    """The mean of values, with an interval by resampling (see `resample`).
+
+    Args:
+        values: float [N], N >= 1.
+        seed: Of the draws.
+    """
+    return resample(lambda rows: values[rows].mean(), len(values), seed)
 
 
 def jackknife(value: float, leaving_out: np.ndarray, count: int) -> Interval:

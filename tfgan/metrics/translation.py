@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tfgan.metrics.intervals import RESAMPLES, Interval
+from tfgan.metrics.intervals import Interval, resample
 
 
 def differences(
@@ -29,8 +29,7 @@ def mean_difference(parts: np.ndarray, seed: int = 0) -> Interval | None:
     """Mean difference of a pixel, with an interval by resampling of the pictures.
 
     It is over all the pixels of all pictures, so a picture weighs as much as it has pixels that
-    count. The interval lies between the quantiles 0.025 and 0.975 of that number over 1000 draws of
-    N pictures with replacement (percentile bootstrap).
+    count.
 
     Args:
         parts: What `differences` gave, of any number of calls, [N, 2].
@@ -38,18 +37,13 @@ def mean_difference(parts: np.ndarray, seed: int = 0) -> Interval | None:
 
     Returns:
         The mean, in the unit of `differences`; None where no pixel counts.
-
-    Reference:
-        Efron 1979, The Annals of Statistics 7, 1-26.
     """
     parts = parts[parts[:, 1] > 0]
-    count = len(parts)
-    if not count:
+    if not len(parts):
         return None
-    random = np.random.default_rng(seed)
-    totals = np.stack(
-        [parts[random.integers(count, size=count)].sum(axis=0) for _ in range(RESAMPLES)]
-    )
-    low, high = np.quantile(totals[:, 0] / totals[:, 1], [0.025, 0.975])
-    total, pixels = parts.sum(axis=0)
-    return Interval(float(total / pixels), float(low), float(high), count)
+
+    def difference(rows: np.ndarray) -> float:
+        total, pixels = parts[rows].sum(axis=0)
+        return total / pixels
+
+    return resample(difference, len(parts), seed)
