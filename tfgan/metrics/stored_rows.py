@@ -1,0 +1,169 @@
+"""Rows of numbers on a disk that are computed in order, and go on after an interruption."""
+
+import json
+import os
+import struct
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from tqdm import tqdm
+
+from tfgan.metrics import MetricError
+
+MAGIC = b"tfgan rows 1\n"
+START = 4096  # bytes before the first row
+LENGTHS = struct.Struct("<QQ")  # of finished rows, and bytes of the key
+BLOCK = 4096  # rows
+
+
+class Rows:
+    """A float32 array [N, width] in a file, of which as many rows are made as are asked for.
+
+    The file says what its rows were made of, and how many of them are finished. A row counts only
+    once it is on the disk, so after a crash what was under way is made again. A file of another key
+    or width, or a damaged one, is made anew.
+
+    Two processes may fill one file: a row depends on the key and its number alone, so they write
+    the same, and each goes on where the other is. Where they differ in the key, the later one puts
+    a new file in the place of the other's, which goes on in its own, without a name.
+
+    Args:
+        path: The file; its folder is made if absent.
+        width: Numbers in a row: 1 for distances.
+        key: Whatever the rows depend on, as text of up to 4000 bytes: a digest, say.
+
+    Raises:
+        MetricError: If the width or the key is out of bounds.
+        OSError: If the file cannot be written.
+    """
+
+    def __init__(self, path: Path, width: int, key: str):
+        written = json.dumps({"key": key, "width": width}, sort_keys=True).encode()
+        room = START - len(MAGIC) - LENGTHS.size
+        if width < 1 or len(written) > room:
+            raise MetricError(
+                f"rows need a width of 1 or more, and a key of {room} bytes or less. "
+                f"Received: {width}, {len(written)} bytes."
+            )
+        self.path, self.width = path, width
+        self._count = 0
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = self._open(written)
+
+    def _open(self, key: bytes) -> BinaryIO:
+        """The file, with rows of this key in it or none."""
+        try:
+            file = self.path.open("r+b", buffering=0)
+        except FileNotFoundError:
+            return self._create(key)
+        head = file.read(START)
+        size = file.seek(0, os.SEEK_END)
+        count, length = LENGTHS.unpack_from(head.ljust(START), len(MAGIC))
+        first = len(MAGIC) + LENGTHS.size
+        if not head.startswith(MAGIC) or size < self._place(count) or size < START:
+            print(f"Note        {self.path} is damaged, and is made anew", file=sys.stderr)
+        elif head[first : first + length] == key:
+            return file
+        file.close()
+        return self._create(key)
+
+    def _create(self, key: bytes) -> BinaryIO:
+        """A new file in its place."""
+        partial = self.path.with_name(f".partial-{os.getpid()}-{self.path.name}")
+        try:
+            with partial.open("wb") as file:
+                file.write((MAGIC + LENGTHS.pack(0, len(key)) + key).ljust(START, b"\0"))
+                file.flush()
+                os.fsync(file.fileno())
+            opened = partial.open("r+b", buffering=0)
+            os.replace(partial, self.path)
+        finally:
+            partial.unlink(missing_ok=True)
+        return opened
+
+    def _place(self, row: int) -> int:
+        """Where a row starts, in bytes."""
+        return START + 4 * self.width * row
+
+    def __len__(self) -> int:
+        """Finished rows."""
+        self._file.seek(len(MAGIC))
+        written = LENGTHS.unpack(self._file.read(LENGTHS.size))[0]
+        # A slower process may have written a smaller one since.
+        self._count = max(self._count, written)
+        return self._count
+
+    def fill(
+        self,
+        count: int,
+        make: Callable[[int, int], np.ndarray],
+        batch: int,
+        progress: str | None = None,
+    ) -> None:
+        """Makes the rows that are missing up to `count`, in order.
+
+        Args:
+            count: Rows that are wanted; those beyond it stay.
+            make: First row and the one after the last -> these rows, float [n, width].
+            batch: Rows at a time.
+            progress: Words before a progress bar, which shows after two seconds; None: no bar.
+
+        Raises:
+            MetricError: If a row that was made is not finite.
+            ValueError: If `make` gives another shape.
+        """
+        start = len(self)
+        with tqdm(
+            total=count,
+            desc=progress,
+            initial=min(start, count),
+            delay=2,
+            dynamic_ncols=True,
+            disable=progress is None,
+        ) as bar:
+            while start < count:
+                stop = min(start + batch, count)
+                rows = np.ascontiguousarray(make(start, stop), "<f4")
+                if rows.shape != (stop - start, self.width):
+                    raise ValueError(
+                        f"rows must be {[stop - start, self.width]}. Received: {list(rows.shape)}."
+                    )
+                if not np.all(np.isfinite(rows)):
+                    raise MetricError(
+                        f"rows {start} to {stop - 1} of {self.path} must be finite. "
+                        "Received: NaN or infinity. Look at the pictures of the model."
+                    )
+                self._write(self._place(start), rows.tobytes())
+                # The rows must be on the disk before they count.
+                self._write(len(MAGIC), struct.pack("<Q", max(stop, len(self))))
+                bar.update(stop - start)
+                start = len(self)
+
+    def _write(self, place: int, data: bytes) -> None:
+        """Writes all of the data, through to the disk."""
+        self._file.seek(place)
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self._file.write(rest) :]
+        os.fsync(self._file.fileno())
+
+    def read(self, count: int) -> np.ndarray:
+        """The first `count` rows, read-only, float32 [count, width], without loading them.
+
+        Raises:
+            ValueError: If they are not all there.
+        """
+        if not 1 <= count <= len(self):
+            raise ValueError(
+                f"{self.path} has {len(self)} rows, and 1 or more are read. Received: {count}."
+            )
+        return np.memmap(self._file, "<f4", "r", START, (count, self.width))
+
+    def blocks(self, count: int, size: int = BLOCK) -> Iterator[np.ndarray]:
+        """The first `count` rows in blocks of up to `size` rows."""
+        rows = self.read(count)
+        for start in range(0, count, size):
+            yield rows[start : start + size]
