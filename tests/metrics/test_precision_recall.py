@@ -25,7 +25,7 @@ def plain(x, y):
     x, y = x.astype(np.float64), y.astype(np.float64)
 
     def distances(a, b):
-        return np.array([[np.sum((p - q) ** 2) for q in b] for p in a])
+        return np.array([np.sum((b - p) ** 2, axis=1) for p in a])
 
     def radii(a):
         # The first of each row is its own distance, or that of an equal one.
