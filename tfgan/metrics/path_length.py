@@ -1,16 +1,10 @@
 """Perceptual path length: how fast pictures change along paths between latents.
 
-A step of 1e-4 is made at a random place (or the start) of the path between two latents; its length
-is the perceptual distance of the two pictures, divided by the square of the step. The networks are
-the caller's:
-
-    start, end, t = draw_paths(np.arange(n), 512, "full")
-    near = step(slerp, start, end, t)                            # Z; for W, map start and end first
-    distances = lpips(prepare(generate(near[0]), True), prepare(generate(near[1]), True))
-    path_length(distances)
+A small step is made at a random place (or the start) of the path between two latents; its length is
+the perceptual distance of the two pictures, divided by the square of the step. The networks are the
+caller's.
 """
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -18,8 +12,7 @@ import numpy as np
 from tfgan.metrics import MetricError
 from tfgan.metrics.intervals import Interval, resample
 
-EPSILON = 1e-4
-SIDE = 256  # pixels, of what the perceptual distance sees
+EPSILON = 1e-4  # published length of a step, as a share of the path
 
 
 class Paths(NamedTuple):
@@ -80,60 +73,6 @@ def slerp(a: np.ndarray, b: np.ndarray, t: np.ndarray) -> np.ndarray:
     return normalize(a * np.cos(angle) + across * np.sin(angle))
 
 
-def lerp(a: np.ndarray, b: np.ndarray, t: np.ndarray) -> np.ndarray:
-    """The point at t of the straight line from a to b, for W: [B, ...] -> the same."""
-    a, b = (np.asarray(x, np.float64) for x in (a, b))
-    return a + (b - a) * np.reshape(t, [-1] + [1] * (a.ndim - 1))
-
-
-def step(
-    interpolate: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray],
-    start: np.ndarray,
-    end: np.ndarray,
-    t: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """The points at t and at t + 1e-4 of each path.
-
-    Args:
-        interpolate: `slerp` or `lerp`.
-        start: [B, ...].
-        end: [B, ...].
-        t: [B].
-
-    Returns:
-        Two float32 arrays like `start`.
-    """
-    # In float32 a step from the middle of the path would be off by up to a thousandth.
-    here, there = (interpolate(start, end, place) for place in (t, t + EPSILON))
-    return here.astype(np.float32), there.astype(np.float32)
-
-
-def prepare(images: np.ndarray, crop: bool) -> np.ndarray:
-    """Cuts out the face, if asked for, and averages boxes of pixels where more than 256 are left.
-
-    The face is taken to be at rows 3c to 7c and columns 2c to 6c, with c an eighth of the side. The
-    box is as wide as the side is 256s, rounded down: of what was cut out as with StyleGAN, where
-    the port in PyTorch takes the whole picture's side.
-
-    Args:
-        images: float [B, R, R, C].
-        crop: Whether to cut; StyleGAN's numbers do, StyleGAN2's only for faces.
-
-    Returns:
-        float [B, r, r, C].
-    """
-    if crop:
-        c = images.shape[1] // 8
-        images = images[:, 3 * c : 7 * c, 2 * c : 6 * c]
-    factor = max(1, images.shape[1] // SIDE)
-    if factor == 1:
-        return images
-    count, side, _, channels = images.shape
-    side //= factor
-    images = images[:, : side * factor, : side * factor]
-    return images.reshape(count, side, factor, side, factor, channels).mean(axis=(2, 4))
-
-
 def mean_without_outliers(values: np.ndarray) -> float:
     """The mean of the values from the 1st to the 99th percentile, both among the values."""
     low = (len(values) - 1) // 100
@@ -142,7 +81,7 @@ def mean_without_outliers(values: np.ndarray) -> float:
     return float(values[(values >= low_value) & (values <= high_value)].mean())
 
 
-def path_length(distances: np.ndarray, seed: int = 0) -> Interval:
+def path_length(distances: np.ndarray, epsilon: float = EPSILON, seed: int = 0) -> Interval:
     """Perceptual path length, with an interval by resampling of the paths.
 
     Distances below the 1st or above the 99th percentile do not count, in each draw anew: where
@@ -150,6 +89,7 @@ def path_length(distances: np.ndarray, seed: int = 0) -> Interval:
 
     Args:
         distances: Perceptual distance of the two pictures of each path, float [N], N >= 1.
+        epsilon: Length of the step between them, as a share of the path.
         seed: Of the draws.
 
     Raises:
@@ -160,5 +100,5 @@ def path_length(distances: np.ndarray, seed: int = 0) -> Interval:
     """
     if not len(distances):
         raise MetricError("a path length needs one path or more. Received: none.")
-    values = np.asarray(distances, np.float64) / EPSILON**2
+    values = np.asarray(distances, np.float64) / epsilon**2
     return resample(lambda rows: mean_without_outliers(values[rows]), len(values), seed)
