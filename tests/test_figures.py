@@ -138,7 +138,7 @@ def test_noise_deviation_is_the_standard_deviation_of_pictures_drawn_one_by_one(
             np.asarray(
                 model.synthesis(
                     styles[row : row + 1],
-                    figures._noise_maps(model.synthesis.noise_sizes, [(seed, i)]),
+                    figures.noise_maps(model.synthesis.noise_sizes, [(seed, i)]),
                 ),
                 np.float64,
             )[0]

@@ -87,7 +87,7 @@ def truncated_styles(
     return styles_of(latents, labels, psi, truncation_cutoff).numpy()
 
 
-def _noise_maps(sizes: Sequence[int], seeds: Sequence[Sequence[int]]) -> list[np.ndarray]:
+def noise_maps(sizes: Sequence[int], seeds: Sequence[Sequence[int]]) -> list[np.ndarray]:
     """Standard normal maps of a batch, [B, H, W, 1] per convolution, each picture from its seed."""
     # The 1 keeps the stream apart from latents of the same seed: NumPy ignores trailing zeros.
     streams = [np.random.default_rng([*seed, 1]) for seed in seeds]
@@ -123,7 +123,7 @@ def _noise(model, noise: str, layers: str, seeds: Sequence[Sequence[int]]) -> An
     if noise != "random" and (noise != "fixed" or layers == "all"):
         return noise
     sizes = model.synthesis.noise_sizes
-    maps = _noise_maps(sizes, seeds) if noise == "random" else model.synthesis.fixed_noise()
+    maps = noise_maps(sizes, seeds) if noise == "random" else model.synthesis.fixed_noise()
     kept = noise_resolutions(model)[layers]
     return [one if size in kept else one * 0.0 for one, size in zip(maps, sizes, strict=True)]
 

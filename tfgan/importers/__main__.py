@@ -55,7 +55,10 @@ SYSTEMS = (
         "alex.pth or vgg.pth of richzhang/PerceptualSimilarity, lpips/weights/v0.1)",
         lpips.find,
         lpips.convert,
-        ("python -m training.evaluate MODEL --metrics lpips --lpips {file}",),
+        (
+            "python -m training.evaluate MODEL --metrics lpips --lpips-alex {file}",
+            "python -m training.evaluate MODEL --metrics ppl --lpips-vgg {file}",
+        ),
     ),
 )
 

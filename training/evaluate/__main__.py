@@ -3,33 +3,37 @@
 MODEL is a run folder, a .keras file, or "latest": the newest run under ./runs. A run knows its
 data; a .keras file from elsewhere needs --data, and the options that say how to read it.
 
-StarGAN and StarGAN v2: a small classifier learns from real pictures and their labels, and is kept
-for the next time. How many of the real pictures that were held back it names rightly says how far
-it can be trusted. Then those pictures are translated, and it says where they arrive: with StarGAN
-v2 to every other domain, once by a random style and once by that of a random picture; with StarGAN
-with each of their attributes reversed, one at a time, and to every other class, also to those of
-another set. Where the background of pictures is known, as in the built-in avatars, what becomes of
-it is measured too.
+{metrics}
 
-StyleGAN and StyleGAN2: the sliced Wasserstein distance between generated and real pictures, on
-patches of Laplacian pyramids, level by level, times 1000. Beside it stands the distance between
-those real pictures and as many other ones, which is what a perfect generator would get. The real
-ones are held back from training where the data have a split test or val. Classes are drawn as often
-as they are in the data. Numbers of different --count or --resize cannot be compared.
+The metrics of published numbers need networks that others have trained: --inception, --lpips-alex
+and --lpips-vgg say what to get. All others run as they are. swd and avatar-* compare as many
+pictures that are held back from training, where the data have a split test or val, with generated
+ones and with other real ones: what a perfect generator would get. fid, kid and pr compare with all
+pictures that were learned from. Numbers of different counts, feature networks, --resize or --psi
+cannot be compared; they are all printed.
+
+Features are kept in --cache, under keys that change with all that they were made of. So a second
+measurement is quick, and one that was interrupted goes on where it was.
 
 Examples:
   python -m training.evaluate latest
       Measures the newest run.
-  python -m training.evaluate runs/00003-stargan-v2-avatars-32 --count 200 --seed 1
-      Fewer pictures, other ones, and other styles.
-  python -m training.evaluate animals.keras --data afhq
-      A model from elsewhere, on a folder with one sub-folder for each domain.
-  python -m training.evaluate faces.keras --data tfds:celeb_a --label-key attributes/Male
-      The same on a set of tensorflow-datasets.
-  python -m training.evaluate joint.keras --data celeba --data tfds:rafd
-      A StarGAN from elsewhere, of a folder with an attribute table and of RaFD.
+  python -m training.evaluate latest --metrics swd avatar-fd avatar-pr
+      What can be measured of StyleGAN and StyleGAN2 without any file from elsewhere.
+  python -m training.evaluate faces.keras --data my_faces --metrics fid kid pr \\
+      --inception pt_inception-2015-12-05-6726825d.pth
+      The numbers of the papers, of 50,000 generated pictures.
   python -m training.evaluate runs/00004-stylegan2-avatars-32 --psi 0.7
       What truncation costs a generator.
+  python -m training.evaluate runs/00003-stargan-v2-avatars-32 --count 200 --seed 1
+      Fewer pictures, other ones, and other styles.
+  python -m training.evaluate animals.keras --data afhq --metrics fid lpips \\
+      --inception inception_v3_google-0cc3c7bd.pth --lpips-alex alexnet-owt-7be5be79.pth alex.pth
+      The protocol of StarGAN v2, on a folder with one sub-folder for each domain.
+  python -m training.evaluate faces.keras --data tfds:celeb_a --label-key attributes/Male
+      A StarGAN v2 on a set of tensorflow-datasets.
+  python -m training.evaluate joint.keras --data celeba --data tfds:rafd
+      A StarGAN from elsewhere, of a folder with an attribute table and of RaFD.
 """
 
 import argparse
@@ -45,11 +49,33 @@ from typing import TYPE_CHECKING, Any
 from tfgan.loading import check_writable, class_of, find_model, load_model
 from tfgan.metrics.intervals import Interval
 from tfgan.terminal import UserError, import_tensorflow
-from training.evaluate.kinds import KINDS, EvaluationError, Kind, Request, kind_of
+from training.evaluate.kinds import (
+    CACHE,
+    KINDS,
+    NETWORKS,
+    EvaluationError,
+    Kind,
+    KindEntry,
+    PathLengths,
+    Request,
+    check_metrics,
+    find_networks,
+    kind_of,
+)
 
 if TYPE_CHECKING:
     from training.config import TrainingConfig
 
+# Bounds of numbers, in words and as tests.
+RULES = {
+    "count": ("2 or more", lambda value: value >= 2),
+    "real_count": ("2 or more", lambda value: value >= 2),
+    "outputs": ("from 2 to 100", lambda value: 2 <= value <= 100),
+    "seed": ("0 or more", lambda value: value >= 0),
+    "psi": ("a number", lambda value: True),
+    "batch_size": ("1 or more", lambda value: value >= 1),
+    "ppl_epsilon": ("above 0 and at most 0.1", lambda value: 0 < value <= 0.1),
+}
 # Options that stand in for those of a run.
 DATA_OPTIONS = (
     "data",
@@ -63,28 +89,37 @@ DATA_OPTIONS = (
 )
 # Those of them that say how a set is read, and so go with its name.
 READING_OPTIONS = ("attribute_table", "image_key", "label_key")
-# Those that are for some kinds of models alone.
-KIND_OPTIONS = ("cache", "psi")
+
+
+def describe_metrics() -> str:
+    """The metrics of each kind of models, as the help shows them."""
+    systems: dict[int, list[str]] = {}
+    for entry in KINDS.values():
+        systems.setdefault(id(entry.metrics), []).append(entry.system)
+    lines = []
+    for entry in {id(entry.metrics): entry for entry in KINDS.values()}.values():
+        lines.append(f"Metrics of {' and '.join(systems[id(entry.metrics)])}:")
+        for number, (name, metric) in enumerate(entry.metrics.items()):
+            about = metric.about + ("; the default" if number == 0 else "")
+            lines.append(f"  {name:<13} {about}; {metric.number:,} {metric.counted}")
+    return "\n".join(lines)
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
     """Reads the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m training.evaluate",
-        description=__doc__,
+        description=(__doc__ or "").format(metrics=describe_metrics()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     add = parser.add_argument
     add("model", metavar="MODEL", help='run folder, .keras file, or "latest"')
-    add(
-        "--count",
-        type=int,
-        help="most pictures of each domain or class, or of a set with attributes (default: 1000); "
-        "of generated, of real and of other real ones (default: 2000)",
-    )
+    add("--metrics", nargs="+", metavar="NAME", help="what is measured; see above")
+    add("--count", type=int, help="most pictures, pairs or the like; see above for the defaults")
     add("--seed", type=int, default=0, help="of all that is drawn (default: 0)")
     add("--psi", type=float, help="truncation, with StyleGAN and StyleGAN2 (default: 1, none)")
+    add("--outputs", type=int, help="outputs of each picture, with StarGAN v2 (default: 10)")
     add(
         "--out",
         type=Path,
@@ -95,9 +130,43 @@ def parse(argv: list[str]) -> argparse.Namespace:
         "--cache",
         type=Path,
         metavar="FOLDER",
-        help="of classifiers, with StarGAN and StarGAN v2 (default: classifiers beside the run "
-        "folder or the .keras file)",
+        help=f"of classifiers and features (default: {CACHE} beside the run folder or the .keras "
+        "file); it may be removed at any time",
     )
+    devices = parser.add_argument_group("devices")
+    add = devices.add_argument
+    add("--devices", type=int, default=0, help="number of devices (default: all)")
+    add("--virtual-devices", type=int, default=1, help="split the CPU, to try several devices")
+    add("--batch-size", type=int, default=32, help="most pictures at a time (default: 32)")
+    networks = parser.add_argument_group(
+        "networks of published numbers",
+        "A .keras file that python -m tfgan.importers made, or the published files themselves.",
+    )
+    for option, network in NETWORKS.items():
+        networks.add_argument(
+            flag(option),
+            nargs="+",
+            type=Path,
+            metavar="FILE",
+            help=f"{network.name}: {network.source}. Default: what {network.variable} names",
+        )
+    paths = parser.add_argument_group("ppl")
+    add = paths.add_argument
+    add("--ppl-space", choices=("z", "w"), help="where paths are (default: w)")
+    add(
+        "--ppl-sampling",
+        choices=("full", "end"),
+        help="places on paths: anywhere, or their beginnings as StyleGAN2 has it (default: end)",
+    )
+    add("--ppl-epsilon", type=float, help="length of a step (default: 1e-4)")
+    add("--ppl-crop", action="store_true", default=None, help="cut faces out, as FFHQ has them")
+    planes = parser.add_argument_group(
+        "separability", "The default is a classifier of the avatars' attributes, of avatars alone."
+    )
+    add = planes.add_argument
+    add("--classifier", type=Path, metavar="KERAS", help="a Classifier, of the cache of another")
+    add("--labelled", metavar="DATA", help="set that one is trained on, as StarGAN's --data")
+    add("--labelled-table", metavar="FILE", help="list of attributes of such a folder")
     data = parser.add_argument_group(
         "data",
         "The defaults are the options of the run, but no keys or table where --data is given.",
@@ -116,14 +185,18 @@ def parse(argv: list[str]) -> argparse.Namespace:
     add("--label-key", metavar="KEY", help="feature of the set with the domain or class")
     add("--avatars-count", type=int, metavar="N", help="pictures that the built-in set draws")
     add("--resize", choices=("crop", "pad", "stretch"), help="how pictures are made square")
+    add("--real-count", type=int, metavar="N", help="most pictures for fid, kid and pr (all)")
     options = parser.parse_args(argv)
-    if options.count is not None and options.count < 2:
-        raise EvaluationError(f"--count must be 2 or more. Received: {options.count}.")
-    if options.seed < 0:
-        raise EvaluationError(f"--seed must be 0 or more. Received: {options.seed}.")
-    if options.psi is not None and not math.isfinite(options.psi):
-        raise EvaluationError(f"--psi must be a number. Received: {options.psi}.")
+    for name, (words, holds) in RULES.items():
+        value = getattr(options, name)
+        if value is not None and not (math.isfinite(value) and holds(value)):
+            raise EvaluationError(f"{flag(name)} must be {words}. Received: {value}.")
     return options
+
+
+def flag(name: str) -> str:
+    """Command line flag of an option."""
+    return "--" + name.replace("_", "-")
 
 
 def run_folder(file: Path) -> Path | None:
@@ -136,9 +209,9 @@ def find_places(options: argparse.Namespace, file: Path) -> tuple[Path, Path]:
     """Where the result goes and where classifiers are kept, checked before any work is done."""
     folder = run_folder(file)
     if folder is not None:
-        out, cache = folder / "evaluation.json", folder.absolute().parent / "classifiers"
+        out, cache = folder / "evaluation.json", folder.absolute().parent / CACHE
     else:
-        out, cache = file.with_name(f"{file.stem}-evaluation.json"), file.parent / "classifiers"
+        out, cache = file.with_name(f"{file.stem}-evaluation.json"), file.parent / CACHE
     out, cache = options.out or out, options.cache or cache
     if out.suffix != ".json":
         raise EvaluationError(f"--out must end in .json. Received: {out}.")
@@ -154,7 +227,7 @@ def data_config(
     options: argparse.Namespace, file: Path, kind: Kind, resolution: int
 ) -> tuple["TrainingConfig", str | None]:
     """Options that say where the real pictures are, and the fingerprint of those of the run."""
-    from training.config import flag, read_config, shared_config_from
+    from training.config import read_config, shared_config_from
 
     folder, fingerprint = run_folder(file), None
     given = {name: getattr(options, name) for name in DATA_OPTIONS}
@@ -185,18 +258,26 @@ def data_config(
     return config, fingerprint
 
 
-def check_options(options: argparse.Namespace, file: Path, kind: Kind) -> None:
-    """Raises EvaluationError for an option that is for other kinds of models."""
-    unknown = [
-        f"--{name}"
-        for name in KIND_OPTIONS
-        if getattr(options, name) is not None and name not in kind.OPTIONS
-    ]
-    if unknown:
+def choose_metrics(options: argparse.Namespace, file: Path, entry: KindEntry) -> tuple[str, ...]:
+    """The metrics that are asked for, or the default.
+
+    Raises:
+        EvaluationError: If one of them, or an option, is not for such a model.
+    """
+    known, chosen = entry.metrics, check_metrics(options.metrics or (), entry)
+    fits = set(entry.options)
+    for name in chosen:
+        fits.update(known[name].options, filter(None, [known[name].network]))
+    special = set(NETWORKS)
+    for one in KINDS.values():
+        special.update(one.options, *(metric.options for metric in one.metrics.values()))
+    wrong = [flag(name) for name in sorted(special - fits) if getattr(options, name) is not None]
+    if wrong:
         raise EvaluationError(
-            f"{', '.join(unknown)} says nothing about this kind of model. Received: {file}. Leave "
-            "it out."
+            f"{', '.join(wrong)} says nothing about --metrics {' '.join(chosen)} of this kind of "
+            f"model. Received: {file}. Leave it out."
         )
+    return chosen
 
 
 def run(argv: list[str]) -> int:
@@ -210,18 +291,54 @@ def run(argv: list[str]) -> int:
             f"{file} holds a {name}, which cannot be measured. Give the model.keras of a run of "
             "StarGAN, StarGAN v2, StyleGAN or StyleGAN2."
         )
+    entry = KINDS[name]
+    chosen = choose_metrics(options, file, entry)
+    given = {option: getattr(options, option) for option in NETWORKS}
+    networks = find_networks(given, entry.metrics, chosen)
     print(f"Model       {file}", flush=True)
     import_tensorflow()
+    import tensorflow as tf
+
+    from training.distribution import make_strategy
+    from training.evaluate.replicas import Replicas
+
+    # Grappler's remapper gives up on some of these networks with an error, and gains nothing.
+    tf.config.optimizer.set_experimental_options({"remapping": False})
     kind = kind_of(name)
-    check_options(options, file, kind)
-    model = load_model(file)
+    strategy = make_strategy(options.devices, options.virtual_devices)
+    with strategy.scope():
+        model = load_model(file)
     config, fingerprint = data_config(options, file, kind, model.resolution)
-    count = kind.COUNT if options.count is None else options.count
-    psi = 1.0 if options.psi is None else options.psi
-    request = Request(config, fingerprint, count, options.seed, cache, psi)
-    measured = kind.evaluate(model, request)
-    print(kind.describe(measured))
-    write_json(out, {"model": str(file), "seed": options.seed, **measured})
+    set_values = {
+        name: getattr(options, name)
+        for name in ("psi", "real_count", "outputs", "classifier", "labelled", "labelled_table")
+        if getattr(options, name) is not None
+    }
+    paths = {
+        name: getattr(options, f"ppl_{name}")
+        for name in ("space", "sampling", "epsilon", "crop")
+        if getattr(options, f"ppl_{name}") is not None
+    }
+    request = Request(
+        config,
+        fingerprint,
+        Replicas(strategy, options.batch_size),
+        {name: options.count or metric.number for name, metric in entry.metrics.items()},
+        options.seed,
+        cache,
+        networks,
+        paths=PathLengths(**paths),
+        **set_values,
+    )
+    reals = kind.open_reals(model, request)
+    print("\n".join(reals.about()), flush=True)
+    subject = kind.Subject(model, reals, cache)
+    measured = {}
+    for name in chosen:
+        measure = kind.MEASURES[name]
+        measured[name] = measure.find(subject, name)
+        print(measure.describe(measured[name]), flush=True)
+    write_json(out, {"model": str(file), "seed": options.seed, "metrics": measured})
     print(f"\nWrote       {out}")
     return 0
 

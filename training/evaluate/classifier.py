@@ -5,8 +5,8 @@ noisy and off colour, as generated pictures are.
 """
 
 import dataclasses
-import hashlib
 import os
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +22,7 @@ from tfgan.figures import to_float
 from tfgan.loading import check_writable, load_model
 from tfgan.models import classifier as network
 from tfgan.models.classifier import Classifier
+from training.evaluate.digests import content_digest, make_key
 from training.optimizers import Adam
 from training.phases import Draws
 
@@ -186,26 +187,6 @@ def classify(model: Classifier, images: np.ndarray) -> np.ndarray:
     return np.concatenate([np.asarray(part) for part in parts])
 
 
-def content_digest(source: Source) -> str:
-    """SHA-256 of all pictures, as they are stored, with their labels, as 64 hexadecimal digits.
-
-    A picture that cannot be read counts by its name.
-    """
-    digest = hashlib.sha256("\0".join(source.class_names).encode())
-    for index in tqdm(range(len(source)), "Checking pictures", delay=2.0, dynamic_ncols=True):
-        try:
-            content, label, _ = source.read(index)
-        except MemoryError:
-            raise
-        except Exception:  # As many kinds as there are kinds of sets.
-            content, label = source.describe(index).encode("utf-8", "replace"), -1
-        if isinstance(content, np.ndarray):
-            content = f"{content.dtype}{content.shape}".encode() + content.tobytes()
-        digest.update(f"\0{label} {len(content)} ".encode())
-        digest.update(content)
-    return digest.hexdigest()
-
-
 class Kept(NamedTuple):
     """A trained classifier and the file that keeps it."""
 
@@ -219,10 +200,8 @@ def classifier_key(source: Source, options: PipelineOptions, recipe: Recipe) -> 
     The contents of the pictures, their labels, what is made of them, the recipe, and the code of
     the network and of this file.
     """
-    code = [Path(module).read_bytes() for module in (str(network.__file__), __file__)]
     made = (options.resolution, options.resize, options.flips, dataclasses.astuple(recipe))
-    parts = [content_digest(source).encode(), repr(made).encode(), *code]
-    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
+    return make_key(content_digest(source), made, network, sys.modules[__name__])
 
 
 def kept_classifier(

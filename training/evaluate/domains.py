@@ -11,13 +11,14 @@ from tfgan.data.sources import DataError, Source
 from tfgan.label_sets import LabelSet
 from tfgan.metrics.intervals import share
 from training.config import TrainingConfig
-from training.evaluate import judged, tables
-from training.evaluate.real_pictures import JudgedSet, Opener, Pictures
+from training.evaluate import domain_outputs, identity, judged, tables
+from training.evaluate.judged import Subject
+from training.evaluate.kinds import Measure
+from training.evaluate.real_pictures import Opener, Pictures
 from training.evaluate.translation import BATCH, Change, Translator, measure_changes
 
 CONFIG = TrainingConfig
 DATA = "avatars, tfds:NAME, or a folder with one sub-folder for each domain"
-OPTIONS, COUNT = judged.OPTIONS, judged.COUNT
 
 
 def label_sets_of(model: Any) -> Sequence[LabelSet]:
@@ -106,6 +107,28 @@ class StyleTranslator:
         return np.concatenate(parts)
 
 
+def domain_changes(pictures: Pictures, names: Sequence[str], seed: Sequence[int]) -> list[Change]:
+    """Every picture to every other domain.
+
+    Args:
+        pictures: Of two or more domains, two or more each.
+        names: Of the domains.
+        seed: Where those of the changes begin.
+    """
+    return [
+        Change(
+            f"{names[source]} -> {names[target]}",
+            np.flatnonzero(pictures.labels == source),
+            source,
+            target,
+            [*seed, source, target],
+        )
+        for source in range(len(names))
+        for target in range(len(names))
+        if target != source
+    ]
+
+
 def measure_domains(
     translator: Translator,
     classify: Callable[[np.ndarray], np.ndarray],
@@ -129,25 +152,15 @@ def measure_domains(
         of each "source -> target"; and what `Measured.kept` holds.
     """
 
-    def arrives(target: int, made: np.ndarray) -> np.ndarray:
-        return classify(made) == target
+    def arrives(change: Change, made: np.ndarray) -> np.ndarray:
+        return classify(made) == change.target
 
     results = {}
     for number, guide in enumerate(translator.guides):
-        changes = [
-            Change(
-                f"{names[source]} -> {names[target]}",
-                np.flatnonzero(pictures.labels == source),
-                source,
-                target,
-                functools.partial(arrives, target),
-                [seed, number, source, target],
-            )
-            for source in range(len(names))
-            for target in range(len(names))
-            if target != source
-        ]
-        hits, kept = measure_changes(translator, guide, pictures.images, backgrounds, changes, seed)
+        changes = domain_changes(pictures, names, [seed, number])
+        hits, kept = measure_changes(
+            translator, guide, pictures.images, backgrounds, changes, arrives, seed
+        )
         results[guide] = {
             "share": share(np.concatenate(list(hits.values()))),
             "pairs": {pair: share(found) for pair, found in hits.items()},
@@ -156,21 +169,14 @@ def measure_domains(
     return results
 
 
-def measure(
-    model: Any, sets: Sequence[JudgedSet], config: TrainingConfig, seed: int
-) -> dict[str, Any]:
-    """Measures a model, and the classifier that judges it.
-
-    Args:
-        model: A StarGAN v2.
-        sets: The one set of pictures that it is measured on.
-        config: How they were opened.
-        seed: Of latents, references and intervals.
+def find_translation(subject: Subject, name: str) -> dict[str, Any]:
+    """Where translations of held-back pictures arrive, and what they leave alone.
 
     Returns:
-        Of all that is found "data", "classifier" and "translation", as results keep it.
+        "data"; "classifier", the file of the one that judges and how often it is right; and
+        "translation", as `measure_domains` gives it.
     """
-    (real,) = sets
+    (real,) = subject.reals.judged
     pictures, names = real.pictures, real.label_set.names
     right = real.classify(pictures.images) == pictures.labels
     domains = [pictures.labels == domain for domain in range(len(names))]
@@ -178,29 +184,44 @@ def measure(
         "share": share(right),
         "domains": {name: share(right[rows]) for name, rows in zip(names, domains, strict=True)},
     }
-    translator = StyleTranslator(model, [pictures.images[rows] for rows in domains])
-    translation = measure_domains(
-        translator, real.classify, pictures, real.backgrounds, names, seed
-    )
+    translator = StyleTranslator(subject.model, pictures.of_classes(len(names)))
     return {
-        "data": {
-            **real.facts,
-            "label_key": config.label_key,
-            "resolution": config.resolution,
-            "resize": config.resize,
-        },
+        "intervals": judged.INTERVALS,
+        "data": {**real.facts, **subject.sampling()},
         "classifier": {"file": real.classifier, "accuracy": accuracy},
-        "translation": translation,
+        "translation": measure_domains(
+            translator, real.classify, pictures, real.backgrounds, names, subject.request.seed
+        ),
     }
 
 
-evaluate = functools.partial(
-    judged.evaluate, judged.JudgedKind(label_sets_of, make_opener, fingerprint, measure)
+def curves_of_translation(found: Mapping[str, Any]) -> dict[str, float]:
+    """How often translations arrive, by guide."""
+    return {f"arrived_{guide}": own["share"].value for guide, own in found["translation"].items()}
+
+
+def identity_routes(subject: Subject) -> list[identity.Route]:
+    """By each guide, every picture to every other domain."""
+    (real,) = subject.reals.sets
+    pictures, names = real.pictures, real.label_set.names
+    translator = StyleTranslator(subject.model, pictures.of_classes(len(names)))
+    routes = []
+    for number, guide in enumerate(translator.guides):
+        asked = [
+            identity.Asked(change, np.flatnonzero(pictures.labels == change.target), {})
+            for change in domain_changes(pictures, names, [subject.request.seed, number])
+        ]
+        routes.append(identity.Route(guide, real, translator, guide, asked))
+    return routes
+
+
+open_reals = functools.partial(
+    judged.open_reals, judged.JudgedKind(label_sets_of, make_opener, fingerprint)
 )
 
 
-def describe(measured: Mapping[str, Any]) -> str:
-    """What `evaluate` gave, as a user sees it."""
+def describe_translation(measured: Mapping[str, Any]) -> str:
+    """What `find_translation` gave, as a user sees it."""
     accuracy, translation = measured["classifier"]["accuracy"], measured["translation"]
     real = [["", "share", "pictures"]]
     for name, found in {**accuracy["domains"], "all": accuracy["share"]}.items():
@@ -228,3 +249,10 @@ def describe(measured: Mapping[str, Any]) -> str:
             tables.lay_out(tables.KEPT_TITLE, [["", *translation], *differences]),
         )
     )
+
+
+MEASURES = {
+    "translation": Measure(find_translation, describe_translation, curves_of_translation),
+    "identity": identity.measure(identity_routes),
+    **domain_outputs.MEASURES,
+}

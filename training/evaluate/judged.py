@@ -1,18 +1,20 @@
-"""Measures models whose pictures a classifier judges: those that translate.
+"""Models whose pictures a classifier judges: those that translate.
 
 A classifier of each data set learns from the real pictures that are not held back, and is kept.
 """
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tfgan.data.sources import Source
 from tfgan.label_sets import LabelSet
 from tfgan.metrics.intervals import RESAMPLES
-from training.config import TrainingConfig
 from training.evaluate import classifier
+from training.evaluate.digests import model_key
+from training.evaluate.features import Networks
 from training.evaluate.kinds import EvaluationError, Request
 from training.evaluate.real_pictures import (
     JudgedSet,
@@ -22,10 +24,6 @@ from training.evaluate.real_pictures import (
     note_other_pictures,
     read_set,
 )
-
-# Of `Kind`, for all that is judged.
-OPTIONS = ("cache",)
-COUNT = 1000
 
 INTERVALS = {
     "share": "Wilson, 95 %",
@@ -40,50 +38,100 @@ class JudgedKind(NamedTuple):
         label_sets_of: What the pictures are labelled with that a model learned from, set by set.
         make_opener: Options, name and labels of a set -> what opens its pictures.
         fingerprint: That which a run keeps of the pictures of all sets.
-        measure: Model, sets, options and seed -> what is found, as results keep it.
     """
 
     label_sets_of: Callable[[Any], Sequence[LabelSet]]
     make_opener: Callable[[Any, str, LabelSet], Opener]
     fingerprint: Callable[[Sequence[Source]], str]
-    measure: Callable[[Any, Sequence[JudgedSet], TrainingConfig, int], dict[str, Any]]
 
 
-def judge_set(real: RealSet, config: TrainingConfig, cache: Path) -> JudgedSet:
+def judge_set(real: RealSet, request: Request) -> JudgedSet:
     """Finds the classifier of a set, and the backgrounds of its pictures."""
+    config = request.config
     judge, path = classifier.kept_classifier(
         real.held.train,
         config.pipeline_options(),
-        cache,
+        request.cache,
         classifier.RECIPE,
         real.label_set.kind == "classes",
     )
-    print(f"Classifier  {path}", flush=True)
     return JudgedSet(
         real.label_set,
         real.pictures,
         find_backgrounds(real.data, config, real.split, real.pictures),
         functools.partial(classifier.classify, judge),
-        {
-            "name": real.source.name,
-            "fingerprint": real.source.fingerprint(),
-            "held_back": real.held.where,
-            "counts": real.counts(),
-        },
+        real.facts(),
         str(path),
     )
 
 
-def evaluate(kind: JudgedKind, model: Any, request: Request) -> dict[str, Any]:
-    """Reads the real pictures, finds who judges them, and measures a model.
+class Reals:
+    """Real pictures that models are measured on.
 
     Args:
-        kind: What kind of model it is.
-        model: With `resolution`.
-        request: `count` is the most pictures of each class, or of a set with attributes.
+        request: How models are measured.
+        sets: Pictures of each label set of the models.
+    """
 
-    Returns:
-        See `Kind.evaluate`.
+    def __init__(self, request: Request, sets: Sequence[RealSet]):
+        self.request = request
+        self.networks = Networks(request)
+        self.sets = sets
+
+    def about(self) -> list[str]:
+        """What they are, in lines."""
+        lines = []
+        for real in self.sets:
+            listed = ", ".join(f"{count:,} {name}" for name, count in real.counts().items())
+            seed = self.request.seed
+            lines.append(
+                f"Data        {real.source.name}, {real.held.where}: {listed}; seed {seed}"
+            )
+            if not real.apart:
+                lines.append(
+                    "Note        the model may have been trained on these; the classifier is not"
+                )
+        return lines
+
+    @cached_property
+    def judged(self) -> list[JudgedSet]:
+        """The same pictures with the classifiers that judge translations to their labels."""
+        return [judge_set(real, self.request) for real in self.sets]
+
+
+class Subject:
+    """A model that translates, and the real pictures that it is measured on.
+
+    Args:
+        model: With `resolution`.
+        reals: The pictures.
+        made: Folder that keeps what was made of translations.
+    """
+
+    def __init__(self, model: Any, reals: Reals, made: Path):
+        self.model = model
+        self.reals = reals
+        self.made = made
+        self.request = reals.request
+
+    @cached_property
+    def key(self) -> str:
+        """Changes with the model."""
+        return model_key(self.model)
+
+    def sampling(self) -> Mapping[str, Any]:
+        """What all results say: how pictures were made, and what was drawn."""
+        config = self.request.config
+        return {
+            "label_key": config.label_key,
+            "resolution": config.resolution,
+            "resize": config.resize,
+            "seed": self.request.seed,
+        }
+
+
+def open_reals(kind: JudgedKind, model: Any, request: Request) -> Reals:
+    """Reads the real pictures that a model is measured on; see `Kind`.
 
     Raises:
         EvaluationError: If there are not as many sets as the model has label sets.
@@ -101,13 +149,8 @@ def evaluate(kind: JudgedKind, model: Any, request: Request) -> dict[str, Any]:
     openers = [kind.make_opener(config, data, label_set) for data, label_set in pairs]
     sources = [opener(None) for opener in openers]
     note_other_pictures(request.fingerprint, kind.fingerprint(sources))
+    count = request.counts["translation"]
     reals = []
     for (data, label_set), opener, source in zip(pairs, openers, sources, strict=True):
-        real = read_set(data, label_set, opener, source, config, request.count, seed)
-        listed = ", ".join(f"{count:,} {name}" for name, count in real.counts().items())
-        print(f"Data        {source.name}, {real.held.where}: {listed}; seed {seed}")
-        if not real.apart:
-            print("Note        the model may have been trained on these; the classifier is not")
-        reals.append(real)
-    sets = [judge_set(real, config, request.cache) for real in reals]
-    return {"intervals": INTERVALS, **kind.measure(model, sets, config, seed)}
+        reals.append(read_set(data, label_set, opener, source, config, count, seed))
+    return Reals(request, reals)

@@ -1,27 +1,147 @@
-"""What can be measured: kinds of models, and what each of their modules has."""
+"""What can be measured: kinds of models, their metrics, and how these are asked for."""
 
 import importlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
+from tfgan.importers.feature_networks import INCEPTION_FILES, LPIPS_FILES
 from tfgan.terminal import UserError
 
 if TYPE_CHECKING:
     from training.config import TrainingConfig
+    from training.evaluate.replicas import Replicas
 
-# Class of a model -> module, imported once it is asked for.
-KINDS = {
-    "StarGAN": "training.evaluate.labels",
-    "StarGANv2": "training.evaluate.domains",
-    "StyleGANGenerator": "training.evaluate.latents",
-    "StyleGAN2Generator": "training.evaluate.latents",
-}
+
+CACHE = "evaluation-cache"  # beside run folders: classifiers, features
 
 
 class EvaluationError(UserError):
     """A model cannot be measured as asked."""
+
+
+class Network(NamedTuple):
+    """A published feature network, whose weights the user brings.
+
+    Attributes:
+        name: As results and messages call it.
+        variable: Environment variable that may name its files, parted as in PATH.
+        source: Which files these are, and where they are published.
+    """
+
+    name: str
+    variable: str
+    source: str
+
+
+# By option of the command line.
+NETWORKS = {
+    "inception": Network("Inception-v3", "TFGAN_INCEPTION", INCEPTION_FILES),
+    "lpips_alex": Network("LPIPS 0.1 on AlexNet", "TFGAN_LPIPS_ALEX", LPIPS_FILES["alex"]),
+    "lpips_vgg": Network("LPIPS 0.1 on VGG16", "TFGAN_LPIPS_VGG", LPIPS_FILES["vgg"]),
+}
+
+
+class Metric(NamedTuple):
+    """Something that can be measured.
+
+    Attributes:
+        about: What it is, in a line.
+        number: Default of --count.
+        counted: What it counts.
+        network: Which of `NETWORKS` it needs, if it needs one.
+        options: Other options of the command line that are for it alone.
+    """
+
+    about: str
+    number: int
+    counted: str
+    network: str | None = None
+    options: tuple[str, ...] = ()
+
+
+_EACH = "pictures of each set"
+_MADE = "generated pictures"
+_SOURCES = "pictures of each domain"
+_PPL = ("ppl_space", "ppl_sampling", "ppl_epsilon", "ppl_crop")
+
+LATENT_METRICS = {
+    "swd": Metric("sliced Wasserstein distance of Laplacian pyramids", 2000, _EACH),
+    "avatar-fd": Metric("Frechet distance of the features of the avatar network", 2000, _EACH),
+    "avatar-kd": Metric("kernel distance of the same features", 2000, _EACH),
+    "avatar-pr": Metric("precision and recall of the same features", 2000, _EACH),
+    "fid": Metric("Frechet inception distance", 50_000, _MADE, "inception"),
+    "kid": Metric("kernel inception distance", 50_000, _MADE, "inception"),
+    "pr": Metric("precision and recall of Inception features", 50_000, _MADE, "inception"),
+    "is": Metric("inception score", 50_000, _MADE, "inception"),
+    "ppl": Metric("perceptual path length", 100_000, "pairs", "lpips_vgg", _PPL),
+    "separability": Metric(
+        "linear separability of Z and W by attribute",
+        200_000,
+        _MADE,
+        options=("classifier", "labelled", "labelled_table"),
+    ),
+}
+DOMAIN_METRICS = {
+    "translation": Metric("where translations arrive, and what they leave alone", 1000, _SOURCES),
+    "identity": Metric("which other attributes of avatars stay as they are", 1000, _SOURCES),
+    "avatar-fd": Metric("Frechet distance to the target domain, avatar network", 1000, _SOURCES),
+    "fid": Metric("Frechet inception distance to the target domain", 1000, _SOURCES, "inception"),
+    "lpips": Metric("diversity: LPIPS of outputs of one picture", 1000, _SOURCES, "lpips_alex"),
+}
+LABEL_METRICS = {
+    "translation": Metric(
+        "which labels translations show, and what they leave alone", 1000, _SOURCES
+    ),
+    "identity": DOMAIN_METRICS["identity"],
+}
+
+
+class KindEntry(NamedTuple):
+    """What is known of a kind of models before its module is imported.
+
+    Attributes:
+        system: As users call it.
+        module: Imported once it is asked for; see `Kind`.
+        metrics: Those that it has; the first is measured where none is named.
+        options: Options of the command line that not every kind takes, and that this one does.
+    """
+
+    system: str
+    module: str
+    metrics: Mapping[str, Metric]
+    options: tuple[str, ...]
+
+
+KINDS = {
+    "StarGAN": KindEntry("StarGAN", "training.evaluate.labels", LABEL_METRICS, ()),
+    "StarGANv2": KindEntry("StarGAN v2", "training.evaluate.domains", DOMAIN_METRICS, ("outputs",)),
+    "StyleGANGenerator": KindEntry(
+        "StyleGAN", "training.evaluate.latents", LATENT_METRICS, ("psi", "real_count")
+    ),
+    "StyleGAN2Generator": KindEntry(
+        "StyleGAN2", "training.evaluate.latents", LATENT_METRICS, ("psi", "real_count")
+    ),
+}
+
+
+@dataclass(frozen=True)
+class PathLengths:
+    """How perceptual path lengths are measured.
+
+    Attributes:
+        space: "z" or "w", where paths are.
+        sampling: "full", anywhere on paths, or "end", at their beginnings.
+        epsilon: Length of a step, as a share of the path.
+        crop: Whether pictures are cut down to faces.
+    """
+
+    space: str = "w"
+    sampling: str = "end"
+    epsilon: float = 1e-4
+    crop: bool = False
 
 
 @dataclass(frozen=True)
@@ -31,18 +151,56 @@ class Request:
     Attributes:
         config: Options that say where the real pictures are, of the type of `Kind.CONFIG`.
         fingerprint: That of the pictures of the run; None where the model is of no run.
-        count: Most pictures, as the kind counts them.
+        replicas: Where networks run.
+        counts: By metric, most pictures, pairs or the like.
         seed: Of all that is drawn.
-        cache: Folder of classifiers.
+        cache: Folder of classifiers and features.
+        networks: By option of `NETWORKS`, the files of those that metrics need.
         psi: Truncation.
+        real_count: Most real pictures that Inception features are taken of; None: all.
+        paths: Of the metric ppl.
+        outputs: Of one picture, with the metrics fid and lpips of StarGAN v2.
+        classifier: File of the classifier for separability; None: one is trained.
+        labelled: Data that it is trained on; None: the avatars.
+        labelled_table: Their list of attributes, of a folder.
     """
 
     config: "TrainingConfig"
     fingerprint: str | None
-    count: int
+    replicas: "Replicas"
+    counts: Mapping[str, int]
     seed: int
     cache: Path
-    psi: float
+    networks: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
+    psi: float = 1.0
+    real_count: int | None = None
+    paths: PathLengths = field(default_factory=PathLengths)
+    outputs: int = 10
+    classifier: Path | None = None
+    labelled: str | None = None
+    labelled_table: str | None = None
+
+
+class Measure(NamedTuple):
+    """How a metric is measured and shown.
+
+    Attributes:
+        find: A subject and the name of the metric -> what is found, as results keep it.
+        describe: What was found, as tables.
+        curves: Those numbers of it that make curves, by name.
+    """
+
+    find: Callable[[Any, str], dict[str, Any]]
+    describe: Callable[[Mapping[str, Any]], str]
+    curves: Callable[[Mapping[str, Any]], dict[str, float]]
+
+
+class Reals(Protocol):
+    """Real pictures that models are measured on."""
+
+    def about(self) -> list[str]:
+        """What they are, in lines."""
+        ...
 
 
 class Kind(Protocol):
@@ -51,25 +209,83 @@ class Kind(Protocol):
     Attributes:
         CONFIG: Options of a run that say where its pictures are.
         DATA: What --data may name, in words.
-        OPTIONS: Names of the options of the command line that not every kind takes, and that this
-            one does.
-        COUNT: Default of --count.
+        MEASURES: By name of a metric.
     """
 
     CONFIG: "type[TrainingConfig]"
     DATA: str
-    OPTIONS: tuple[str, ...]
-    COUNT: int
+    MEASURES: Mapping[str, Measure]
 
-    def evaluate(self, model: Any, request: Request) -> dict[str, Any]:
-        """What is found, as results keep it; says what it is found on."""
+    def open_reals(self, model: Any, request: Request) -> Reals:
+        """Opens the real pictures that a model, and others like it, are measured on."""
         ...
 
-    def describe(self, measured: Mapping[str, Any]) -> str:
-        """What was found, as tables."""
+    def Subject(self, model: Any, reals: Any, made: Path) -> Any:  # noqa: N802
+        """A model and its real pictures, as measures take them.
+
+        Args:
+            model: The model.
+            reals: What `open_reals` gave.
+            made: Folder that keeps what is made of its pictures.
+        """
         ...
 
 
 def kind_of(name: str) -> Kind:
     """The kind of a class of models, one of `KINDS`."""
-    return cast(Kind, importlib.import_module(KINDS[name]))
+    return cast(Kind, importlib.import_module(KINDS[name].module))
+
+
+def find_networks(
+    given: Mapping[str, Sequence[Path] | None],
+    metrics: Mapping[str, Metric],
+    chosen: Sequence[str],
+) -> dict[str, tuple[Path, ...]]:
+    """The files of the networks that metrics need: those given, or those of the environment.
+
+    Args:
+        given: By option of `NETWORKS`, files that were named; None where none was.
+        metrics: All of a kind of models, by name.
+        chosen: Names of those that are asked for.
+
+    Raises:
+        EvaluationError: If a network is needed whose files are not named, or not there.
+    """
+    found: dict[str, tuple[Path, ...]] = {}
+    for name in chosen:
+        option = metrics[name].network
+        if option is None or option in found:
+            continue
+        network, flag = NETWORKS[option], "--" + option.replace("_", "-")
+        where, files = flag, tuple(given[option] or ())
+        if not files and os.environ.get(network.variable):
+            where = network.variable
+            files = tuple(map(Path, os.environ[where].split(os.pathsep)))
+        if not files:
+            free = " ".join(other for other, known in metrics.items() if known.network is None)
+            raise EvaluationError(
+                f"--metrics {name} needs the weights of {network.name}. Received: none. Get "
+                f"{network.source}; give {flag} FILE, a .keras file that python -m tfgan.importers "
+                f"made of it, or set {network.variable}. Without such "
+                f"files there are --metrics {free}."
+            )
+        for file in files:
+            if not file.is_file():
+                raise EvaluationError(f"{where} must name files. Received: {file}, which is none.")
+        found[option] = files
+    return found
+
+
+def check_metrics(names: Sequence[str], entry: KindEntry) -> tuple[str, ...]:
+    """The metrics that are asked for, each once, or the default.
+
+    Raises:
+        EvaluationError: If one of them is not for such a model.
+    """
+    unknown = [name for name in names if name not in entry.metrics]
+    if unknown:
+        raise EvaluationError(
+            f"--metrics of {entry.system} are {', '.join(entry.metrics)}. "
+            f"Received: {' '.join(unknown)}."
+        )
+    return tuple(dict.fromkeys(names or list(entry.metrics)[:1]))

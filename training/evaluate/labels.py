@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -13,7 +13,9 @@ from tfgan.data.sources import DataError, Source, make_fingerprint
 from tfgan.label_sets import LabelSet, encode_labels, label_slices, one_label_changed
 from tfgan.metrics.intervals import mean_share, share
 from training.config import ConfigError, TrainingConfig
-from training.evaluate import judged, tables
+from training.evaluate import identity, judged, tables
+from training.evaluate.judged import Subject
+from training.evaluate.kinds import Measure
 from training.evaluate.real_pictures import JudgedSet, Opener
 from training.evaluate.translation import BATCH, Change, Translator, measure_changes
 
@@ -56,7 +58,6 @@ class LabelledConfig(TrainingConfig):
 
 
 CONFIG = LabelledConfig
-OPTIONS, COUNT = judged.OPTIONS, judged.COUNT
 
 
 def label_sets_of(model: Any) -> Sequence[LabelSet]:
@@ -174,14 +175,63 @@ def measure_accuracy(real: JudgedSet) -> dict[str, Any]:
     return {"share": share(np.all(right, axis=1)), "labels": labels}
 
 
-def measure_labels(
-    translator: Translator, sets: Sequence[JudgedSet], seed: int
-) -> dict[str, dict[str, Any]]:
-    """Changes one label of every picture after another, and measures it.
+class LabelRoute(NamedTuple):
+    """Pictures of one set, and what is asked of them by labels of the same or of another one.
+
+    Attributes:
+        name: "SOURCE" or "SOURCE -> TARGET", which are names of sets.
+        source: Index of the set of the pictures.
+        target: Index of the set of the labels.
+        part: Where these stand in label vectors.
+        changes: One for each label that is asked for.
+    """
+
+    name: str
+    source: int
+    target: int
+    part: slice
+    changes: Sequence[Change]
+
+
+def label_routes(
+    label_sets: Sequence[LabelSet], labels: Sequence[np.ndarray], seed: int
+) -> list[LabelRoute]:
+    """One label of every picture changed after another.
 
     Pictures of each set are translated to the labels of their own set, and to the classes of the
     other ones: attributes that nobody knows of a picture cannot be asked for together. Nothing is
     asked of a picture that is so already.
+
+    Args:
+        label_sets: Those of the model, in their order.
+        labels: Of the pictures of each set, as sources have them.
+        seed: Where those of the changes begin.
+    """
+    parts = label_slices(label_sets)
+    routes = []
+    for source, (label_set, own_labels) in enumerate(zip(label_sets, labels, strict=True)):
+        own = encode_labels(label_sets, source, truth_of(label_set, own_labels))
+        vectors = [vectors for _, vectors in one_label_changed(label_sets, own)]
+        for target, (wanted_set, part) in enumerate(zip(label_sets, parts, strict=True)):
+            if target != source and wanted_set.kind == "attributes":
+                continue
+            changes = []
+            for name, wanted in zip(wanted_set.names, vectors[part], strict=True):
+                rows = np.flatnonzero(np.any(wanted != own, axis=1))
+                if len(rows):
+                    draws = [seed, source, target]
+                    changes.append(Change(name, rows, own[rows], wanted[rows], draws))
+            name = label_set.name
+            if target != source:
+                name = f"{name} -> {wanted_set.name}"
+            routes.append(LabelRoute(name, source, target, part, changes))
+    return routes
+
+
+def measure_labels(
+    translator: Translator, sets: Sequence[JudgedSet], seed: int
+) -> dict[str, dict[str, Any]]:
+    """Changes one label of every picture after another, and measures it.
 
     Args:
         translator: The model.
@@ -189,63 +239,35 @@ def measure_labels(
         seed: Of intervals.
 
     Returns:
-        For each "SOURCE" or "SOURCE -> TARGET", which are names of sets: these names as "source"
-        and "target"; "labels", by name "changed", the `Interval` of the translations of which the
-        classifier of the target confirms the label, and "all", of those of which it confirms all
-        labels of the set; "mean" of both over the labels; and what `Measured.kept` holds.
+        For each `LabelRoute` by name, the names of its sets as "source" and "target"; "labels", by
+        name "changed", the `Interval` of the translations of which the classifier of the target
+        confirms the label, and "all", of those of which it confirms all labels of the set; "mean"
+        of both over the labels; and what `Measured.kept` holds.
     """
     (guide,) = translator.guides
     label_sets = [real.label_set for real in sets]
-    parts = label_slices(label_sets)
     results = {}
-    for source, real in enumerate(sets):
-        name, images = real.label_set.name, real.pictures.images
-        own = encode_labels(label_sets, source, truth_of(real.label_set, real.pictures.labels))
-        vectors = [vectors for _, vectors in one_label_changed(label_sets, own)]
-        for target, (judge, part) in enumerate(zip(sets, parts, strict=True)):
-            if target != source and judge.label_set.kind == "attributes":
-                continue
-            changes = label_changes(judge, part, own, vectors[part], [seed, source, target])
-            hits, kept = measure_changes(translator, guide, images, real.backgrounds, changes, seed)
-            route = name if target == source else f"{name} -> {judge.label_set.name}"
-            results[route] = {
-                "source": name,
-                "target": judge.label_set.name,
-                **confirmed_shares(changes, hits, len(images), seed),
-                **kept,
-            }
+    for route in label_routes(label_sets, [real.pictures.labels for real in sets], seed):
+        real, judge = sets[route.source], sets[route.target]
+        confirm = functools.partial(confirm_label, judge, route.part)
+        images = real.pictures.images
+        hits, kept = measure_changes(
+            translator, guide, images, real.backgrounds, route.changes, confirm, seed
+        )
+        results[route.name] = {
+            "source": real.label_set.name,
+            "target": judge.label_set.name,
+            **confirmed_shares(route.changes, hits, len(images), seed),
+            **kept,
+        }
     return results
 
 
-def label_changes(
-    judge: JudgedSet,
-    part: slice,
-    own: np.ndarray,
-    vectors: Sequence[np.ndarray],
-    seed: Sequence[int],
-) -> list[Change]:
-    """What is asked of pictures of one set so that they get one label of a set after another.
-
-    Args:
-        judge: The set whose labels are asked for.
-        part: Where they stand in label vectors.
-        own: Label vectors of the pictures, [N, C].
-        vectors: Those that are wanted for each label, [N, C].
-        seed: See `Change`.
-    """
-
-    def confirm(place: int, wanted: np.ndarray, made: np.ndarray) -> np.ndarray:
-        """Whether translations show the label, and whether all labels, of the set: [N, 2]."""
-        right = truth_of(judge.label_set, judge.classify(made)) == (wanted > 0.5)
-        return np.stack([right[:, place], np.all(right, axis=1)], axis=1)
-
-    changes = []
-    for place, (name, wanted) in enumerate(zip(judge.label_set.names, vectors, strict=True)):
-        rows = np.flatnonzero(np.any(wanted != own, axis=1))
-        if len(rows):
-            check = functools.partial(confirm, place, wanted[rows, part])
-            changes.append(Change(name, rows, own[rows], wanted[rows], check, seed))
-    return changes
+def confirm_label(judge: JudgedSet, part: slice, change: Change, made: np.ndarray) -> np.ndarray:
+    """Whether translations show the label, and whether all labels, of the set: bool [N, 2]."""
+    right = truth_of(judge.label_set, judge.classify(made)) == (change.target[:, part] > 0.5)
+    place = judge.label_set.names.index(change.name)
+    return np.stack([right[:, place], np.all(right, axis=1)], axis=1)
 
 
 def confirmed_shares(
@@ -269,43 +291,69 @@ def confirmed_shares(
     }
 
 
-def measure(
-    model: Any, sets: Sequence[JudgedSet], config: TrainingConfig, seed: int
-) -> dict[str, Any]:
-    """Measures a model, and the classifiers that judge it.
-
-    Args:
-        model: A StarGAN.
-        sets: Pictures of each of its label sets.
-        config: How they were opened.
-        seed: Of intervals.
+def find_translation(subject: Subject, name: str) -> dict[str, Any]:
+    """Which labels translations of held-back pictures show, and what they leave alone.
 
     Returns:
-        Of all that is found "data", "classifiers" and "translation", as results keep it.
+        "data"; "classifiers", their files and how often they are right; and "translation", as
+        `measure_labels` gives it.
     """
+    sets = subject.reals.judged
     return {
+        "intervals": judged.INTERVALS,
         "data": {
             "sets": {
                 real.label_set.name: {"kind": real.label_set.kind, **real.facts} for real in sets
             },
-            "resolution": config.resolution,
-            "resize": config.resize,
+            **subject.sampling(),
         },
         "classifiers": {
             real.label_set.name: {"file": real.classifier, "accuracy": measure_accuracy(real)}
             for real in sets
         },
-        "translation": measure_labels(LabelTranslator(model), sets, seed),
+        "translation": measure_labels(LabelTranslator(subject.model), sets, subject.request.seed),
     }
 
 
-evaluate = functools.partial(
-    judged.evaluate, judged.JudgedKind(label_sets_of, make_opener, fingerprint, measure)
+def curves_of_translation(found: Mapping[str, Any]) -> dict[str, float]:
+    """The mean over the labels of each route."""
+    return {
+        f"changed_{name}": route["mean"]["changed"].value
+        for name, route in found["translation"].items()
+    }
+
+
+def identity_routes(subject: Subject) -> list[identity.Route]:
+    """One label of every picture changed after another, to those of its own set."""
+    reals, translator = subject.reals.sets, LabelTranslator(subject.model)
+    label_sets = [real.label_set for real in reals]
+    labels = [real.pictures.labels for real in reals]
+    routes = []
+    for route in label_routes(label_sets, labels, subject.request.seed):
+        if route.source != route.target:  # what classes of another set imply is not known
+            continue
+        real, label_set = reals[route.source], label_sets[route.source]
+        asked = []
+        for change in route.changes:
+            there, touched = np.arange(len(real.pictures.labels)), {}
+            if label_set.kind == "attributes":
+                changed = change.target[:, route.part] != change.source[:, route.part]
+                touched = dict(zip(label_set.names, changed.T, strict=True))
+            else:
+                there = np.flatnonzero(real.pictures.labels == label_set.names.index(change.name))
+            asked.append(identity.Asked(change, there, touched))
+        (guide,) = translator.guides
+        routes.append(identity.Route(route.name, real, translator, guide, asked))
+    return routes
+
+
+open_reals = functools.partial(
+    judged.open_reals, judged.JudgedKind(label_sets_of, make_opener, fingerprint)
 )
 
 
-def describe(measured: Mapping[str, Any]) -> str:
-    """What `evaluate` gave, as a user sees it."""
+def describe_translation(measured: Mapping[str, Any]) -> str:
+    """What `find_translation` gave, as a user sees it."""
     kinds = {name: facts["kind"] for name, facts in measured["data"]["sets"].items()}
     routes = measured["translation"]
     found = [
@@ -350,3 +398,9 @@ def translation_table(name: str, kind: str, found: Mapping[str, Any]) -> str:
     rows.append(["mean", *[tables.show(found["mean"][column]) for column in columns], f"{total:,}"])
     title = f"translations {asked} that the classifier confirms [Wilson 95 %, mean: bootstrap 95 %]"
     return tables.lay_out(f"{name}: {title}", rows)
+
+
+MEASURES = {
+    "translation": Measure(find_translation, describe_translation, curves_of_translation),
+    "identity": identity.measure(identity_routes),
+}

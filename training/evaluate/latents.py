@@ -1,76 +1,100 @@
 """Measures generators that draw pictures from latents, as StyleGAN and StyleGAN2 do."""
 
 import dataclasses
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from tfgan import figures
-from tfgan.data.sources import DataError, list_names
+from tfgan.data.sources import DataError, Source, list_names
 from tfgan.metrics import sliced_wasserstein
+from tfgan.metrics.frechet import frechet_distance, frechet_interval, moments
+from tfgan.metrics.inception_score import inception_score
 from tfgan.metrics.intervals import GROUPS
+from tfgan.metrics.kernel import kernel_distance
+from tfgan.metrics.precision_recall import precision_recall
 from tfgan.metrics.sliced_wasserstein import Distances
+from tfgan.metrics.stored_rows import Rows
 from training.config import TrainingConfig
-from training.evaluate import tables
-from training.evaluate.kinds import Request
-from training.evaluate.real_pictures import note_other_pictures, read_two_draws
+from training.evaluate import generators, path_lengths, separability, tables
+from training.evaluate.digests import make_key, model_key
+from training.evaluate.features import (
+    Networks,
+    RealFeatures,
+    blocks_of,
+    features_of,
+    real_features,
+)
+from training.evaluate.generators import Generator
+from training.evaluate.kinds import Measure, Request
+from training.evaluate.real_pictures import (
+    TwoDraws,
+    disk_array,
+    note_other_pictures,
+    read_two_draws,
+)
 
 CONFIG = TrainingConfig
 DATA = "avatars, tfds:NAME, or a folder of pictures"
-OPTIONS = ("psi",)
-COUNT = 2000
-
-BATCH = 32  # pictures at a time
-NOISE = "random"
-INTERVALS = {"sliced_wasserstein": f"jackknife, {GROUPS} groups of pictures, 95 %"}
+MOST_NEIGHBOURS = 50_000
+# What generated pictures and other real ones are called in results.
+SETS = ("generated", "other_real")
 
 
-def draw_pictures(
-    model: Any, labels: np.ndarray | None, count: int, psi: float, seed: int
-) -> np.ndarray:
-    """Draws pictures from random latents, each with its own noise.
+class Reals:
+    """Real pictures, and what several metrics take of them, whatever the generator is.
 
     Args:
-        model: A generator with `latent_dim`, `mapping`, `truncate` and `synthesis`.
-        labels: Classes that are drawn from, as often as they are in it; None without classes.
-        count: Number N of pictures.
-        psi: Truncation.
-        seed: Of latents, classes and noise.
-
-    Returns:
-        uint8 [N, R, R, 3].
+        request: How generators are measured.
+        source: The pictures that they may have learned from.
+        names: Of the classes; none where there are none.
     """
-    random = np.random.default_rng(seed)
-    latents = random.standard_normal((count, model.latent_dim), np.float32)
-    classes = None if labels is None else random.choice(labels, count).astype(np.int32)
-    return figures.generate(
-        model,
-        latents,
-        classes,
-        truncation_psi=psi,
-        truncation_cutoff=model.truncation_cutoff,
-        noise=NOISE,
-        seed=seed,
-        batch_size=BATCH,
-        progress="Generating",
-    )
+
+    def __init__(self, request: Request, source: Source, names: tuple[str, ...]):
+        self.request = request
+        self.networks = Networks(request)
+        self.source = source
+        self.names = names
+
+    def about(self) -> list[str]:
+        """What they are, in lines."""
+        return [f"Data        {self.source.name}: {len(self.source):,} pictures"]
+
+    @cached_property
+    def labels(self) -> np.ndarray | None:
+        """Classes of all pictures that have one; None without classes."""
+        labels = self.source.labels() if self.names else None
+        return None if labels is None else labels[labels >= 0]
+
+    @cached_property
+    def held_back(self) -> TwoDraws:
+        """Real pictures that are held back from training, and as many others."""
+        request, count = self.request, self.request.counts["swd"]
+        return read_two_draws(self.source, request.config, len(self.names), count, request.seed)
+
+    @cached_property
+    def inception_features(self) -> RealFeatures:
+        """Inception features of real pictures, all that may be learned from unless said."""
+        request, network, total = self.request, self.networks.inception, len(self.source)
+        places = np.arange(total)
+        if request.real_count is not None and request.real_count < total:
+            drawn = np.random.default_rng(request.seed).permutation(total)[: request.real_count]
+            places = np.sort(drawn)
+        return real_features(request, network, self.source, places, "Inception, real")
 
 
-def evaluate(model: Any, request: Request) -> dict[str, Any]:
-    """Measures how far generated pictures are from real ones, and how far other real ones are.
-
-    Args:
-        model: A generator, as `draw_pictures` takes it.
-        request: `count` is the most pictures of each of these three sets.
-
-    Returns:
-        See `Kind.evaluate`.
+def open_reals(model: Any, request: Request) -> Reals:
+    """See `Kind`.
 
     Raises:
-        DataError: If there are no such pictures or classes, or less than two of a set.
+        DataError: If there are no such pictures or classes.
     """
-    names, seed = tuple(model.class_names), request.seed
+    names = tuple(model.class_names)
     config = dataclasses.replace(request.config, conditional=bool(names))
     source = config.open_source()
     if names and source.class_names != names:
@@ -80,46 +104,141 @@ def evaluate(model: Any, request: Request) -> dict[str, Any]:
             "and their --label-key."
         )
     note_other_pictures(request.fingerprint, source.fingerprint())
-    real = read_two_draws(source, config, len(names), request.count, seed)
-    count = len(real.images)
-    print(
-        f"Data        {source.name}, {real.where}: {count:,} pictures, and {count:,} others of "
-        f"{real.others_where}; seed {seed}",
-        flush=True,
-    )
-    if not real.apart:
-        print("Note        the model may have been trained on these")
-    labels = source.labels() if names else None
-    if labels is not None:
-        labels = labels[labels >= 0]  # sets may have pictures without a label
-    made = draw_pictures(model, labels, count, request.psi, seed)
-    distances = {
-        name: sliced_wasserstein.sliced_wasserstein(
-            real.images, pictures, seed, f"Comparing {name}"
+    return Reals(dataclasses.replace(request, config=config), source, names)
+
+
+class Subject:
+    """A generator, and what several metrics take of its pictures.
+
+    Args:
+        model: A generator, as `Generator` takes it.
+        reals: The pictures that it is compared with.
+        made: Folder that keeps what was made of generated pictures.
+    """
+
+    def __init__(self, model: Any, reals: Reals, made: Path):
+        self.model = model
+        self.reals = reals
+        self.made = made
+        self.request = reals.request
+        self.generator = Generator(model, reals.labels, self.request.psi, self.request.seed)
+        # Whatever changes the pictures that are drawn.
+        code = (sys.modules[type(model).__module__], generators, figures)
+        told = (model_key(model), self.request.seed, self.request.psi)
+        labels = None if reals.labels is None else reals.labels.tolist()
+        self.key = make_key(*told, labels, *code)
+
+    @cached_property
+    def pictures(self) -> np.ndarray:
+        """As many generated pictures as are held back, uint8 [N, R, R, 3]."""
+        run = self.request.replicas.over_rows(self.generator.pictures)
+        made = disk_array(self.reals.held_back.images.shape, np.uint8)
+        with tqdm(total=len(made), desc="Generating", unit="img", delay=2) as bar:
+            for start in range(0, len(made), run.batch_size):
+                stop = min(start + run.batch_size, len(made))
+                made[start:stop] = run(*self.generator.inputs(start, stop))
+                bar.update(stop - start)
+        return made
+
+    @cached_property
+    def avatar_features(self) -> dict[str, np.ndarray]:
+        """Features of the held-back pictures, "real", and of both sets beside them."""
+        reals = self.reals
+        sets = (reals.held_back.images, self.pictures, reals.held_back.others)
+        return {
+            name: features_of(self.request, reals.networks.avatar, images)
+            for name, images in zip(("real", *SETS), sets, strict=True)
+        }
+
+    @cached_property
+    def inception_features(self) -> np.ndarray:
+        """Inception features of generated pictures, float32 [N, 2048], on disk."""
+        network = self.reals.networks.inception
+        return self.rows(
+            "inception",
+            network.key,
+            network.width,
+            self.generator.then(network.features),
+            self.request.counts["fid"],
+            "Inception, generated",
         )
-        for name, pictures in (("generated", made), ("other real", real.others))
+
+    def rows(
+        self,
+        name: str,
+        key: str,
+        width: int,
+        function: Callable[..., Any],
+        count: int,
+        words: str,
+        inputs: Callable[[int, int], Sequence[np.ndarray]] | None = None,
+    ) -> np.ndarray:
+        """What a function makes of each generated picture, kept on disk.
+
+        Args:
+            name: Of what is made.
+            key: Changes with the function.
+            width: Numbers C of each row.
+            function: Runs on replicas: the inputs -> float32 [B, C].
+            count: Number N of rows.
+            words: Before the progress bar.
+            inputs: What it takes of rows from a first to before a last one; None: what
+                `Generator.pictures` takes.
+
+        Returns:
+            float32 [N, C], on disk.
+        """
+        inputs = inputs or self.generator.inputs
+        key = make_key(name, key, self.key)
+        run = self.request.replicas.over_rows(function)
+        rows = Rows(self.made / f"{name}-{key}.rows", width, key)
+        rows.fill(
+            count,
+            lambda start, stop: run(*inputs(start, stop)),
+            run.batch_size,
+            words,
+        )
+        return rows.read(count)
+
+
+def data_facts(subject: Subject) -> dict[str, Any]:
+    """What results say of the real pictures."""
+    config = subject.request.config
+    return {
+        "name": subject.reals.source.name,
+        "fingerprint": subject.reals.source.fingerprint(),
+        "label_key": config.label_key,
+        "resolution": config.resolution,
+        "resize": config.resize,
+    }
+
+
+def held_back_facts(subject: Subject, features: str) -> dict[str, Any]:
+    """What results say of the sets that are compared with held-back pictures."""
+    found = subject.reals.held_back
+    count = len(found.images)
+    return {
+        "features": features,
+        "data": data_facts(subject),
+        "real": {"from": found.where, "count": count, "apart": found.apart},
+        "other_real": {"from": found.others_where, "count": count},
+        "generated": subject.generator.facts(count),
+    }
+
+
+def find_swd(subject: Subject, name: str) -> dict[str, Any]:
+    """Sliced Wasserstein distances to held-back pictures."""
+    real, seed = subject.reals.held_back, subject.request.seed
+    distances = {
+        which: sliced_wasserstein.sliced_wasserstein(
+            real.images, pictures, seed, f"Comparing {which.replace('_', ' ')}"
+        )
+        for which, pictures in zip(SETS, (subject.pictures, real.others), strict=True)
     }
     return {
-        "intervals": INTERVALS,
-        "data": {
-            "name": source.name,
-            "fingerprint": source.fingerprint(),
-            "real": real.where,
-            "other_real": real.others_where,
-            "count": count,
-            "label_key": config.label_key,
-            "resolution": config.resolution,
-            "resize": config.resize,
-        },
-        "generated": {
-            "count": count,
-            "seed": seed,
-            "truncation_psi": request.psi,
-            "noise": NOISE,
-        },
-        "sliced_wasserstein": {
-            name.replace(" ", "_"): by_level(found) for name, found in distances.items()
-        },
+        **{which: by_level(found) for which, found in distances.items()},
+        "interval": f"jackknife, {GROUPS} groups of pictures, 95 %",
+        "facts": held_back_facts(subject, "7x7 patches of Laplacian pyramids, no network"),
     }
 
 
@@ -129,22 +248,159 @@ def by_level(found: Distances) -> dict[str, Any]:
     return {**levels, "average": found.average}
 
 
-def describe(measured: Mapping[str, Any]) -> str:
-    """What `evaluate` gave, as a user sees it."""
-    data, generated = measured["data"], measured["generated"]
-    distances = measured["sliced_wasserstein"]
-    rows = [["", *[name.replace("_", " ") for name in distances]]]
-    for level in distances["generated"]:
+def frechet_numbers(real: np.ndarray, made: np.ndarray, seed: int) -> dict[str, Any]:
+    """The Frechet distance of two sets of features, with an interval where it is cheap."""
+    found: Any = frechet_interval(real, made)
+    if found is None:
+        found = frechet_distance(moments(blocks_of(real)), moments(blocks_of(made)))
+    return {"distance": found}
+
+
+def kernel_numbers(real: np.ndarray, made: np.ndarray, seed: int) -> dict[str, Any]:
+    """The kernel distance of two sets of features."""
+    return {"distance": kernel_distance(real, made, seed, "Kernel distance")}
+
+
+def precision_numbers(real: np.ndarray, made: np.ndarray, seed: int) -> dict[str, Any]:
+    """Precision and recall of two sets of features, of at most 50,000 pictures each."""
+    found = precision_recall(real[:MOST_NEIGHBOURS], made[:MOST_NEIGHBOURS], "Precision and recall")
+    return {"precision": found.precision, "recall": found.recall}
+
+
+def find_avatar(numbers: Any, subject: Subject, name: str) -> dict[str, Any]:
+    """Numbers of features of the avatar network, of generated and of other real pictures."""
+    features, seed = subject.avatar_features, subject.request.seed
+    return {
+        **{which: numbers(features["real"], features[which], seed) for which in SETS},
+        "facts": held_back_facts(subject, subject.reals.networks.avatar.name),
+    }
+
+
+def find_inception(numbers: Any, subject: Subject, name: str) -> dict[str, Any]:
+    """Numbers of Inception features, of generated and of real pictures."""
+    real, made = subject.reals.inception_features, subject.inception_features
+    return {
+        "generated": numbers(real.values, made, subject.request.seed),
+        "facts": {
+            "features": subject.reals.networks.inception.name,
+            "data": data_facts(subject),
+            "real": {
+                "from": subject.request.config.split,
+                "count": len(real.values),
+                "broken": real.broken,
+            },
+            "generated": subject.generator.facts(len(made)),
+        },
+    }
+
+
+def find_inception_score(subject: Subject, name: str) -> dict[str, Any]:
+    """The inception score of generated pictures."""
+    made, network = subject.inception_features, subject.reals.networks.inception
+    blocks = (np.asarray(network.model.probabilities(block)) for block in blocks_of(made))
+    return {
+        "generated": {"score": inception_score(blocks, len(made)).mean},
+        "facts": {
+            "features": network.name,
+            "data": data_facts(subject),
+            "generated": subject.generator.facts(len(made)),
+        },
+    }
+
+
+def describe_swd(found: Mapping[str, Any]) -> str:
+    """What `find_swd` gave, as a user sees it."""
+    rows = [["", *[which.replace("_", " ") for which in SETS]]]
+    for level in found["generated"]:
         words = level if level == "average" else f"{level} pixels"
-        rows.append([words, *[tables.show(found[level], digits=2) for found in distances.values()]])
-    count = data["count"]
-    table = tables.lay_out(
-        "Sliced Wasserstein distance to real pictures, x 1000 [jackknife 95 %]", rows
-    )
-    return (
-        f"{table}\n\n"
-        f"No feature network: 7x7 patches of Laplacian pyramids. {count:,} generated, {count:,} "
-        f"real, {count:,} other real\npictures of {data['resolution']} pixels; --resize "
-        f"{data['resize']}, Lanczos; seed {generated['seed']}; psi "
-        f"{generated['truncation_psi']:g}; {generated['noise']} noise."
-    )
+        rows.append([words, *[tables.show(found[which][level], digits=2) for which in SETS]])
+    title = "Sliced Wasserstein distance to real pictures, x 1000 [jackknife 95 %]"
+    return f"{tables.lay_out(title, rows)}\n{facts_line(found['facts'])}"
+
+
+def describe_numbers(title: str, digits: int, found: Mapping[str, Any]) -> str:
+    """What was found of features, as a user sees it."""
+    sets = [which for which in SETS if which in found]
+    rows = [["", *[which.replace("_", " ") for which in sets]]]
+    for name in found["generated"]:
+        cells = [tables.show_number(found[which][name], digits) for which in sets]
+        rows.append([name, *cells])
+    return f"{tables.lay_out(title, rows)}\n{facts_line(found['facts'])}"
+
+
+def facts_line(facts: Mapping[str, Any]) -> str:
+    """What a number is of, in words."""
+    words = [facts["features"], f"{facts['generated']['count']:,} generated"]
+    for which in ("real", "other_real"):
+        if which in facts:
+            one = facts[which]
+            words.append(f"{one['count']:,} {which.replace('_', ' ')} of {one['from']}")
+            if one.get("broken"):
+                words.append(f"{one['broken']:,} unreadable left out")
+    if not facts.get("real", {}).get("apart", True):
+        words.append("the model may have been trained on these")
+    data = facts["data"]
+    words.append(f"{data['resolution']} pixels; --resize {data['resize']}, Lanczos")
+    return tables.made_line(words, facts["generated"])
+
+
+def curves_of(name: str, found: Mapping[str, Any]) -> dict[str, float]:
+    """The numbers of generated pictures; one that is alone has the name of its metric."""
+    numbers = found["generated"]
+    if "average" in numbers:
+        return {name: numbers["average"].value}
+    values = {key: getattr(value, "value", value) for key, value in numbers.items()}
+    return {name if len(values) == 1 else f"{name}_{key}": value for key, value in values.items()}
+
+
+def _measure(name: str, title: str, digits: int, find: Any) -> Measure:
+    return Measure(find, partial(describe_numbers, title, digits), partial(curves_of, name))
+
+
+MEASURES = {
+    "swd": Measure(find_swd, describe_swd, partial(curves_of, "swd")),
+    **{
+        name: _measure(name, title, digits, partial(find, numbers))
+        for name, title, digits, find, numbers in (
+            (
+                "avatar-fd",
+                "Frechet distance of avatar features [jackknife 95 %]",
+                3,
+                find_avatar,
+                frechet_numbers,
+            ),
+            (
+                "avatar-kd",
+                "Kernel distance of avatar features [subsets, 95 %]",
+                5,
+                find_avatar,
+                kernel_numbers,
+            ),
+            (
+                "avatar-pr",
+                "Precision and recall of avatar features [Wilson 95 %]",
+                3,
+                find_avatar,
+                precision_numbers,
+            ),
+            ("fid", "FID: Frechet inception distance", 3, find_inception, frechet_numbers),
+            (
+                "kid",
+                "KID: kernel inception distance [subsets, 95 %]",
+                5,
+                find_inception,
+                kernel_numbers,
+            ),
+            (
+                "pr",
+                "Precision and recall of Inception features [Wilson 95 %]",
+                3,
+                find_inception,
+                precision_numbers,
+            ),
+        )
+    },
+    "is": _measure("is", "Inception score [t of 10 splits, 95 %]", 3, find_inception_score),
+    "ppl": path_lengths.MEASURE,
+    "separability": separability.MEASURE,
+}

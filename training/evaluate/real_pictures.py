@@ -2,7 +2,8 @@
 
 import re
 import sys
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,6 +35,10 @@ class Pictures(NamedTuple):
     indices: np.ndarray
     labels: np.ndarray
 
+    def of_classes(self, count: int) -> list[np.ndarray]:
+        """Pictures of each of so many classes."""
+        return [self.images[self.labels == label] for label in range(count)]
+
 
 class RealSet(NamedTuple):
     """Real pictures of one data set that are held back.
@@ -63,6 +68,15 @@ class RealSet(NamedTuple):
             return {"pictures": len(labels)}
         names = self.label_set.names
         return {name: int(np.sum(labels == label)) for label, name in enumerate(names)}
+
+    def facts(self) -> dict[str, Any]:
+        """What results say of it."""
+        return {
+            "name": self.source.name,
+            "fingerprint": self.source.fingerprint(),
+            "held_back": self.held.where,
+            "counts": self.counts(),
+        }
 
 
 class TwoDraws(NamedTuple):
@@ -161,7 +175,7 @@ def read_pictures(test: Subset, config: TrainingConfig, count: int, seed: int) -
             for label, name in enumerate(test.class_names)
         }
     chosen = {name: random.permutation(places)[:count] for name, places in parts.items()}
-    images: list[np.ndarray] = []
+    parts_read: list[np.ndarray] = []
     kept: list[int] = []
     total = sum(map(len, chosen.values()))
     with tqdm(total=total, desc="Reading pictures", delay=2, dynamic_ncols=True) as bar:
@@ -173,32 +187,43 @@ def read_pictures(test: Subset, config: TrainingConfig, count: int, seed: int) -
                     f"{' of each class' if name else ''}. Received: {len(found)}{name}. "
                     "Add pictures."
                 )
-            images += found
+            parts_read.append(found)
             kept += readable
-    return Pictures(np.stack(images), test.indices[kept], labels[kept])
+    return Pictures(np.concatenate(parts_read), test.indices[kept], labels[kept])
+
+
+def read_picture(source: Source, place: int, config: TrainingConfig) -> np.ndarray | None:
+    """A picture as training sees it, uint8 [R, R, 3]; None, and a line, where it is broken."""
+    try:
+        content = source.read(place).content
+        return decode_picture(content, config.resolution, config.resize)[0]
+    except MemoryError:
+        raise
+    # Pillow's plugins raise nearly anything on damaged files.
+    except Exception as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        tqdm.write(f"Left out  {source.describe(place)}: {reason}", sys.stderr)
+        return None
+
+
+def disk_array(shape: Sequence[int], dtype: Any) -> np.ndarray:
+    """An array in a file without a name: it takes no memory that something else needs."""
+    return np.memmap(tempfile.TemporaryFile(), dtype, "w+", shape=tuple(shape))
 
 
 def _read(
     source: Source, places: np.ndarray, config: TrainingConfig, bar: tqdm
-) -> tuple[list[np.ndarray], list[int]]:
+) -> tuple[np.ndarray, list[int]]:
     """Pictures at some places of a source, and those places; broken ones are left out."""
-    images: list[np.ndarray] = []
+    images = disk_array((max(1, len(places)), config.resolution, config.resolution, 3), np.uint8)
     kept: list[int] = []
     for place in map(int, places):
         bar.update()
-        try:
-            content = source.read(place).content
-            image, _ = decode_picture(content, config.resolution, config.resize)
-        except MemoryError:
-            raise
-        # Pillow's plugins raise nearly anything on damaged files.
-        except Exception as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            bar.write(f"Left out  {source.describe(place)}: {reason}", sys.stderr)
-            continue
-        images.append(image)
-        kept.append(place)
-    return images, kept
+        image = read_picture(source, place, config)
+        if image is not None:
+            images[len(kept)] = image
+            kept.append(place)
+    return images[: len(kept)], kept
 
 
 def read_two_draws(
@@ -241,9 +266,7 @@ def read_two_draws(
             f"compare. Received: {len(images)} of {where} and {len(others)} of {learned}. "
             "Add pictures."
         )
-    return TwoDraws(
-        np.stack(images[:count]), np.stack(others[:count]), where, learned, test is not None
-    )
+    return TwoDraws(images[:count], others[:count], where, learned, test is not None)
 
 
 def note_other_pictures(trained: str | None, found: str) -> None:

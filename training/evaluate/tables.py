@@ -1,7 +1,7 @@
 """Results as tables of words."""
 
 from collections.abc import Mapping, Sequence
-from textwrap import indent
+from textwrap import fill, indent
 from typing import Any
 
 from tfgan.metrics.intervals import Interval
@@ -21,6 +21,27 @@ def show(interval: Interval | None, nothing: str = "no pixel", digits: int = 3) 
         return nothing
     value, low, high = interval.value, interval.low, interval.high
     return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def show_number(number: Interval | float, digits: int = 3) -> str:
+    """A number with or without an interval."""
+    return show(number, digits=digits) if isinstance(number, Interval) else f"{number:.{digits}f}"
+
+
+def facts_line(words: Sequence[str], data: Mapping[str, Any]) -> str:
+    """What a number of translations is of, as lines under a table."""
+    told = [*words, f"{data['resolution']} pixels; --resize {data['resize']}; seed {data['seed']}"]
+    return _wrap(told)
+
+
+def made_line(words: Sequence[str], made: Mapping[str, Any]) -> str:
+    """What a number of generated pictures is of, as lines under a table."""
+    psi, noise = made["truncation_psi"], made["noise"]
+    return _wrap([*words, f"seed {made['seed']}; psi {psi:g}; {noise} noise"])
+
+
+def _wrap(words: Sequence[str]) -> str:
+    return fill("; ".join(words) + ".", 98, initial_indent="  ", subsequent_indent="  ")
 
 
 def lay_out(title: str, rows: Sequence[Sequence[str]]) -> str:

@@ -50,7 +50,6 @@ class Change(NamedTuple):
         rows: Which pictures, int [N].
         source: What they are, as the translator takes it.
         target: What they shall become, likewise.
-        confirm: Whether translations did, uint8 [N, R, R, 3] -> bool [N, ...].
         seed: Of what is drawn for it.
     """
 
@@ -58,7 +57,6 @@ class Change(NamedTuple):
     rows: np.ndarray
     source: Any
     target: Any
-    confirm: Callable[[np.ndarray], np.ndarray]
     seed: Sequence[int]
 
 
@@ -66,7 +64,7 @@ class Measured(NamedTuple):
     """What `measure_changes` found.
 
     Attributes:
-        hits: Of each change by name, what `Change.confirm` said of its translations.
+        hits: Of each change by name, what was confirmed of its translations.
         kept: "reconstruction", the mean difference between a picture and its translation back; and
             "background", mean differences over the pixels that show background both in the picture
             and in another one: "own", between picture and translation; "shuffled", between the
@@ -84,6 +82,7 @@ def measure_changes(
     images: np.ndarray,
     backgrounds: np.ndarray | str,
     changes: Sequence[Change],
+    confirm: Callable[[Change, np.ndarray], np.ndarray],
     seed: int,
 ) -> Measured:
     """Makes every change once, and undoes it.
@@ -94,6 +93,7 @@ def measure_changes(
         images: Pictures in random order, uint8 [N, R, R, 3].
         backgrounds: What `find_backgrounds` gave.
         changes: What is asked, one or more of different names.
+        confirm: Whether translations became what was asked, uint8 [N, R, R, 3] -> bool [N, ...].
         seed: Of intervals.
     """
     hits = {}
@@ -102,7 +102,7 @@ def measure_changes(
         asked = images[change.rows]
         random = np.random.default_rng(change.seed)
         made = translator.translate(guide, asked, change.source, change.target, random)
-        hits[change.name] = change.confirm(made)
+        hits[change.name] = confirm(change, made)
         back = translator.reconstruct(asked, made, change.source)
         reconstructed.append(differences(asked, back))
         if not isinstance(backgrounds, str):

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,13 +16,14 @@ from tfgan.metrics.intervals import Interval
 from tfgan.models.stargan import StarGAN
 from training.config import ConfigError
 from training.evaluate.__main__ import as_json
+from training.evaluate.judged import Subject
 from training.evaluate.labels import (
     LabelledConfig,
     LabelTranslator,
-    describe,
+    describe_translation,
+    find_translation,
     fingerprint,
     make_opener,
-    measure,
     measure_accuracy,
     measure_labels,
 )
@@ -301,19 +303,22 @@ def test_all_that_is_found_is_told_and_kept(model):
 
     sets = [enlarged(judged(LOOKS)), enlarged(judged(MOODS))]
     sets[1] = sets[1]._replace(backgrounds=np.ones((COUNT, 32, 32), bool))
-    config = LabelledConfig(resolution=32)
-    measured = measure(model, sets, config, 0)
+    request = SimpleNamespace(config=LabelledConfig(resolution=32), seed=0)
+    subject = Subject(model, SimpleNamespace(request=request, judged=sets), None)
+    measured = find_translation(subject, "translation")
     assert measured["data"] == {
         "sets": {
             "looks": {"kind": "attributes", "name": "data/looks", "counts": {"pictures": COUNT}},
             "moods": {"kind": "classes", "name": "data/moods", "counts": {"pictures": COUNT}},
         },
+        "label_key": None,
         "resolution": 32,
         "resize": "crop",
+        "seed": 0,
     }
     assert measured["classifiers"]["moods"]["file"] == "moods.keras"
     assert json.loads(json.dumps(as_json(measured)))["translation"]["looks"]["mean"]["all"]["count"]
-    blocks = describe(measured).strip().split("\n\n")
+    blocks = describe_translation(measured).strip().split("\n\n")
     assert len(blocks) == 2 + 3 + 1
     routes = measured["translation"]
     for number, route, label, columns in (

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfgan import figures
+from tfgan.models.inception import InceptionV3
 from tfgan.models.stylegan import StyleGANGenerator
 from tfgan.models.stylegan2 import StyleGAN2Generator
 from training.config import save_config
@@ -40,96 +40,65 @@ def files(tmp_path_factory):
     return folder
 
 
+def read(path, metric="swd"):
+    return json.loads(path.read_text())["metrics"][metric]
+
+
 @pytest.mark.parametrize("name", ["plain", "grown", "classes"])
 def test_a_generator_is_measured_beside_other_real_pictures(files, tmp_path, capsys, name):
     out = tmp_path / "out.json"
     arguments = [str(files / f"{name}.keras"), "--data", str(files / "data"), "--out", str(out)]
     assert evaluate.main(arguments) == 0
     shown = capsys.readouterr().out
-    assert (
-        f"{files / 'data'}, the folder: 16 pictures, and 16 others of the folder; seed 0" in shown
-    )
-    assert "may have been trained on these" in shown
-    result = json.loads(out.read_text())
-    assert result["seed"] == 0
-    assert result["data"]["count"] == result["generated"]["count"] == 16
-    assert result["generated"] == {
+    result = read(out)
+    facts = result["facts"]
+    assert facts["real"] == {"from": "the folder", "count": 16, "apart": False}
+    assert facts["other_real"] == {"from": "the folder", "count": 16}
+    assert facts["generated"] == {
         "count": 16,
         "seed": 0,
         "truncation_psi": 1.0,
         "noise": "random",
     }
-    distances = result["sliced_wasserstein"]
-    assert list(distances) == ["generated", "other_real"]
-    for found in distances.values():
+    for which in ("generated", "other_real"):
+        found = result[which]
         assert list(found) == ["32", "16", "average"]
         mean = np.mean([found["32"]["value"], found["16"]["value"]])
         np.testing.assert_allclose(found["average"]["value"], mean)
     # A new generator draws other patches than these pictures have.
-    assert distances["generated"]["32"]["low"] > distances["other_real"]["32"]["high"]
+    assert result["generated"]["32"]["low"] > result["other_real"]["32"]["high"]
     for level in ("32 pixels", "16 pixels", "average"):
         row = next(line for line in shown.splitlines() if line.startswith(f"  {level}"))
-        for found in distances.values():
-            assert f" {found[level.split()[0]]['value']:.2f} [" in row
-    words = "No feature network.*16 generated, 16 real, 16 other real.*--resize crop, Lanczos; "
-    assert re.search(words + "seed 0; psi 1; random noise", shown.replace("\n", " "))
+        for which in ("generated", "other_real"):
+            assert f" {result[which][level.split()[0]]['value']:.2f} [" in row
+    words = (
+        "no network; 16 generated; 16 real of the folder; 16 other real of the folder; the model "
+        "may have been trained on these; 32 pixels; --resize crop, Lanczos; seed 0; psi 1; random "
+        "noise."
+    )
+    assert words in re.sub(r"\s+", " ", shown)
     # Once more the same; with another truncation another generator, and the same real pictures.
     before = out.read_text()
     assert evaluate.main(arguments) == 0
     assert out.read_text() == before
     assert evaluate.main([*arguments, "--psi", "0.5"]) == 0
     assert "psi 0.5" in capsys.readouterr().out
-    other = json.loads(out.read_text())["sliced_wasserstein"]
-    assert other["other_real"] == distances["other_real"]
+    other = read(out)
+    assert other["other_real"] == result["other_real"]
     # Random noise is off at first, so the styles alone make a difference.
-    assert other["generated"] != distances["generated"]
+    assert other["generated"] != result["generated"]
 
 
 def test_what_draws_real_pictures_gets_what_other_real_pictures_get(files, tmp_path, monkeypatch):
-    drawn = {}
-
-    def draw_pictures(model, labels, count, psi, seed):
-        return drawn["others"]
-
-    def read_two_draws(*arguments):
-        found = latents_read(*arguments)
-        drawn["others"] = found.others
-        return found
-
-    latents_read = latents.read_two_draws
-    monkeypatch.setattr(latents, "draw_pictures", draw_pictures)
-    monkeypatch.setattr(latents, "read_two_draws", read_two_draws)
+    monkeypatch.setattr(
+        latents.Subject, "pictures", property(lambda own: own.reals.held_back.others)
+    )
     out = tmp_path / "out.json"
     arguments = [str(files / "plain.keras"), "--data", str(files / "data"), "--count", "5"]
     assert evaluate.main([*arguments, "--out", str(out)]) == 0
-    result = json.loads(out.read_text())
-    assert result["data"]["count"] == 5
-    found = result["sliced_wasserstein"]
-    assert found["generated"] == found["other_real"]
-
-
-def test_classes_are_drawn_as_often_as_they_are_in_the_data(files, tmp_path, monkeypatch):
-    given = {}
-
-    def generate(model, drawn, labels, **options):
-        given.update(options, latents=drawn, labels=labels)
-        return np.zeros((len(drawn), 32, 32, 3), np.uint8)
-
-    monkeypatch.setattr(figures, "generate", generate)
-    labels = np.repeat([0, 1], [24, 8])
-    model = StyleGAN2Generator(32, latent_dim=4, class_names=("blue", "red"))
-    latents.draw_pictures(model, labels, 2000, 0.7, 3)
-    # Three deviations of a binomial share of 2000.
-    np.testing.assert_allclose(given["labels"].mean(), 0.25, atol=0.03)
-    assert given["latents"].shape == (2000, 4)
-    np.testing.assert_allclose(given["latents"].std(), 1, atol=0.03)
-    assert (given["truncation_psi"], given["noise"], given["seed"]) == (0.7, "random", 3)
-    latents.draw_pictures(model, None, 2, 1.0, 0)
-    assert given["labels"] is None
-    arguments = [str(files / "classes.keras"), "--data", str(files / "data")]
-    assert evaluate.main([*arguments, "--out", str(tmp_path / "out.json")]) == 0
-    assert set(given["labels"]) <= {0, 1}
-    assert given["labels"].mean() < 0.5
+    result = read(out)
+    assert result["facts"]["generated"]["count"] == 5
+    assert result["generated"] == result["other_real"]
 
 
 def test_a_run_knows_its_data(tmp_path, monkeypatch, capsys):
@@ -142,18 +111,18 @@ def test_a_run_knows_its_data(tmp_path, monkeypatch, capsys):
     stylegan2.create(config, data.labels).inference_model().save(run / "model.keras")
     assert evaluate.main(["latest"]) == 0
     shown = capsys.readouterr()
-    assert "the split test: 6 pictures, and 6 others of the split train; seed 0" in shown.out
+    words = "6 real of the split test; 6 other real of the split train"
+    assert words in re.sub(r"\s+", " ", shown.out)
     assert "not those of the run" not in shown.err
     assert "trained on these" not in shown.out
-    result = json.loads((run / "evaluation.json").read_text())
-    assert list(result["sliced_wasserstein"]["generated"]) == ["16", "average"]
-    assert result["data"]["real"] == "the split test"
-    assert not (tmp_path / "runs" / "classifiers").exists()
+    result = read(run / "evaluation.json")
+    assert list(result["generated"]) == ["16", "average"]
+    assert not (tmp_path / "runs" / "evaluation-cache").exists()
     save_config(run / "config.json", "stylegan2", config, "0" * 12)
     assert evaluate.main(["latest", "--count", "4", "--seed", "1"]) == 0
     shown = capsys.readouterr()
     assert "not those of the run" in shown.err
-    assert "4 pictures, and 4 others" in shown.out
+    assert "4 generated; 4 real" in re.sub(r"\s+", " ", shown.out)
 
 
 def test_pictures_of_other_classes_are_a_mistake(files, capsys):
@@ -161,3 +130,36 @@ def test_pictures_of_other_classes_are_a_mistake(files, capsys):
     error = capsys.readouterr().err
     assert "the classes of the model: cat, dog. Received: blue, red" in error
     assert not (files / "cats-evaluation.json").exists()
+
+
+def test_inception_metrics_take_their_network_from_the_environment(
+    files, tmp_path, monkeypatch, capsys
+):
+    network = InceptionV3()
+    network.build()
+    network.save(tmp_path / "inception.keras")
+    monkeypatch.setenv("TFGAN_INCEPTION", str(tmp_path / "inception.keras"))
+    out, cache = tmp_path / "out.json", tmp_path / "cache"
+    arguments = [str(files / "plain.keras"), "--data", str(files / "data"), "--out", str(out)]
+    arguments += ["--cache", str(cache), "--count", "12", "--metrics"]
+    assert evaluate.main([*arguments, "fid", "kid", "pr", "is", "--real-count", "20"]) == 0
+    found = json.loads(out.read_text())["metrics"]
+    assert list(found) == ["fid", "kid", "pr", "is"]
+    assert found["fid"]["generated"]["distance"] > 0
+    assert 0 <= found["pr"]["generated"]["precision"]["value"] <= 1
+    assert 1 <= found["is"]["generated"]["score"]["value"] <= 1008
+    facts = found["fid"]["facts"]
+    assert (facts["real"]["count"], facts["generated"]["count"]) == (20, 12)
+    assert facts["features"].startswith("Inception-v3, 2015-12-05 (weights ")
+    shown = re.sub(r"\s+", " ", capsys.readouterr().out)
+    assert "12 generated; 20 real" in shown
+    kept = sorted(cache.iterdir())
+    assert len(kept) == 2
+    times = [path.stat().st_mtime_ns for path in kept]
+    # Neither real nor generated pictures need the network again, and more of them go on.
+    assert evaluate.main([*arguments, "fid", "--real-count", "20"]) == 0
+    again = json.loads(out.read_text())["metrics"]["fid"]
+    assert again == found["fid"]
+    assert [path.stat().st_mtime_ns for path in kept] == times
+    assert evaluate.main([*arguments, "fid", "--real-count", "20", "--psi", "0.5"]) == 0
+    assert len(list(cache.iterdir())) == 3

@@ -18,7 +18,7 @@ from tfgan.models.stargan_v2 import StarGANv2
 from tfgan.models.stylegan2 import StyleGAN2Generator
 from training.config import ConfigError, TrainingConfig, save_config, shared_config_from
 from training.evaluate import __main__ as evaluate
-from training.evaluate import classifier, labels
+from training.evaluate import classifier, kinds, labels
 from training.systems import stargan, stargan_v2
 
 
@@ -65,12 +65,26 @@ def short(monkeypatch):
     monkeypatch.setattr(classifier, "RECIPE", recipe)
 
 
+def read(path, metric):
+    """What a result says of a metric."""
+    return json.loads(path.read_text())["metrics"][metric]
+
+
 def test_help_teaches(capsys):
     with pytest.raises(SystemExit) as stopped:
         evaluate.main(["--help"])
     assert stopped.value.code == 0
     shown = capsys.readouterr().out
-    for words in ("training.evaluate latest", "--label-key", "--count", "held back", "--psi"):
+    for words in (
+        "training.evaluate latest",
+        "--label-key",
+        "--count",
+        "held back",
+        "--psi",
+        "Metrics of StyleGAN and StyleGAN2:",
+        "inception score",
+        "pt_inception-2015-12-05",
+    ):
         assert words in shown
 
 
@@ -91,8 +105,8 @@ def test_a_model_from_elsewhere_is_measured_on_a_folder(files, tmp_path, short, 
     assert "a tenth of each class: 2 blue, 2 red; seed 0" in shown
     assert "may have been trained on these" in shown
     assert "not known, for" in shown
-    result = json.loads(out.read_text())
-    assert result["seed"] == 0
+    result = read(out, "translation")
+    assert json.loads(out.read_text())["seed"] == 0
     assert result["data"]["counts"] == {"blue": 2, "red": 2}
     assert result["classifier"]["accuracy"]["share"]["value"] == 1.0
     for guide in ("latent", "reference"):
@@ -111,7 +125,7 @@ def test_a_model_from_elsewhere_is_measured_on_a_folder(files, tmp_path, short, 
     assert again.read_text() == out.read_text()
     assert evaluate.main([*kept, "--out", str(other), "--seed", "1"]) == 0
     differences = [
-        json.loads(path.read_text())["translation"]["latent"]["reconstruction"]["value"]
+        read(path, "translation")["translation"]["latent"]["reconstruction"]["value"]
         for path in (out, other)
     ]
     assert differences[0] != differences[1]
@@ -133,10 +147,10 @@ def test_a_run_knows_its_data_and_keeps_the_result(tmp_path, short, capsys, monk
     shown = capsys.readouterr()
     assert "not those of the run" not in shown.err
     assert "trained on these" not in shown.out
-    result = json.loads((run / "evaluation.json").read_text())
+    result = read(run / "evaluation.json", "translation")
     assert result["data"]["held_back"] == "the split test"
     assert sum(result["data"]["counts"].values()) == 6
-    assert len(list((tmp_path / "runs" / "classifiers").glob("*.keras"))) == 1
+    assert len(list((tmp_path / "runs" / "evaluation-cache").glob("*.keras"))) == 1
     background = result["translation"]["latent"]["background"]
     assert background["own"]["count"] == 6
     # A new generator gives noise; a picture of values in [-1, 1] is at most 2 away.
@@ -158,7 +172,7 @@ def test_a_stargan_from_elsewhere_is_measured_on_folders(files, tmp_path, short,
     assert "a tenth of the pictures: 4 pictures; seed 0" in shown
     assert "a tenth of each class: 2 blue, 2 red; seed 0" in shown
     assert shown.count("may have been trained on these") == 2
-    result = json.loads(out.read_text())
+    result = read(out, "translation")
     assert list(result["translation"]) == [
         "data:attributes",
         "data:attributes -> data:classes",
@@ -198,7 +212,7 @@ def test_a_joint_run_knows_its_data(tmp_path, monkeypatch, capsys):
     shown = capsys.readouterr()
     assert "not those of the run" not in shown.err
     assert "trained on these" not in shown.out
-    result = json.loads((run / "evaluation.json").read_text())
+    result = read(run / "evaluation.json", "translation")
     sets = result["data"]["sets"]
     assert {name: facts["held_back"] for name, facts in sets.items()} == {
         "avatars:attributes": "the split test",
@@ -206,7 +220,7 @@ def test_a_joint_run_knows_its_data(tmp_path, monkeypatch, capsys):
     }
     assert sets["avatars:attributes"]["counts"] == {"pictures": 6}
     assert sum(sets["avatars:domain"]["counts"].values()) == 6
-    assert len(list((tmp_path / "runs" / "classifiers").glob("*.keras"))) == 2
+    assert len(list((tmp_path / "runs" / "evaluation-cache").glob("*.keras"))) == 2
     assert list(result["classifiers"]["avatars:attributes"]["accuracy"]["labels"]) == [
         "Smiling",
         "Male",
@@ -244,11 +258,13 @@ def test_other_data_are_not_read_as_those_of_the_run_were(tmp_path):
 
 
 def test_each_kind_of_model_says_all_that_is_asked_of_it():
-    wanted = {name for name in vars(evaluate.Kind) if not name.startswith("_")}
-    wanted |= set(evaluate.Kind.__annotations__)
-    assert len(wanted) == 6
-    for module in evaluate.KINDS.values():
-        assert wanted <= set(vars(importlib.import_module(module)))
+    wanted = {name for name in vars(kinds.Kind) if not name.startswith("_")}
+    wanted |= set(kinds.Kind.__annotations__)
+    assert wanted == {"CONFIG", "DATA", "MEASURES", "Subject", "open_reals"}
+    for entry in kinds.KINDS.values():
+        module = importlib.import_module(entry.module)
+        assert wanted <= set(vars(module))
+        assert list(module.MEASURES) == list(entry.metrics)
 
 
 @pytest.mark.parametrize(
@@ -283,9 +299,78 @@ def test_each_kind_of_model_says_all_that_is_asked_of_it():
             "Received: 0 of the folder and 0 of the folder",
         ),
         (["{f}/faces.keras", "--data", "a", "--data", "b"], "one data set with this model"),
-        (["{f}/faces.keras", "--data", "{f}/data", "--cache", "x"], "--cache says nothing about"),
         (["{f}/faces.keras", "--data", "{f}/data", "--psi", "nan"], "--psi must be a number"),
         (["{f}/model.keras", "--data", "{f}/data", "--psi", "0.5"], "--psi says nothing about"),
+        (["{f}/faces.keras", "--data", "{f}/data", "--outputs", "5"], "--outputs says nothing"),
+        (["{f}/model.keras", "--data", "{f}/data", "--outputs", "1"], "from 2 to 100. Received: 1"),
+        (
+            ["{f}/faces.keras", "--data", "{f}/data", "--metrics", "swd", "lpips"],
+            "--metrics of StyleGAN2 are swd, avatar-fd,",
+        ),
+        (
+            ["{f}/faces.keras", "--data", "{f}/data", "--metrics", "kid"],
+            "--metrics kid needs the weights of Inception-v3. Received: none. Get pt_inception",
+        ),
+        (
+            ["{f}/model.keras", "--data", "{f}/data", "--metrics", "lpips"],
+            "give --lpips-alex FILE",
+        ),
+        (
+            ["{f}/faces.keras", "--data", "{f}/data", "--metrics", "fid", "--inception", "no.pth"],
+            "--inception must name files. Received: no.pth",
+        ),
+        (
+            ["{f}/faces.keras", "--data", "{f}/data", "--inception", "{f}/judge.keras"],
+            "--inception says nothing about --metrics swd",
+        ),
+        (
+            [
+                "{f}/faces.keras",
+                "--data",
+                "{f}/data",
+                "--metrics",
+                "is",
+                "--inception",
+                "{f}/judge.keras",
+            ],
+            "must hold InceptionV3. Received: Classifier.",
+        ),
+        (
+            [
+                "{f}/faces.keras",
+                "--data",
+                "{f}/data",
+                "--metrics",
+                "ppl",
+                "--lpips-vgg",
+                "{f}/judge.keras",
+            ],
+            "needs pictures of 32 pixels or more. Received: a model of 8.",
+        ),
+        (
+            ["{f}/faces.keras", "--data", "{f}/data", "--metrics", "separability"],
+            "needs a classifier of attributes",
+        ),
+        (
+            [
+                "{f}/faces.keras",
+                "--data",
+                "{f}/data",
+                "--metrics",
+                "separability",
+                "--classifier",
+                "{f}/model.keras",
+            ],
+            "--classifier must hold a Classifier. Received: {f}/model.keras",
+        ),
+        (
+            ["{f}/model.keras", "--data", "{f}/data", "--metrics", "identity"],
+            "known of the built-in avatars alone. Received: --data {f}/data",
+        ),
+        (["{f}/faces.keras", "--ppl-epsilon", "0"], "--ppl-epsilon must be above 0"),
+        (["{f}/faces.keras", "--ppl-crop"], "--ppl-crop says nothing about --metrics swd"),
+        (["{f}/faces.keras", "--batch-size", "0"], "--batch-size must be 1 or more"),
+        (["{f}/faces.keras", "--data", "{f}/data", "--devices", "9"], "--devices must be at most"),
         (["{f}/model.keras", "--count", "1"], "--count must be 2 or more. Received: 1"),
         (["{f}/model.keras", "--seed", "-1"], "--seed must be 0 or more. Received: -1"),
         (["{f}/model.keras", "--out", "x.txt"], "--out must end in .json. Received: x.txt"),

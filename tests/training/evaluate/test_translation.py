@@ -26,10 +26,11 @@ class Inverts:
 
 
 def change(name="one", rows=(0, 1), source=0, target=1, seed=(0,)):
-    def confirm(made):
-        return made[:, 0, 0, 0] > 99
+    return Change(name, np.array(rows), source, target, seed)
 
-    return Change(name, np.array(rows), source, target, confirm, seed)
+
+def confirm(change, made):
+    return made[:, 0, 0, 0] > 99
 
 
 @pytest.fixture
@@ -44,7 +45,9 @@ def test_only_pixels_that_are_background_in_both_pictures_count(images):
     masks = np.zeros([2, SIZE, SIZE], bool)
     masks[:, 0, 0] = True
     masks[0, 1] = masks[1, 2] = True
-    found = measure_changes(Inverts(), "light", images, masks, [change("a"), change("b")], 0)
+    found = measure_changes(
+        Inverts(), "light", images, masks, [change("a"), change("b")], confirm, 0
+    )
     background = found.kept["background"]
     # One pixel: it differs from its own by 2, and from that of the other picture not at all.
     assert background["own"] == Interval(2.0, 2.0, 2.0, 4)
@@ -53,14 +56,14 @@ def test_only_pixels_that_are_background_in_both_pictures_count(images):
 
 
 def test_a_background_that_is_not_known_says_why(images):
-    found = measure_changes(Inverts(), "light", images, "not known, for", [change()], 0)
+    found = measure_changes(Inverts(), "light", images, "not known, for", [change()], confirm, 0)
     assert found.kept["background"] == "not known, for"
 
 
 def test_each_change_is_made_of_its_own_pictures_and_undone(images):
     model = Inverts()
     changes = [change("a", [1], 0, "white"), change("b", [1, 0, 1], 51, "grey", (0, 7))]
-    hits, kept = measure_changes(model, "light", images, "unknown", changes, 0)
+    hits, kept = measure_changes(model, "light", images, "unknown", changes, confirm, 0)
     assert {name: found.tolist() for name, found in hits.items()} == {
         "a": [True],
         "b": [True, False, True],

@@ -1,0 +1,120 @@
+"""Features of pictures: of real ones, kept for the next time, and of those in memory."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from tfgan.data import pipeline
+from tfgan.data.sources import DataError, Source
+from tfgan.metrics.stored_rows import Rows
+from training.evaluate.avatar_network import open_avatar_network
+from training.evaluate.digests import content_digest, make_key
+from training.evaluate.feature_networks import FeatureNetwork, open_inception, open_lpips
+from training.evaluate.kinds import Request
+from training.evaluate.real_pictures import read_picture
+
+THREADS = 8  # that decode pictures
+BLOCK = 2048  # rows
+
+
+class Networks:
+    """The networks of a request, each opened once it is asked for."""
+
+    def __init__(self, request: Request):
+        self.request = request
+
+    @cached_property
+    def avatar(self) -> FeatureNetwork:
+        return open_avatar_network(self.request)
+
+    @cached_property
+    def inception(self) -> FeatureNetwork:
+        return open_inception(self.request)
+
+    @cached_property
+    def lpips_alex(self) -> FeatureNetwork:
+        return open_lpips(self.request, "lpips_alex")
+
+    @cached_property
+    def lpips_vgg(self) -> FeatureNetwork:
+        return open_lpips(self.request, "lpips_vgg")
+
+
+class RealFeatures(NamedTuple):
+    """Features of real pictures.
+
+    Attributes:
+        values: float32 [N, C], on disk where they are many.
+        broken: Number of pictures that could not be read.
+    """
+
+    values: np.ndarray
+    broken: int
+
+
+def real_features(
+    request: Request, network: FeatureNetwork, source: Source, places: np.ndarray, words: str
+) -> RealFeatures:
+    """Features of some pictures of a source, from the cache as far as they are there.
+
+    What is kept is found again by the contents of all pictures of the source and their labels, what
+    is made of them, the network and its code: nothing else can change it.
+
+    Args:
+        request: How pictures are made, and where features are kept.
+        network: Whose features.
+        source: Where the pictures are.
+        places: Which of them, int [N].
+        words: What they are, for the progress bar.
+
+    Raises:
+        DataError: If less than two can be read.
+    """
+    config = request.config
+    made = (config.resolution, config.resize)
+    key = make_key("real", content_digest(source), places.tolist(), made, network.key, pipeline)
+    run = request.replicas.over_rows(network.features)
+
+    def read(place: np.integer) -> np.ndarray | None:
+        return read_picture(source, int(place), config)
+
+    def make(start: int, stop: int) -> np.ndarray:
+        images = list(decoders.map(read, places[start:stop]))
+        readable = np.array([image is not None for image in images])
+        rows = np.zeros((stop - start, network.width + 1), np.float32)
+        rows[:, -1] = readable
+        if readable.any():
+            rows[readable, :-1] = run(np.stack([image for image in images if image is not None]))
+        return rows
+
+    with ThreadPoolExecutor(THREADS) as decoders:
+        rows = Rows(request.cache / f"real-{key}.rows", network.width + 1, key)
+        rows.fill(len(places), make, run.batch_size, words)
+    values = rows.read(len(places))
+    readable = values[:, -1] > 0
+    count = int(readable.sum())
+    if count < 2:
+        raise DataError(
+            f"--data {source.name} must have two readable pictures or more to compare with. "
+            f"Received: {count}. Add pictures."
+        )
+    values = values[:, :-1]
+    return RealFeatures(values if count == len(values) else values[readable], len(values) - count)
+
+
+def features_of(request: Request, network: FeatureNetwork, images: np.ndarray) -> np.ndarray:
+    """Features of pictures: uint8 [N, R, R, 3] -> float32 [N, C]."""
+    run = request.replicas.over_rows(network.features)
+    size = run.batch_size
+    return np.concatenate(
+        [run(images[start : start + size]) for start in range(0, len(images), size)]
+    )
+
+
+def blocks_of(values: np.ndarray) -> Iterator[np.ndarray]:
+    """Rows in blocks that fit in memory: [N, C] -> [n, C] each."""
+    for start in range(0, len(values), BLOCK):
+        yield np.asarray(values[start : start + BLOCK])
