@@ -84,6 +84,12 @@ class TrainingConfig:
     sample_rows: int = 4  # rows of the sample grid
     sample_columns: int = 8  # columns of the sample grid
     log_seconds: float = 5.0  # seconds between points of the curves
+    evaluate_every: float | None = None  # thousands of images between measurements; none: never
+    evaluate_count: int | None = None  # most pictures of one; python -m training.evaluate --help
+    metrics: tuple[str, ...] = ()  # what is measured, as there; default: the first of the model
+    inception: tuple[str, ...] = ()  # file of the network for fid, kid, pr and is
+    lpips_alex: tuple[str, ...] = ()  # files of the network for lpips
+    lpips_vgg: tuple[str, ...] = ()  # files of the network for ppl
 
     # Whether the system learns from several data sets at once.
     takes_several: ClassVar[bool] = False
@@ -104,6 +110,8 @@ class TrainingConfig:
         "sample_rows": CELLS,
         "sample_columns": CELLS,
         "log_seconds": NOT_NEGATIVE,
+        "evaluate_every": POSITIVE,
+        "evaluate_count": Rule("2 or more", lambda value: value >= 2),
     }
 
     def pipeline_options(self) -> PipelineOptions:
@@ -170,6 +178,13 @@ class TrainingConfig:
                 f"the preset {self.preset} trains on your own pictures: give --data FOLDER "
                 "(a folder of pictures) or --data tfds:NAME."
             )
+        alone = ("evaluate_count", "metrics", "inception", "lpips_alex", "lpips_vgg")
+        unused = [flag(name) for name in alone if getattr(self, name)]
+        if unused and self.evaluate_every is None:
+            raise ConfigError(
+                f"{', '.join(unused)} belongs to --evaluate-every. Received: no such option. Add "
+                "--evaluate-every KIMG."
+            )
         if len(self.data) > 1 and not self.takes_several:
             raise ConfigError(
                 f"--data takes one data set with this model. Received: {' '.join(self.data)}. Use "
@@ -200,6 +215,12 @@ RESUMABLE = frozenset(
         "keep",
         "sample_kimg",
         "log_seconds",
+        "evaluate_every",
+        "evaluate_count",
+        "metrics",
+        "inception",
+        "lpips_alex",
+        "lpips_vgg",
         "cache_gb",
         "max_broken",
         "data",  # the folder may have moved; its pictures are compared by their fingerprint

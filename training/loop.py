@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan.data.pipeline import Feed
+from tfgan.terminal import UserError
 from training import checkpoints
 from training.config import ConfigError, TrainingConfig
 from training.monitor import Monitor
@@ -43,6 +44,10 @@ class TrainingError(RuntimeError):
     """Training cannot go on; the message says where it can be taken up."""
 
 
+class _StoppedMeasuringError(Exception):
+    """A signal to stop came while the model was measured."""
+
+
 class Trainer:
     """Trains a system until its last stage ends, time is up, or it is told to stop.
 
@@ -54,6 +59,7 @@ class Trainer:
         folder: The run folder, which exists.
         profile: Whether to record a profile of a few steps for TensorBoard.
         graph: Whether to show the graphs of the phases in TensorBoard.
+        measure: Gives numbers of quality of the model, by name; None: nothing is measured.
     """
 
     def __init__(
@@ -65,6 +71,7 @@ class Trainer:
         folder: Path,
         profile: bool = False,
         graph: bool = False,
+        measure: Callable[[Any], dict[str, float]] | None = None,
     ):
         self.system = system
         self.pipeline = pipeline
@@ -73,6 +80,7 @@ class Trainer:
         self.folder = folder
         self.profile = profile
         self.graph = graph
+        self.measure = measure
         self.replicas = strategy.num_replicas_in_sync
         self.stages = list(system.stages())
         self.variables = checkpoints.all_variables(system)
@@ -82,6 +90,8 @@ class Trainer:
         self._first_step = 0
         self._stop: str | None = None
         self._shown_at: int | None = None
+        self._measured_at: int | None = None
+        self._measuring = False
         self._losses: dict[str, list[Any]] = defaultdict(list)
 
     @property
@@ -130,6 +140,8 @@ class Trainer:
                 if self.newest_checkpoint() != self.images_seen:
                     self._save()
                 self._show(monitor)
+                if self._stop in (None, "time"):
+                    self._measure(monitor)
             return self._stop or "finished"
         finally:
             monitor.close()
@@ -182,6 +194,8 @@ class Trainer:
                         self._save()
                     if crosses(config.sample_kimg):
                         self._show(monitor)
+                if config.evaluate_every is not None and crosses(config.evaluate_every):
+                    self._measure(monitor)
                 now = time.time()
                 if now - logged_at >= config.log_seconds or ends:
                     values = self._check_finite()
@@ -253,6 +267,31 @@ class Trainer:
             monitor.pictures(self.images_seen, self.system.sample(images, labels))
             self._shown_at = self.images_seen
 
+    def _measure(self, monitor: Monitor) -> None:
+        """Adds a point to the curves of quality; a signal to stop ends it without one."""
+        if self.measure is None or self._measured_at == self.images_seen:
+            return
+        self._measured_at = self.images_seen
+        self._measuring = True
+        started = time.time()
+        try:
+            with self.strategy.scope():
+                model = self.system.inference_model()
+            found = self.measure(model)
+        except _StoppedMeasuringError:
+            return
+        except UserError as error:
+            monitor.say(f"Not measured: {error}")
+            return
+        finally:
+            self._measuring = False
+        if found:
+            monitor.scalars(
+                self.images_seen, {f"metrics/{name}": value for name, value in found.items()}
+            )
+            listed = ", ".join(f"{name} {value:.4g}" for name, value in found.items())
+            monitor.say(f"At {self.images_seen:,} images: {listed} ({time.time() - started:.0f} s)")
+
     @contextmanager
     def _signals(self, monitor: Monitor) -> Iterator[None]:
         """Ctrl-C and SIGTERM stop after the step at hand; a second one stops at once."""
@@ -261,6 +300,8 @@ class Trainer:
             self._stop = signal.Signals(number).name
             monitor.say("Stopping after this step and saving. Once more: at once, without saving.")
             signal.signal(number, previous[number])
+            if self._measuring:
+                raise _StoppedMeasuringError
 
         previous: dict[int, Any] = {
             number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)

@@ -11,6 +11,8 @@ Examples:
       Grows from 8 to 256 pixels.
   python -m training.run --model stargan-v2 --preset afhq-256 --data my_domains
       Trains translations between the sub-folders of a folder.
+  python -m training.run --model stylegan2 --evaluate-every 50 --metrics swd avatar-fd
+      Adds curves of quality, as python -m training.evaluate measures it.
   python -m training.run --resume latest
       Takes up the newest run where it stopped.
 """
@@ -184,6 +186,7 @@ def run(argv: list[str]) -> int:
     from tfgan import figures
     from training.config import save_config
     from training.distribution import make_strategy
+    from training.evaluate.while_training import Measurements
     from training.loop import Trainer, check_batch_sizes
 
     # Grappler's remapper gives up on these gradients with an error per phase, and gains nothing.
@@ -196,10 +199,15 @@ def run(argv: list[str]) -> int:
         system = importlib.import_module(SYSTEMS[model]).create(config, data.labels)
     stages = system.stages()
     check_batch_sizes(stages, strategy.num_replicas_in_sync, config.accumulate)
+    measure = None
+    if config.evaluate_every is not None:
+        kind = type(system.inference_model()).__name__
+        runs = args.runs if args.resume is None else args.folder.absolute().parent
+        measure = Measurements(kind, config, strategy, runs).measure
     plural = "s" * (data.pictures != 1)
     print(f"Data      {data.name}: {data.pictures:,} picture{plural} {data.about}".rstrip())
-    kind = strategy.extended.worker_devices[0].split("device:")[-1].split(":")[0]
-    print(f"Devices   {strategy.num_replicas_in_sync} x {kind}")
+    device = strategy.extended.worker_devices[0].split("device:")[-1].split(":")[0]
+    print(f"Devices   {strategy.num_replicas_in_sync} x {device}")
     print("Networks")
     for name, network in system.networks.items():
         print(describe_network(name, network))
@@ -219,7 +227,9 @@ def run(argv: list[str]) -> int:
         name = re.sub(r"[^A-Za-z0-9]+", "-", "-".join(Path(one).name for one in config.data))
         args.folder = new_run(args.runs, f"{model}-{name}-{config.resolution}")
         save_config(args.folder / "config.json", model, config, data.fingerprint)
-    trainer = Trainer(system, data.feed, config, strategy, args.folder, args.profile, args.graph)
+    trainer = Trainer(
+        system, data.feed, config, strategy, args.folder, args.profile, args.graph, measure
+    )
     if args.resume is not None:
         trainer.restore()
         if trainer.images_seen >= stages[-1].until_images:

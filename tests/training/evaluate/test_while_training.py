@@ -1,0 +1,124 @@
+"""Measuring while a model is trained."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from tests.training.runs import make_trainer, mirrored
+from tfgan.terminal import UserError
+from training import run
+from training.config import ConfigError
+from training.evaluate import while_training
+from training.evaluate.kinds import EvaluationError
+from training.evaluate.while_training import Measurements
+from training.systems import stylegan, stylegan2
+
+
+def config_of(**options):
+    return dataclasses.replace(stylegan2.smoke(), evaluate_every=0.016, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"metrics": ("lpips",)}, "--metrics of StyleGAN2 are swd,"),
+        ({"metrics": ("fid",)}, "--metrics fid needs the weights of Inception-v3"),
+        ({"metrics": ("fid",), "inception": ("no.pth",)}, "Received: no.pth, which is none"),
+    ],
+)
+def test_a_mistake_is_found_before_training(options, words, tmp_path, monkeypatch):
+    monkeypatch.delenv("TFGAN_INCEPTION", raising=False)
+    with pytest.raises(EvaluationError, match=words):
+        Measurements("StyleGAN2Generator", config_of(**options), mirrored(1), tmp_path)
+
+
+def test_what_only_measurements_need_is_a_mistake_without_them():
+    config = dataclasses.replace(config_of(metrics=("swd",)), evaluate_every=None)
+    with pytest.raises(ConfigError, match="--metrics belongs to --evaluate-every"):
+        config.check()
+    with pytest.raises(ConfigError, match="--evaluate-every must be positive"):
+        dataclasses.replace(config_of(), evaluate_every=0.0).check()
+
+
+def test_a_run_measures_as_the_command_line_does(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    arguments = ["--model", "stylegan2", "--preset", "smoke", "--total-kimg", "0.048"]
+    arguments += ["--data-dir", "sets", "--evaluate-every", "0.02", "--metrics", "swd"]
+    assert run.main([*arguments, "--evaluate-count", "5"]) == 0
+    shown = capsys.readouterr().out
+    (folder,) = (tmp_path / "runs").glob("0*")
+    lines = [json.loads(line) for line in (folder / "stats.jsonl").read_text().splitlines()]
+    found = {line["images_seen"]: line["metrics/swd"] for line in lines if "metrics/swd" in line}
+    batch = stylegan2.smoke().batch_size
+    # The first batch that passes 20 images, the first that passes 40, and the end.
+    expected = sorted({-(-20 // batch) * batch, -(-40 // batch) * batch, 48})
+    assert sorted(found) == expected
+    assert f"At 48 images: swd {found[48]:.4g}" in shown
+    from training.evaluate import __main__ as evaluate
+
+    assert evaluate.main([str(folder), "--count", "5"]) == 0
+    result = json.loads((folder / "evaluation.json").read_text())["metrics"]["swd"]
+    np.testing.assert_allclose(found[48], result["generated"]["average"]["value"], rtol=1e-5)
+    # What was made of the model is gone, and there was nothing else to keep.
+    assert not (tmp_path / "runs" / "evaluation-cache").exists()
+
+
+def test_a_network_that_grows_is_measured_at_the_size_that_it_has(tmp_path, monkeypatch):
+    config = dataclasses.replace(
+        stylegan.smoke(), data_dir=str(tmp_path / "sets"), evaluate_every=1.0, evaluate_count=4
+    )
+    trainer = make_trainer(tmp_path / "run", stylegan, config)
+    measurements = Measurements("StyleGANGenerator", config, mirrored(1), tmp_path)
+    model = trainer.system.inference_model()
+    assert model.resolution < config.resolution
+    values = measurements.measure(model)
+    assert list(values) == ["swd"]
+    assert measurements.reals.held_back.images.shape[1] == model.resolution
+    monkeypatch.setattr(while_training, "SMALLEST", 2 * model.resolution)
+    assert measurements.measure(model) == {}
+
+
+def trained(folder, measure, **options):
+    config = dataclasses.replace(
+        stylegan2.smoke(), total_kimg=0.032, batch_size=8, evaluate_every=0.016, **options
+    )
+    trainer = make_trainer(folder, stylegan2, config, measure=measure)
+    end = trainer.train()
+    lines = [json.loads(line) for line in (folder / "stats.jsonl").read_text().splitlines()]
+    return trainer, end, [line for line in lines if any("metrics/" in name for name in line)]
+
+
+def test_what_cannot_be_measured_does_not_end_training(tmp_path, capsys):
+    def measure(model):
+        raise UserError("the pictures are gone.")
+
+    trainer, end, points = trained(tmp_path / "run", measure)
+    assert (end, trainer.images_seen, points) == ("finished", 32, [])
+    assert capsys.readouterr().out.count("Not measured: the pictures are gone.") == 2
+
+
+def test_a_signal_ends_a_measurement_and_training_saves(tmp_path):
+    import os
+    import signal
+
+    def measure(model):
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise AssertionError("the measurement went on")
+
+    trainer, end, points = trained(tmp_path / "run", measure)
+    assert (end, trainer.images_seen, points) == ("SIGTERM", 16, [])
+    assert trainer.newest_checkpoint() == 16
+
+
+def test_measuring_changes_nothing_of_the_training(tmp_path):
+    def measure(model):
+        np.random.default_rng(0).random()
+        model(np.zeros((2, model.latent_dim), np.float32))
+        return {"one": 1.0}
+
+    runs = [trained(tmp_path / name, one)[0] for name, one in (("a", measure), ("b", None))]
+    first, second = ({name: v.numpy() for name, v in one.variables.items()} for one in runs)
+    for name, value in first.items():
+        np.testing.assert_array_equal(value, second[name])

@@ -1,0 +1,83 @@
+"""Measures a model every so often while it is trained."""
+
+import dataclasses
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from training.config import TrainingConfig
+from training.evaluate.kinds import (
+    CACHE,
+    KINDS,
+    NETWORKS,
+    Reals,
+    Request,
+    check_metrics,
+    find_networks,
+    kind_of,
+)
+from training.evaluate.replicas import Replicas
+
+SMALLEST = 8  # pixels along a side, of a network that grows, that can be measured
+
+
+class Measurements:
+    """What `--evaluate-every` measures.
+
+    Args:
+        name: Class of the models that will be measured.
+        config: Options of the run.
+        strategy: Where networks run.
+        runs: Folder of all runs, where classifiers and features of real pictures are kept.
+
+    Raises:
+        EvaluationError: If a metric is not of such a model, or its network is not there.
+    """
+
+    def __init__(
+        self, name: str, config: TrainingConfig, strategy: tf.distribute.Strategy, runs: Path
+    ):
+        entry = KINDS[name]
+        self.chosen = check_metrics(config.metrics, entry)
+        given = {option: tuple(map(Path, getattr(config, option))) for option in NETWORKS}
+        networks = find_networks(given, entry.metrics, self.chosen)
+        self.kind = kind_of(name)
+        fields = dataclasses.fields(self.kind.CONFIG)
+        values = {field.name: getattr(config, field.name) for field in fields}
+        count = config.evaluate_count
+        self.request = Request(
+            self.kind.CONFIG(**{**values, "conditional": True}),
+            None,
+            Replicas(strategy),
+            {one: count or metric.number for one, metric in entry.metrics.items()},
+            config.seed,
+            runs / CACHE,
+            networks,
+        )
+        self.reals: Reals | None = None
+        self.resolution = 0
+
+    def measure(self, model: Any) -> dict[str, float]:
+        """The numbers that make curves, by name; none of a network that is too small yet.
+
+        Raises:
+            UserError: If it cannot be measured, and why.
+        """
+        if model.resolution < SMALLEST:
+            return {}
+        if self.reals is None or model.resolution != self.resolution:
+            self.resolution = model.resolution
+            config = dataclasses.replace(self.request.config, resolution=self.resolution)
+            self.reals = self.kind.open_reals(
+                model, dataclasses.replace(self.request, config=config)
+            )
+        values = {}
+        # What is made of a model that changes is of no use for the next time.
+        with tempfile.TemporaryDirectory(prefix="tfgan-") as made:
+            subject = self.kind.Subject(model, self.reals, Path(made))
+            for name in self.chosen:
+                measure = self.kind.MEASURES[name]
+                values.update(measure.curves(measure.find(subject, name)))
+        return values
