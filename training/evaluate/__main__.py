@@ -100,8 +100,8 @@ def describe_metrics() -> str:
     for entry in {id(entry.metrics): entry for entry in KINDS.values()}.values():
         lines.append(f"Metrics of {' and '.join(systems[id(entry.metrics)])}:")
         for number, (name, metric) in enumerate(entry.metrics.items()):
-            about = metric.about + ("; the default" if number == 0 else "")
-            lines.append(f"  {name:<13} {about}; {metric.number:,} {metric.counted}")
+            of = f"{metric.number:,} {metric.counted}" + ("; default" if number == 0 else "")
+            lines.append(f"  {name:<13} {metric.about} ({of})")
     return "\n".join(lines)
 
 
@@ -371,7 +371,10 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("Stopped; nothing was written.", file=sys.stderr)
+        print(
+            "Stopped before the result; features that were finished are kept for the next time.",
+            file=sys.stderr,
+        )
         return 130
 
 

@@ -62,9 +62,9 @@ class Metric(NamedTuple):
     options: tuple[str, ...] = ()
 
 
-_EACH = "pictures of each set"
-_MADE = "generated pictures"
-_SOURCES = "pictures of each domain"
+_EACH = "of each set"
+_MADE = "generated"
+_SOURCES = "of each domain"
 _PPL = ("ppl_space", "ppl_sampling", "ppl_epsilon", "ppl_crop")
 
 LATENT_METRICS = {
