@@ -75,6 +75,8 @@ class TrainingConfig:
     cache_gb: float = 1.0  # memory for decoded pictures
     batch_size: int = 32  # over all devices
     accumulate: int = 1  # rounds that a batch is split into where it does not fit in memory
+    init: str | None = None  # .keras file or run whose weights training starts from
+    freeze_d: int = 0  # resolutions of the discriminator, from the images on, that are not trained
     total_kimg: float = 25000.0  # length of training, thousands of images
     max_minutes: float | None = None  # training also ends after this time
     seed: int = 0  # of weights, data order and all draws
@@ -101,6 +103,7 @@ class TrainingConfig:
         "cache_gb": NOT_NEGATIVE,
         "batch_size": COUNT,
         "accumulate": COUNT,
+        "freeze_d": NOT_NEGATIVE,
         "total_kimg": POSITIVE,
         "max_minutes": POSITIVE,
         "seed": Rule("from 0 to 4294967295", lambda v: 0 <= v < 2**32),

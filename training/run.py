@@ -13,6 +13,8 @@ Examples:
       Trains translations between the sub-folders of a folder.
   python -m training.run --model stylegan2 --evaluate-every 50 --metrics swd avatar-fd
       Adds curves of quality, as python -m training.evaluate measures it.
+  python -m training.run --model stylegan2 --preset small-data --data cats --init faces.keras
+      Starts from the weights of another model; --freeze-d 4 keeps parts of the discriminator.
   python -m training.run --resume latest
       Takes up the newest run where it stopped.
 """
@@ -188,6 +190,7 @@ def run(argv: list[str]) -> int:
     from training.distribution import make_strategy
     from training.evaluate.while_training import Measurements
     from training.loop import Trainer, check_batch_sizes
+    from training.transfer import start_from
 
     # Grappler's remapper gives up on these gradients with an error per phase, and gains nothing.
     tf.config.optimizer.set_experimental_options({"remapping": False})
@@ -199,6 +202,9 @@ def run(argv: list[str]) -> int:
         system = importlib.import_module(SYSTEMS[model]).create(config, data.labels)
     stages = system.stages()
     check_batch_sizes(stages, strategy.num_replicas_in_sync, config.accumulate)
+    if config.init is not None and args.resume is None:
+        for line in start_from(system, config.init):
+            print(f"Init      {line}")
     measure = None
     if config.evaluate_every is not None:
         kind = type(system.inference_model()).__name__

@@ -270,6 +270,11 @@ class StarGANDiscriminator(keras.Model):
             name="classifier",
         )
 
+    @property
+    def lower_layers(self) -> list[list]:
+        """Layers of each resolution, from the images on."""
+        return [[conv] for conv in self.convs]
+
     def build(self, input_shape=None):
         width = 3
         for layer in self.convs:

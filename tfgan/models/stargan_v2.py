@@ -569,6 +569,14 @@ class StarGANv2Discriminator(keras.Model):
         )
         self.heads = DomainDense(1, num_domains, name="heads")
 
+    @property
+    def lower_layers(self) -> list[list]:
+        """Layers of each resolution, from the images on."""
+        return [
+            [self.features.from_rgb, self.features.blocks[0]],
+            *([b] for b in self.features.blocks[1:]),
+        ]
+
     def build(self, input_shape=None):
         self.features.build()
         self.heads.build((None, self.features.width))

@@ -754,6 +754,11 @@ class StyleGANDiscriminator(keras.Model):
             max(num_classes, 1), kernel_gain=FORMS[form].linear_gain, name="out"
         )
 
+    @property
+    def lower_layers(self) -> list[list]:
+        """Layers of each resolution, from the images on."""
+        return [[block] for block in self.blocks]
+
     def build(self, input_shape=None):
         width = channels_at(4, self.channel_base, self.channel_max)
         for block in self.blocks:

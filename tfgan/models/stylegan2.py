@@ -801,6 +801,11 @@ class StyleGAN2Discriminator(keras.Model):
             else None
         )
 
+    @property
+    def lower_layers(self) -> list[list]:
+        """Layers of each resolution, from the images on."""
+        return [[block] for block in self.blocks]
+
     def build(self, input_shape=None):
         width = channels_at(4, self.channel_base, self.channel_max)
         for block in self.blocks:

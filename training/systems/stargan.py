@@ -33,6 +33,7 @@ from training.config import (
 )
 from training.optimizers import Adam
 from training.phases import Average, Draws, Phase, Stage, Update
+from training.transfer import freeze
 
 
 @dataclass(frozen=True)
@@ -239,6 +240,7 @@ class StarGANSystem:
             name="discriminator",
         )
         self.discriminator.build()
+        freeze(self.discriminator, config.freeze_d)
         self.networks = {"model": self.model, "discriminator": self.discriminator}
         self.averages: list[Average] = []
         self.shown = self.model

@@ -31,6 +31,7 @@ from training.config import (
 )
 from training.optimizers import Adam
 from training.phases import Average, Draws, Phase, Stage, Update
+from training.transfer import freeze
 
 
 @dataclass(frozen=True)
@@ -221,6 +222,7 @@ class StarGANv2System:
         )
         for network in (self.model, self.average, self.discriminator):
             network.build()
+        freeze(self.discriminator, config.freeze_d)
         self.average.set_weights(self.model.get_weights())
         self.networks = {
             "model": self.model,

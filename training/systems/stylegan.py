@@ -40,6 +40,7 @@ from training.optimizers import Adam
 from training.phases import Average, Draws, Phase, Stage, Update
 from training.sample_grid import sample_grid
 from training.style_mixing import mixed_styles
+from training.transfer import freeze
 
 
 @dataclass(frozen=True)
@@ -443,6 +444,7 @@ class StyleGANSystem:
             name="discriminator",
         )
         self.discriminator.build()
+        freeze(self.discriminator, config.freeze_d)
         self.average.set_weights(self.generator.get_weights())
         self.networks = {
             "generator": self.generator,

@@ -30,6 +30,7 @@ from training.optimizers import Adam
 from training.phases import Average, Draws, Phase, Stage, Update
 from training.sample_grid import sample_grid
 from training.style_mixing import mixed_styles
+from training.transfer import freeze
 
 ADA_INTERVAL = 4  # steps between updates of the augmentation probability
 STYLE_AVERAGE_DECAY = 0.998
@@ -266,6 +267,7 @@ class StyleGAN2System:
         )
         for network in (self.generator, self.average, self.discriminator):
             network.build()
+        freeze(self.discriminator, config.freeze_d)
         self.average.set_weights(self.generator.get_weights())
         self.networks = {
             "generator": self.generator,

@@ -44,8 +44,17 @@ def test_what_only_measurements_need_is_a_mistake_without_them():
 
 def test_a_run_measures_as_the_command_line_does(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    arguments = ["--model", "stylegan2", "--preset", "smoke", "--total-kimg", "0.048"]
-    arguments += ["--data-dir", "sets", "--evaluate-every", "0.02", "--metrics", "swd"]
+    arguments = ["--model", "stylegan2", "--preset", "smoke", "--devices", "1"]
+    arguments += [
+        "--total-kimg",
+        "0.048",
+        "--data-dir",
+        "sets",
+        "--evaluate-every",
+        "0.02",
+        "--metrics",
+        "swd",
+    ]
     assert run.main([*arguments, "--evaluate-count", "5"]) == 0
     shown = capsys.readouterr().out
     (folder,) = (tmp_path / "runs").glob("0*")

@@ -1,0 +1,185 @@
+"""Training that starts from other weights, and parts of discriminators that stay as they are."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+
+from tests.training.runs import make_trainer, values
+from tfgan.label_sets import LabelSet
+from tfgan.models.stylegan2 import StyleGAN2Discriminator
+from training import run
+from training.config import ConfigError
+from training.systems import stargan, stargan_v2, stylegan, stylegan2
+from training.transfer import start_from, take
+
+SYSTEMS = {
+    "stargan": (stargan, [LabelSet("looks", "attributes", ("a", "b"))]),
+    "stargan-v2": (stargan_v2, ("a", "b")),
+    "stylegan": (stylegan, ()),
+    "stylegan2": (stylegan2, ()),
+}
+
+
+def make(name, seed=0, **options):
+    module, labels = SYSTEMS[name]
+    keras.utils.set_random_seed(seed)
+    return module.create(dataclasses.replace(module.smoke(), **options), labels)
+
+
+def saved(name, folder, seed=1):
+    """A model of other weights, its discriminator and its trained networks, in files."""
+    made = make(name, seed)
+    first, *_ = made.networks.values()
+    for variable in first.variables:
+        variable.assign(variable.numpy() + 0.25)
+    # Of a network that grows, as it is at its full size.
+    (average,) = [one.target for one in made.averages]
+    average.save(folder / "model.keras")
+    first.save(folder / "model-raw.keras")
+    made.networks["discriminator"].save(folder / "model-discriminator.keras")
+    return made
+
+
+def same(network, other):
+    pairs = zip(network.variables, other.variables, strict=True)
+    return all(np.array_equal(a.numpy(), b.numpy()) for a, b in pairs)
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_every_network_is_taken_from_its_file(name, tmp_path):
+    options = {"ema_decay": 0.99} if name == "stargan" else {}
+    source = saved(name, tmp_path)
+    system = make(name, **options)
+    lines = start_from(system, str(tmp_path / "model.keras"))
+    assert len(lines) == len(system.networks)
+    assert not any("anew" in line for line in lines)
+    for key, network in system.networks.items():
+        assert same(network, source.networks[key]), key
+    trained, average = [network for key, network in system.networks.items() if "d" not in key[:1]]
+    assert not same(trained, average)
+
+
+def test_without_other_files_the_averages_are_trained_on_and_the_discriminator_is_new(tmp_path):
+    source = saved("stylegan2", tmp_path)
+    for part in ("raw", "discriminator"):
+        (tmp_path / f"model-{part}.keras").unlink()
+    system, fresh = make("stylegan2"), make("stylegan2")
+    lines = start_from(system, str(tmp_path))
+    assert same(system.generator, source.average)
+    assert same(system.average, source.average)
+    assert same(system.discriminator, fresh.discriminator)
+    assert lines[-1] == "discriminator: made anew, for there is no model-discriminator.keras"
+
+
+def test_what_does_not_fit_is_made_anew_and_named(tmp_path):
+    saved("stargan-v2", tmp_path)
+    keras.utils.set_random_seed(0)
+    system = stargan_v2.create(stargan_v2.smoke(), ("a", "b", "c"))
+    before = values_of(system.model)
+    (line, *_) = start_from(system, str(tmp_path / "model.keras"))
+    assert "made anew: " in line
+    assert "heads" in line
+    after = values_of(system.model)
+    kept = [path for path in before if np.array_equal(before[path], after[path])]
+    assert kept
+    assert all("heads" in path for path in kept)
+
+
+def values_of(network):
+    return {variable.path: variable.numpy() for variable in network.variables}
+
+
+def test_a_model_of_another_system_is_a_mistake(tmp_path):
+    saved("stylegan", tmp_path)
+    with pytest.raises(ConfigError, match=r"must hold a StyleGAN2Generator .*StyleGANGenerator"):
+        start_from(make("stylegan2"), str(tmp_path / "model.keras"))
+
+
+def test_a_model_of_other_widths_is_a_mistake(tmp_path):
+    saved("stylegan2", tmp_path)
+    base = 2 * stylegan2.smoke().channel_base
+    system = make("stylegan2", channel_base=base, channel_max=2 * stylegan2.smoke().channel_max)
+    before = values_of(system.generator)
+    with pytest.raises(ConfigError, match="half of the parameters or more"):
+        start_from(system, str(tmp_path / "model.keras"))
+    assert before.keys() == values_of(system.generator).keys()
+
+
+def test_another_network_under_the_name_of_the_discriminator_is_a_mistake(tmp_path):
+    saved("stylegan2", tmp_path)
+    (tmp_path / "model-raw.keras").replace(tmp_path / "model-discriminator.keras")
+    with pytest.raises(ConfigError, match="must hold a StyleGAN2Discriminator"):
+        start_from(make("stylegan2"), str(tmp_path / "model.keras"))
+
+
+def test_all_parameters_are_counted(tmp_path):
+    networks = [StyleGAN2Discriminator(8, channel_base=32, channel_max=4) for _ in range(2)]
+    for network in networks:
+        network.build()
+    total = sum(int(np.prod(v.shape)) for v in networks[0].variables)
+    said = take(networks[0], networks[1], tmp_path / "d.keras")
+    assert said == f"{total:,} of {total:,} parameters of d.keras"
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_frozen_layers_are_those_nearest_to_the_images(name):
+    whole, frozen = make(name), make(name, freeze_d=1)
+    before, after = (
+        {v.path.partition("/")[2] for v in one.networks["discriminator"].trainable_variables}
+        for one in (whole, frozen)
+    )
+    left = before - after
+    assert left
+    first = {
+        v.path.partition("/")[2]
+        for layer in frozen.networks["discriminator"].lower_layers[0]
+        for v in layer.variables
+    }
+    assert left == before & first
+    updates = [update for stage in frozen.stages() for p in stage.phases for update in p.updates]
+    changed = {v.path for update in updates for v in update.variables}
+    assert not any(path.partition("/")[2] in left for path in changed if "discriminator" in path)
+
+
+def test_frozen_layers_stay_while_others_learn(tmp_path):
+    config = dataclasses.replace(stylegan2.smoke(), freeze_d=1, total_kimg=0.016, batch_size=8)
+    trainer = make_trainer(tmp_path / "run", stylegan2, config)
+    before = values(trainer)
+    trainer.train()
+    after = values(trainer)
+    (block,) = trainer.system.discriminator.lower_layers[0]
+    frozen = {v.path for v in block.variables}
+    names = [name for name in before if "discriminator" in name.split("/")[0]]
+    still = {name for name in names if np.array_equal(before[name], after[name])}
+    assert len(frozen) == len(still)
+    assert all(f"/{block.name}/" in f"/{name}" for name in still)
+
+
+def test_more_layers_than_there_are_is_a_mistake():
+    with pytest.raises(ConfigError, match=r"--freeze-d must be at most 2.*Received: 9"):
+        make("stylegan2", freeze_d=9)
+
+
+def test_a_run_starts_from_a_model_and_resumes_without_it(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    saved("stylegan2", tmp_path)
+    arguments = [
+        "--model",
+        "stylegan2",
+        "--preset",
+        "smoke",
+        "--data-dir",
+        "sets",
+        "--devices",
+        "1",
+    ]
+    arguments += ["--total-kimg", "0.016", "--batch-size", "8", "--init", "model.keras"]
+    assert run.main(arguments) == 0
+    assert "Init      generator: " in capsys.readouterr().out
+    (tmp_path / "model.keras").unlink()
+    assert run.main(["--resume", "latest", "--total-kimg", "0.024", "--devices", "1"]) == 0
+    assert "Init" not in capsys.readouterr().out
+    assert run.main(arguments) == 2
+    assert capsys.readouterr().err.startswith("error: there is no file model.keras")
