@@ -88,16 +88,21 @@ def write_zip(
             archive.writestr(f"archive/data/{key}", array.tobytes())
 
 
-def write_stream(path: Path, value: bytes, storages: Mapping[str, np.ndarray]) -> None:
+def stream(value: bytes, storages: Mapping[str, np.ndarray]) -> bytes:
     """The stream of before PyTorch 1.6 of a pickled value."""
-    stream = io.BytesIO()
+    written = io.BytesIO()
     for head in (MAGIC, 1001, {"little_endian": True}):
-        pickle.dump(head, stream, protocol=2)
-    stream.write(whole(value))
-    pickle.dump(list(storages), stream, protocol=2)
+        pickle.dump(head, written, protocol=2)
+    written.write(whole(value))
+    pickle.dump(list(storages), written, protocol=2)
     for array in storages.values():
-        stream.write(struct.pack("<q", array.size) + array.tobytes())
-    path.write_bytes(stream.getvalue())
+        written.write(struct.pack("<q", array.size) + array.tobytes())
+    return written.getvalue()
+
+
+def write_stream(path: Path, value: bytes, storages: Mapping[str, np.ndarray]) -> None:
+    """A file of such a stream."""
+    path.write_bytes(stream(value, storages))
 
 
 WRITERS = {"zip": write_zip, "stream": write_stream}

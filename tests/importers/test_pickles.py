@@ -102,7 +102,7 @@ def test_names_are_never_taken_apart():
         b"\x80\x02(K\x01ios\nmkdir\n.",  # INST
         b"\x80\x02(cbuiltins\nint\nK\x01o.",  # OBJ
         b"\x80\x02\x82\x01.",  # EXT1
-        b"\x80\x04\x8f.",  # EMPTY_SET
+        b"\x80\x04(\x91.",  # FROZENSET
         b"\x80\x02]}b.",  # state of a list
         b"\x80\x02cbuiltins\nint\n}b.",  # state of a function
         b"\x80\x02X\x01\x00\x00\x00a)R.",  # call of a string

@@ -5,6 +5,7 @@ This machine knows the instructions that build plain data, and calls what its ca
 else: it never imports by name, and never sets attributes.
 """
 
+import abc
 import io
 import pickletools
 import struct
@@ -18,8 +19,55 @@ from tfgan.importers import CheckpointError
 _VALUES = {
     "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT",
     "STRING", "BINSTRING", "SHORT_BINSTRING", "UNICODE", "SHORT_BINUNICODE", "BINUNICODE",
-    "BINUNICODE8", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8",
+    "BINUNICODE8", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8",
 }  # fmt: skip
+# Published networks of 1024 pixels take some 50,000. Without a bound, a hostile pickle of some
+# gigabytes could ask for as many lists as it has bytes.
+_MOST_INSTRUCTIONS = 2**21
+
+
+class Allowance:
+    """Bounds what a file may ask for by its size, since the same values can be named repeatedly.
+
+    Args:
+        size: Bytes.
+    """
+
+    def __init__(self, size: int):
+        self.left = size
+
+    def take(self, size: int) -> None:
+        """Uses up some bytes; raises CheckpointError if so many are not left."""
+        self.left -= size
+        if self.left < 0:
+            raise CheckpointError("it was cut short: it promises more values than it holds.")
+
+
+class Stateful(abc.ABC):
+    """Something that a pickle makes first, and then gives a state."""
+
+    @abc.abstractmethod
+    def set_state(self, state: Any) -> None:
+        """Takes what the pickle gives it: any plain data."""
+
+
+class Record(Stateful):
+    """Stands for an object of a class that is not here: its attributes, and no methods.
+
+    Attributes:
+        kind: Name of the class.
+        state: Name of an attribute -> value.
+    """
+
+    def __init__(self, kind: str, state: Any = None):
+        self.kind = kind
+        self.state: dict[str, Any] = {}
+        self.set_state({} if state is None else state)
+
+    def set_state(self, state: Any) -> None:
+        if not isinstance(state, dict):
+            raise CheckpointError(f"its {self.kind} has a state that is no dictionary.")
+        self.state = state
 
 
 class _Machine:
@@ -80,10 +128,13 @@ class _Machine:
         target.extend(items)
 
     def set_state(self) -> None:
+        (state,) = self.pop(1)
+        target = self.stack[-1]
+        if isinstance(target, Stateful):
+            target.set_state(state)
         # Dictionaries of modules have the versions of their classes for a state, and parameters of
         # the first PyTorch whether they are trained. Neither is needed; other data have none.
-        (_,) = self.pop(1)
-        if not isinstance(self.stack[-1], dict | np.ndarray):
+        elif not isinstance(target, dict | np.ndarray):
             raise CheckpointError("its pickle sets the state of an object, which may run code.")
 
     def remember(self, place: int) -> None:
@@ -117,6 +168,8 @@ _INSTRUCTIONS: dict[str, Callable[[_Machine, Any], Any]] = {
     "EMPTY_LIST": lambda machine, _: machine.push([]),
     "EMPTY_TUPLE": lambda machine, _: machine.push(()),
     "EMPTY_DICT": lambda machine, _: machine.push({}),
+    # Sets as lists: what is in one would be hashed, see set_items.
+    "EMPTY_SET": lambda machine, _: machine.push([]),
     "LIST": lambda machine, _: machine.push(machine.pop_to_mark()),
     "DICT": _dictionary,
     "TUPLE": lambda machine, _: machine.push(tuple(machine.pop_to_mark())),
@@ -125,6 +178,7 @@ _INSTRUCTIONS: dict[str, Callable[[_Machine, Any], Any]] = {
     "TUPLE3": _tuple_of(3),
     "APPEND": lambda machine, _: machine.extend(machine.pop(1)),
     "APPENDS": lambda machine, _: machine.extend(machine.pop_to_mark()),
+    "ADDITEMS": lambda machine, _: machine.extend(machine.pop_to_mark()),
     "SETITEM": lambda machine, _: machine.set_items(machine.pop(2)),
     "SETITEMS": lambda machine, _: machine.set_items(machine.pop_to_mark()),
     "PUT": lambda machine, place: machine.remember(place),
@@ -163,7 +217,10 @@ def load(data: bytes, allowed: Mapping[str, Any], find: Callable[[Any], Any]) ->
     machine = _Machine(allowed, find)
     stream = io.BytesIO(data)
     try:
-        for instruction, argument, _ in pickletools.genops(stream):  # up to STOP, or it raises
+        # Up to STOP, or it raises.
+        for count, (instruction, argument, _) in enumerate(pickletools.genops(stream)):
+            if count == _MOST_INSTRUCTIONS:
+                raise CheckpointError("its pickle is longer than that of any model.")
             if instruction.name == "STOP":
                 continue
             if instruction.name not in _INSTRUCTIONS:

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from tfgan.importers import CheckpointError, pickles
+from tfgan.importers.pickles import Allowance, Record
 
 _ZIP = b"PK\x03\x04"
 _STREAM = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # a number, as a pickle says it
@@ -41,6 +42,11 @@ _KINDS = {
 }
 
 
+def _widened(upper: np.ndarray) -> np.ndarray:
+    """The float32 of which these bits are the upper half."""
+    return (upper.astype("<u4") << 16).view("<f4")
+
+
 class _Storage:
     """Values in a row, which tensors see parts of. They are read after the tensors are made."""
 
@@ -60,7 +66,7 @@ class _Storage:
         if byte_order == "big":
             raw.byteswap(inplace=True)
         if raw is not self.values:
-            self.values.view("<u4")[:] = raw.astype("<u4") << 16
+            self.values[:] = _widened(raw)
         self.is_read = True
 
 
@@ -73,7 +79,7 @@ class _Storages:
     """
 
     def __init__(self, limit: int, added: Callable[[str], None] = lambda key: None):
-        self.left = limit
+        self.allowance = Allowance(limit)
         self.added = added
         self.by_key: dict[str, _Storage] = {}
 
@@ -87,9 +93,7 @@ class _Storages:
         if kind not in _KINDS or not isinstance(key, str) or not _are_counts(count):
             raise ValueError(f"{identity} is no storage")
         if key not in self.by_key:
-            self.left -= count * np.dtype(_KINDS[kind]).itemsize
-            if self.left < 0:
-                raise CheckpointError("it was cut short: it promises more values than it holds.")
+            self.allowance.take(count * np.dtype(_KINDS[kind]).itemsize)
             self.by_key[key] = _Storage(kind, count)
             self.added(key)
         storage = self.by_key[key]
@@ -141,16 +145,35 @@ def _dictionary(pairs: Any = None) -> dict:
     return made
 
 
-_ALLOWED = {
-    **{kind: kind for kind in _KINDS},
-    "collections.OrderedDict": _dictionary,
-    "torch.Size": lambda sizes: sizes,
-    "torch.nn.parameter.Parameter": lambda tensor: tensor,
-    "torch._utils._rebuild_tensor": _tensor,
-    "torch._utils._rebuild_tensor_v2": _tensor,
-    "torch._utils._rebuild_parameter": lambda tensor, *_: tensor,
-    "torch._utils._rebuild_parameter_with_state": lambda tensor, *_: tensor,
-}
+def rebuild(size: int) -> dict[str, Any]:
+    """What the names that tensors in the pickle of a file ask for stand for.
+
+    Args:
+        size: Bytes of the file. Its tensors may overlap, but not without end: a copy of each has to
+            fit into four times as many.
+    """
+    allowance = Allowance(4 * size)
+
+    def tensor(*given: Any) -> np.ndarray:
+        made = _tensor(*given)
+        allowance.take(made.nbytes)
+        return made
+
+    return {
+        "collections.OrderedDict": _dictionary,
+        "torch.Size": lambda sizes: sizes,
+        "torch.nn.parameter.Parameter": lambda tensor: tensor,
+        "torch._utils._rebuild_tensor": tensor,
+        "torch._utils._rebuild_tensor_v2": tensor,
+        "torch._utils._rebuild_parameter": lambda tensor, *_: tensor,
+        "torch._utils._rebuild_parameter_with_state": lambda tensor, *_: tensor,
+    }
+
+
+def _allowed(size: int) -> dict[str, Any]:
+    """What names in a file of torch.save stand for."""
+    options = {"argparse.Namespace": lambda *_: Record("Namespace")}
+    return {**rebuild(size), **{kind: kind for kind in _KINDS}, **options}
 
 
 def matches(head: bytes) -> bool:
@@ -166,8 +189,8 @@ def read(path: str | Path) -> Any:
 
     Returns:
         What was saved: dictionaries (ordered ones too), lists, tuples, numbers and strings, with a
-        read-only array for each tensor or parameter. Arrays of one storage share their memory.
-        bfloat16 becomes float32, which holds the same values.
+        read-only array for each tensor or parameter, and a `pickles.Record` for a Namespace. Arrays
+        of one storage share their memory. bfloat16 becomes float32, which holds the same values.
 
     Raises:
         CheckpointError: If the file is damaged, is another kind of file, or asks for anything but
@@ -226,15 +249,16 @@ def _read_archive(archive: zipfile.ZipFile, limit: int) -> Any:
             storages.by_key[key].read(entry, order)
 
     storages = _Storages(limit, take)
-    return pickles.load(archive.read(pickled[0]), _ALLOWED, storages.find)[0]
+    return pickles.load(archive.read(pickled[0]), _allowed(limit), storages.find)[0]
 
 
 def _read_stream(file: BinaryIO, limit: int) -> Any:
     storages = _Storages(limit)
+    allowed = _allowed(limit)
 
     def next_pickle() -> Any:
         start = file.tell()
-        value, length = pickles.load(file.read(_LARGEST_PICKLE), _ALLOWED, storages.find)
+        value, length = pickles.load(file.read(_LARGEST_PICKLE), allowed, storages.find)
         file.seek(start + length)
         return value
 
@@ -252,3 +276,36 @@ def _read_stream(file: BinaryIO, limit: int) -> Any:
     if not all(storage.is_read for storage in storages.by_key.values()):
         raise CheckpointError("it is damaged: its list of storages lacks some.")
     return value
+
+
+def read_storage(data: bytes) -> np.ndarray:
+    """Reads what torch.save wrote of one storage alone, as plain pickles hold it within a tensor.
+
+    Args:
+        data: A stream of the time before PyTorch 1.6, which this purpose still has.
+
+    Returns:
+        The values in a row. But for bfloat16 they are a view of `data`.
+
+    Raises:
+        CheckpointError: If it is damaged, or holds anything else.
+    """
+    place = 0
+    value: Any = None
+    kinds = {kind: kind for kind in _KINDS}
+    for part in range(5):  # a number, a version, sizes of C's types, the storage, a list of its key
+        # The first two hundred bytes hold all of them.
+        head = data[place : place + 1000]
+        found, length = pickles.load(head, kinds, lambda identity: identity)
+        place += length
+        value = found if part == 3 else value
+    if not isinstance(value, tuple) or len(value) < 5 or value[0] != "storage":
+        raise CheckpointError("it is damaged: a tensor has no storage.")
+    kind, count = value[1], value[4]
+    if kind not in _KINDS or not _are_counts(count) or value[5:] not in ((), (None,)):
+        raise CheckpointError("it is damaged: a tensor has a storage of no kind.")
+    size = count * np.dtype(_KINDS[kind]).itemsize
+    if len(data) != place + 8 + size:
+        raise CheckpointError("it is damaged, or was cut short: a storage has another length.")
+    values = np.frombuffer(data, _KINDS[kind], count, place + 8)
+    return _widened(values) if kind == "torch.BFloat16Storage" else values
