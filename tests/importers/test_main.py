@@ -89,7 +89,7 @@ def test_mistakes_are_told_in_a_message_and_leave_nothing(weights, tmp_path, cap
         ("empty.ckpt",): "it is empty",
         ("garbage.ckpt",): "no checkpoint of a known kind",
         ("folder.ckpt",): "it is a folder",
-        ("other.ckpt",): "Received: entries state_dict. Expected: face landmarks",
+        ("other.ckpt",): "Received: entries state_dict. Expected: StyleGAN2",
         ("lacking.ckpt",): "to_heatmaps/bias",
         ("hostile.ckpt",): "asks for posix.mkdir",
         ("whole.ckpt", "-o", "model.h5"): "must end in .keras. Received: model.h5",

@@ -1,11 +1,13 @@
-"""Published weights and names for the parity tests: drawn by formula, put into our networks."""
+"""Published weights for the parity tests: drawn by formula, put into our networks."""
 
 import json
-import re
 import zlib
 from pathlib import Path
 
 import numpy as np
+
+from tfgan.importers.weights import Names, by_path
+from tfgan.importers.weights import fill as load_weights
 
 DATA = Path(__file__).parent / "data"
 
@@ -30,46 +32,19 @@ def draw_weight(seed: int, weight: dict) -> np.ndarray:
     """The formula of the parity data."""
     rng = np.random.default_rng([seed, zlib.crc32(weight["name"].encode())])
     value = rng.standard_normal(weight["shape"], dtype=np.float32)
-    return value * np.float32(weight["scale"]) + np.float32(weight["shift"])
+    return np.asarray(value * np.float32(weight["scale"]) + np.float32(weight["shift"]))
 
 
-def published_name(path: str) -> str:
-    """Name in NVlabs/stylegan2-ada-pytorch of one of our variables.
-
-    "generator/synthesis/b8/conv0/affine/kernel" -> "synthesis.b8.conv0.affine.weight".
-    """
-    name = path.split("/", 1)[1]
-    name = re.sub(r"^(fromrgb|conv|fc|out)/", r"b4/\1/", name)
-    name = re.sub(r"(conv[01]|torgb)/conv/kernel", r"\1/kernel", name)
-    for ours, theirs in {
-        "noise/strength": "noise_strength",
-        "noise/fixed": "noise_const",
-        "mapping/average": "mapping/w_avg",
-        "kernel": "weight",
-    }.items():
-        name = name.replace(ours, theirs)
-    return name.replace("/", ".")
+def fill(network, weights: dict[str, np.ndarray], names: Names) -> None:
+    """Sets all weights of a layer or model from published ones, as imports do."""
+    load_weights(by_path(network), weights, names)
 
 
-def to_our_layout(name: str, value: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Published layout (channels first, [out, in, ...]) to ours."""
-    if name == "b4.fc.weight":  # the flattened map is C, H, W there and H, W, C here
-        value = value.reshape(len(value), -1, 4, 4).transpose(0, 2, 3, 1).reshape(len(value), -1)
-    if value.ndim == 4:
-        value = value.transpose(2, 3, 1, 0)
-    elif name.endswith("const"):
-        value = value.transpose(1, 2, 0) if value.ndim == 3 else value[:, :, None]
-    elif value.ndim == 2:
-        value = value.T
-    return value.reshape(shape)
-
-
-def fill(model, weights: dict[str, np.ndarray]) -> None:
-    """Sets all weights of a model from published ones; each name must be used exactly once."""
-    names = {published_name(v.path): v for v in model.variables}
-    assert set(names) == set(weights), set(names) ^ set(weights)
-    for name, variable in names.items():
-        variable.assign(to_our_layout(name, weights[name], tuple(variable.shape)))
+def by_our_path(norms: dict[str, float], names: Names) -> dict[str, float]:
+    """Published name -> number, as path of our variable -> number."""
+    renamed = {names.path(name): norm for name, norm in norms.items()}
+    assert len(renamed) == len(norms)
+    return renamed
 
 
 def assert_close(actual, expected, tolerance: float, what: str = "") -> None:

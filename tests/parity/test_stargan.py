@@ -1,12 +1,14 @@
 """StarGAN against the published implementation."""
 
-import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.parity.published import Case, assert_close
+from tests.parity.published import Case, assert_close, by_our_path, fill
+from tfgan.importers import stargan
+from tfgan.importers.parts import Labels, Options
 from tfgan.label_sets import LabelSet
 from training import losses
 from training.systems.stargan import StarGANConfig, StarGANSystem
@@ -19,52 +21,6 @@ CASES = [
     "stargan_joint_labels",
     pytest.param("stargan_paper_128", marks=pytest.mark.paper_size),
 ]
-# What the published instance norms keep and never use, not even for inference.
-STATISTICS = re.compile(r"\.(running_mean|running_var|num_batches_tracked)$")
-
-
-def published_name(path: str, num_blocks: int) -> str:
-    """Name in yunjey/stargan of one of our variables.
-
-    "model/generator/b0/norm1/gamma" -> "main.9.main.1.weight".
-    """
-    name = re.sub("^(model/generator|discriminator)/", "", path)
-    up = 9 + num_blocks  # place of the first transposed convolution
-    # Places in a Sequential of convolutions, norms and activations.
-    places = {"from_rgb": 0, "down0": 3, "down1": 6, "up0": up, "up1": up + 3, "to_rgb": up + 6}
-    for ours, theirs in [
-        ("kernel|gamma", "weight"),
-        ("beta", "bias"),
-        (r"^b(\d+)/conv(\d)", lambda m: f"main/{9 + int(m[1])}/main/{3 * int(m[2]) - 3}"),
-        (r"^b(\d+)/norm(\d)", lambda m: f"main/{9 + int(m[1])}/main/{3 * int(m[2]) - 2}"),
-        (r"^(\w+)_norm/", lambda m: f"main/{places[m[1]] + 1}/"),
-        (r"^(from_rgb|down\d|up\d|to_rgb)/", lambda m: f"main/{places[m[1]]}/"),
-        (r"^conv(\d)/", lambda m: f"main/{2 * int(m[1])}/"),
-        ("^score/", "conv1/"),
-        ("^classifier/", "conv2/"),
-    ]:
-        name = re.sub(ours, theirs, name)
-    return name.replace("/", ".")
-
-
-def read_weights(
-    published: dict[str, np.ndarray], paths: list[str], num_blocks: int
-) -> dict[str, np.ndarray]:
-    """Path of each of our variables -> its value; every published name must be used.
-
-    Args:
-        published: Name in a checkpoint of yunjey/stargan -> value.
-        paths: Of the variables of one network.
-        num_blocks: Residual blocks of the generator.
-    """
-    left = {name: value for name, value in published.items() if not STATISTICS.search(name)}
-    values = {}
-    for path in paths:
-        value = left.pop(published_name(path, num_blocks))
-        # [out, in, H, W], or transposed [in, out, H, W]; ours are [H, W, in, out], [H, W, out, in].
-        values[path] = value.transpose(2, 3, 1, 0) if value.ndim == 4 else value
-    assert not left, f"unused: {list(left)}"
-    return values
 
 
 class GivenDraws:
@@ -101,25 +57,26 @@ class StarGANCase(Case):
             "generator": self.system.model.generator,
             "discriminator": self.system.discriminator,
         }
-        for key, network in self.networks.items():
-            variables = {v.path: v for v in network.variables}
-            values = read_weights(self.weights(key), list(variables), c["g_repeat_num"])
-            for path, value in values.items():
-                variables[path].assign(value)
+        self.names = {
+            "generator": stargan.generator_names(c["g_repeat_num"]),
+            "discriminator": stargan.DISCRIMINATOR_NAMES,
+        }
+        fill(self.system.model, self.weights("generator"), self.names["generator"])
+        fill(self.system.discriminator, self.weights("discriminator"), self.names["discriminator"])
         self.batch = {
             ours: tf.constant(self.arrays[theirs])
             for ours, theirs in (("image", "x"), ("label", "c_org"), ("target", "c_trg"))
         }
 
     def update(self, phase, network: str):
-        """Loss, statistics and, by published name, gradient norms of one phase."""
+        """Loss, statistics and, by our path, gradient norms of one phase."""
         variables = self.networks[network].trainable_variables
         with tf.GradientTape() as tape:
             loss, stats = phase.loss(self.batch, GivenDraws(self.arrays["alpha"]))
             loss = tf.reduce_mean(loss)
         gradients = tape.gradient(loss, [v.value for v in variables])
         norms = {
-            published_name(v.path, self.config["g_repeat_num"]): float(np.linalg.norm(gradient))
+            v.path.split("/", 1)[1]: float(np.linalg.norm(gradient))
             for v, gradient in zip(variables, gradients, strict=True)
         }
         return float(loss), {name: float(np.mean(v)) for name, v in stats.items()}, norms
@@ -190,13 +147,14 @@ def test_losses_and_gradients_of_both_updates_are_the_published_ones(name, monke
     case = StarGANCase(name)
     scalars = case.scalars
     for phase in case.system.stages()[0].phases:
-        network, published = UPDATES[phase.name]
-        expected = case.spec["grad_norms"][f"{phase.name}_step_{network}"]
+        network, other_names = UPDATES[phase.name]
+        published = case.spec["grad_norms"][f"{phase.name}_step_{network}"]
+        expected = by_our_path(published, case.names[network])
         kinks = Kinks()
         monkeypatch.setattr(tf.nn, "relu", kinks)
         loss, stats, norms = case.update(phase, network)
         assert loss == pytest.approx(scalars[f"{phase.name}_loss"], rel=SCALAR), phase.name
-        for ours, theirs in published.items():
+        for ours, theirs in other_names.items():
             assert stats[ours] == pytest.approx(scalars[theirs], rel=SCALAR), ours
         error = largest_error(norms, expected)
         for kink in kinks.found:
@@ -209,16 +167,30 @@ def test_losses_and_gradients_of_both_updates_are_the_published_ones(name, monke
             assert stats["score/fake"] == pytest.approx(scalars["d_fake"], rel=SCALAR)
 
 
+@pytest.mark.parametrize("name", CASES)
+def test_imports_tell_the_configuration_and_give_published_outputs(name):
+    case = Case(name)
+    arrays, config = case.arrays, case.config
+    files = {Path(network): case.weights(network) for network in ("generator", "discriminator")}
+    options = Options(labels=[Labels("attributes", ())])
+    parts = stargan.convert(stargan.find(files), options)
+    model, discriminator = (part.make()[0] for part in parts)
+    assert (model.resolution, model.conv_dim) == (config["image_size"], config["conv_dim"])
+    tolerance = PAPER_OUTPUT if "paper" in name else OUTPUT
+    assert_close(model(arrays["x"], arrays["c_trg"]), arrays["g_out"], tolerance, "g_out")
+    scores, logits = discriminator(arrays["x"])
+    assert_close(scores, arrays["d_src"], tolerance, "d_src")
+    assert_close(logits, arrays["d_cls"], tolerance, "d_cls")
+
+
 def test_running_statistics_of_a_checkpoint_change_nothing():
     case = StarGANCase("stargan_small")
+    model = case.system.model
+    before = [v.numpy() for v in model.variables]
     published = case.weights("generator")
-    changed = {
-        name: value + 1.0 if STATISTICS.search(name) else value for name, value in published.items()
-    }
-    kept = {name: value for name, value in published.items() if not STATISTICS.search(name)}
-    assert len(published) - len(kept) == 2 * 9  # norms, of 2 blocks
-    paths = [v.path for v in case.system.model.variables]
-    expected = read_weights(published, paths, 2)
-    for other in (changed, kept):
-        found = read_weights(other, paths, 2)
-        assert all(np.array_equal(found[path], value) for path, value in expected.items())
+    statistics = [name for name in published if "running" in name]
+    assert len(statistics) == 2 * 9  # norms, of 2 blocks
+    changed = {**published, **{name: published[name] + 1.0 for name in statistics}}
+    fill(model, changed, case.names["generator"])
+    for variable, value in zip(model.variables, before, strict=True):
+        np.testing.assert_array_equal(variable, value, err_msg=variable.path)

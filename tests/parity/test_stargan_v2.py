@@ -1,20 +1,17 @@
 """StarGAN v2 against the published implementation."""
 
-import math
-import re
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.parity.published import Case, assert_close
-from tfgan.models.stargan_v2 import (
-    StarGANv2Discriminator,
-    StarGANv2Generator,
-    StarGANv2Mapping,
-    StarGANv2StyleEncoder,
-)
+from tests.parity.published import Case, assert_close, fill
+from tfgan.importers import stargan_v2
+from tfgan.importers.parts import Options
+from tfgan.importers.weights import by_path
+from tfgan.importers.weights import fill as load_weights
 from training.systems.stargan_v2 import StarGANv2Config, StarGANv2System
 
 # Tolerances are those of the parity data's README (float32 on a CPU).
@@ -24,88 +21,54 @@ SMALL = ["stargan_v2_small", "stargan_v2_hpf_small"]
 CASES = [*SMALL, pytest.param("stargan_v2_paper_256", marks=pytest.mark.paper_size)]
 
 
+NETWORKS = ["generator", "mapping_network", "style_encoder"]
+
+
 class StarGANv2Case(Case):
     """A case in the layout of clovaai/stargan-v2."""
 
-    def weights(self, network: str) -> dict[str, np.ndarray]:
-        weights = super().weights(network)
-        if self.config["w_hpf"]:
-            # Shortcuts of decoder blocks that the published code makes and never uses.
-            unused = re.compile(r"decode\.\d+\.conv1x1\.weight")
-            weights = {name: value for name, value in weights.items() if not unused.match(name)}
-        return weights
+    def __init__(self, name: str):
+        super().__init__(name)
+        self.joined = stargan_v2.join({network: self.weights(network) for network in NETWORKS})
+        self.names = stargan_v2.names(self.joined)
+        self.discriminator = stargan_v2.join({"discriminator": self.weights("discriminator")})
+        self.discriminator_names = stargan_v2.discriminator_names(self.discriminator)
 
-    def published_names(self, network: str, path: str) -> list[str]:
-        """Published names of one of our variables, one per part of its last axis.
-
-        "generator/encode0/norm1/gamma" -> ["encode.0.norm1.weight"].
-        """
-        name = re.sub("^(model/)?[^/]+/", "", path)
-        root = "main" if network == "discriminator" else "shared"
-        last = int(math.log2(self.config["img_size"]))  # place of the 4x4 convolution
-        for ours, theirs in [
-            (r"kernel|gamma", "weight"),
-            ("beta", "bias"),
-            # Digits are places in a Sequential of layers and activations.
-            ("^to_rgb/", "to_rgb/2/"),
-            ("^norm/", "to_rgb/0/"),
-            (r"(encode|decode)(\d+)/", r"\1/\2/"),
-            (r"^shared(\d)/", lambda m: f"shared/{2 * int(m[1])}/"),
-            (r"^heads(\d)/", lambda m: f"unshared/DOMAIN/{2 * int(m[1])}/"),
-            ("^heads/", f"main/{last + 2}/" if root == "main" else "unshared/DOMAIN/"),
-            ("^features/from_rgb", f"{root}/0"),
-            ("^features/conv", f"{root}/{last}"),
-            (r"^features/b(\d)", lambda m: f"{root}/{int(m[1]) + 1}"),
-        ]:
-            name = re.sub(ours, theirs, name)
-        name = name.replace("/", ".")
-        if "DOMAIN" not in name:
-            return [name]
-        return [name.replace("DOMAIN", str(d)) for d in range(self.config["num_domains"])]
-
-    def fill(self, network: str, layer) -> None:
-        """Sets all weights of a network; each published name must be used exactly once."""
-        weights = self.weights(network)
-        for variable in layer.variables:
-            parts = []
-            for name in self.published_names(network, variable.path):
-                value = weights.pop(name)
-                parts.append(value.transpose(2, 3, 1, 0) if value.ndim == 4 else value.T)
-            variable.assign(np.concatenate(parts, axis=-1).reshape(variable.shape))
-        assert not weights, f"unused: {list(weights)}"
+    def fill(self, model, discriminator) -> None:
+        """Sets all weights but those of the landmark network."""
+        variables = {
+            path: variable
+            for path, variable in by_path(model).items()
+            if path.split("/")[0] in ("generator", "mapping", "style_encoder")
+        }
+        load_weights(variables, self.joined, self.names)
+        fill(discriminator, self.discriminator, self.discriminator_names)
 
     @property
     def masks(self):
         return (self.arrays["mask0"], self.arrays["mask1"]) if self.config["w_hpf"] else None
 
-    def make(self, network: str):
-        """One of the four networks with the published weights."""
-        c = self.config
-        size, domains, style = c["img_size"], c["num_domains"], c["style_dim"]
-        width = {"channel_max": c["max_conv_dim"]}
-        layer = {
-            "generator": lambda: StarGANv2Generator(size, style, c["w_hpf"], **width),
-            "mapping_network": lambda: StarGANv2Mapping(domains, c["latent_dim"], style),
-            "style_encoder": lambda: StarGANv2StyleEncoder(size, domains, style, **width),
-            "discriminator": lambda: StarGANv2Discriminator(size, domains, **width),
-        }[network]()
-        layer.build()
-        self.fill(network, layer)
-        return layer
-
 
 @pytest.mark.parametrize("name", CASES)
-def test_networks_give_published_styles_images_and_logits(name):
+def test_imports_tell_the_configuration_and_give_published_outputs(name):
     case = StarGANv2Case(name)
-    arrays = case.arrays
+    arrays, c = case.arrays, case.config
+    contents = {n: case.weights(n) for n in [*NETWORKS, "discriminator"]}
+    if c["w_hpf"]:
+        contents["fan"] = Case("stargan_v2_landmarks").weights("fan")
+    found = stargan_v2.find({Path("nets.ckpt"): contents})
+    parts = stargan_v2.convert(found, Options(w_hpf=c["w_hpf"]))
+    model, discriminator = (part.make()[0] for part in parts)
+    assert (model.resolution, model.w_hpf) == (c["img_size"], c["w_hpf"])
+    assert (model.latent_dim, len(model.domain_names)) == (c["latent_dim"], c["num_domains"])
     tolerance = PAPER_OUTPUT if "paper" in name else OUTPUT
-    styles = case.make("mapping_network")(arrays["z"], arrays["y_trg"])
+    styles = model.style_from_latent(arrays["z"], arrays["y_trg"])
     assert_close(styles, arrays["s_map"], tolerance, "s_map")
-    styles = case.make("style_encoder")(arrays["x"], arrays["y_org"])
+    styles = model.style_from_reference(arrays["x"], arrays["y_org"])
     assert_close(styles, arrays["s_enc"], tolerance, "s_enc")
-    images = case.make("generator")(arrays["x"], arrays["s_map"], case.masks)
+    images = model.generator(arrays["x"], arrays["s_map"], case.masks)
     assert_close(images, arrays["g_out"], tolerance, "g_out")
-    logits = case.make("discriminator")(arrays["x"], arrays["y_org"])
+    logits = discriminator(arrays["x"], arrays["y_org"])
     assert_close(logits[:, 0], arrays["d_out"], tolerance, "d_out")
 
 
@@ -150,20 +113,23 @@ def make_system(case: StarGANv2Case, monkeypatch) -> StarGANv2System:
         cycle_weight=float(c["lambda_cyc"]),
     )
     system = StarGANv2System(config, [str(i) for i in range(c["num_domains"])])
-    model = system.model
-    case.fill("generator", model.generator)
-    case.fill("mapping_network", model.mapping)
-    case.fill("style_encoder", model.style_encoder)
-    case.fill("discriminator", system.discriminator)
+    case.fill(system.model, system.discriminator)
     return system
 
 
 def gradient_norms(case: StarGANv2Case, network: str, variables, gradients) -> dict[str, float]:
     """Published name -> norm of the gradient, domain by domain."""
+    trains_d = network == "discriminator"
+    names = case.discriminator_names if trains_d else case.names
+    by_variable: dict[str, list[str]] = {}
+    for name in case.weights(network):
+        joined, _ = stargan_v2.joined_name(f"{network}.{name}")
+        by_variable.setdefault(names.path(joined), []).append(name)
     norms = {}
     for variable, gradient in zip(variables, gradients, strict=True):
-        names = case.published_names(network, variable.path)
-        for name, part in zip(names, np.split(np.asarray(gradient), len(names), -1), strict=True):
+        published = by_variable[variable.path.split("/", 1)[1]]
+        parts = np.split(np.asarray(gradient), len(published), -1)
+        for name, part in zip(sorted(published), parts, strict=True):
             norms[name] = float(np.linalg.norm(part))
     return norms
 

@@ -3,13 +3,13 @@ the official code: outputs while it grows, with classes."""
 
 import re
 
-import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.parity.layouts import OfficialStyleGANCase, StyleGANCase
-from tests.parity.published import assert_close
-from tfgan.models.stylegan import StyleGANDiscriminator, StyleGANGenerator
+from tests.parity.layouts import OfficialStyleGANCase, StyleGANCase, models
+from tests.parity.published import assert_close, by_our_path
+from tfgan.importers import stylegan
+from tfgan.importers.parts import Options
 from training import losses
 from training.systems.stylegan import StyleGANConfig, logistic_d_loss, wgan_gp_d_loss
 
@@ -21,29 +21,13 @@ CASES = [
 ]
 
 
-def fill(model, weights: dict[str, np.ndarray]) -> None:
-    """Sets all weights of a model, or all trained ones; each name must be used exactly once."""
-    fixed = any(name.endswith("noise/fixed") for name in weights)
-    variables = model.variables if fixed else model.trainable_variables
-    names = {v.path.split("/", 1)[1]: v for v in variables}
-    names.pop("mapping/average", None)
-    assert set(names) == set(weights), set(names) ^ set(weights)
-    for name, variable in names.items():
-        variable.assign(weights[name])
-
-
 @pytest.fixture(scope="module")
 def networks(request):
     """Case, generator and discriminator, filled."""
     case = StyleGANCase(request.param)
-    # The port gives the mapping a learning rate of its own in the optimiser.
-    generator = StyleGANGenerator(1024, form="rosinality", mapping_lr_multiplier=1.0)
-    generator.build()
-    fill(generator, case.weights("generator"))
-    discriminator = StyleGANDiscriminator(1024, group_size=64, form="rosinality")
-    discriminator.build()
-    fill(discriminator, case.weights("discriminator"))
-    return case, generator, discriminator
+    parts = stylegan.convert(case.found, Options(resolution=1024))
+    found = models(parts)
+    return case, found["generator"], found["discriminator"]
 
 
 def outputs(case: StyleGANCase, kind: str) -> list[tuple[str, int, float]]:
@@ -112,7 +96,8 @@ def test_discriminator_gives_published_logits_at_every_resolution(networks):
 def check_gradients(case: StyleGANCase, update: str, tape, loss, network, size: int) -> None:
     """Norms of all gradients; what the step does not reach has gradient 0."""
     variables = network.trainable_variables
-    expected = case.gradient_norms(update)
+    network_name = {"g": "generator", "d": "discriminator"}[update[0]]
+    expected = by_our_path(case.spec["grad_norms"][update], case.NAMES[network_name])
     in_use = {v.path for v in network.in_use(size, fades=True)}
     for variable, gradient in zip(variables, tape.gradient(loss, variables), strict=True):
         norm = 0.0 if gradient is None else float(tf.norm(gradient))
@@ -163,19 +148,8 @@ def test_losses_and_gradients_are_the_published_ones(networks, step, size, fade)
 def test_networks_give_the_outputs_of_the_official_code_at_every_level(name):
     case = OfficialStyleGANCase(name)
     c, arrays = case.config, case.arrays
-    shared = {"channel_base": c["channel_base"], "channel_max": c["channel_max"]}
-    generator = StyleGANGenerator(
-        c["resolution"],
-        c["latent_dim"],
-        c["style_dim"],
-        [str(i) for i in range(c["num_classes"])],
-        c["mapping_layers"],
-        **shared,
-    )
-    discriminator = StyleGANDiscriminator(c["resolution"], c["num_classes"], **shared)
-    for network, model in (("generator", generator), ("discriminator", discriminator)):
-        model.build()
-        fill(model, case.weights(network))
+    networks = models(stylegan.convert(case.found, Options()))
+    generator, discriminator = networks["generator"], networks["discriminator"]
     labels, images = arrays["labels"], arrays["x"]
     assert_close(generator.mapping(arrays["z"], labels), arrays["w"], OUTPUT, "w")
     levels = [float(key.split("_")[1]) for key in arrays if key.startswith("img_")]

@@ -4,9 +4,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.parity.layouts import RosinalityCase, TF1Case
-from tests.parity.published import Case, assert_close, fill, published_name
-from tfgan.models.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
+from tests.parity.layouts import (
+    AdaCase,
+    RosinalityCase,
+    ada_pickle_case,
+    models,
+    tf1_case,
+)
+from tests.parity.published import assert_close, by_our_path, fill
+from tfgan.importers import stylegan2
+from tfgan.importers.parts import Options
 from training import losses
 from training.systems.stylegan2 import StyleGAN2Config, StyleGAN2System
 
@@ -17,44 +24,13 @@ SMALL = ["stylegan2_small", "stylegan2_conditional", "stylegan2_orig_skip", "sty
 CASES = [*SMALL, pytest.param("stylegan2_paper_256", marks=pytest.mark.paper_size)]
 
 
-def make_generator(case: Case) -> StyleGAN2Generator:
-    c = case.config
-    model = StyleGAN2Generator(
-        c["resolution"],
-        c["z_dim"],
-        c["w_dim"],
-        [str(i) for i in range(c["c_dim"])],
-        c["mapping_layers"],
-        c["channel_base"],
-        c["channel_max"],
-        c["g_architecture"],
-    )
-    model.build()
-    fill(model, case.weights("generator"))
-    return model
-
-
-def make_discriminator(case: Case) -> StyleGAN2Discriminator:
-    c = case.config
-    model = StyleGAN2Discriminator(
-        c["resolution"],
-        c["c_dim"],
-        c["channel_base"],
-        c["channel_max"],
-        c["d_architecture"],
-        c["mbstd_group_size"],
-    )
-    model.build()
-    fill(model, case.weights("discriminator"))
-    return model
-
-
 @pytest.mark.parametrize("name", CASES)
-def test_generator_gives_published_images(name):
-    case = Case(name)
+def test_networks_give_published_images_and_logits(name):
+    case = AdaCase(name)
     arrays = case.arrays
     tolerance = PAPER_OUTPUT if "paper" in name else OUTPUT
-    model = make_generator(case)
+    networks = models(stylegan2.convert(case.found, Options()))
+    model, discriminator = networks["generator"], networks["discriminator"]
     labels = arrays.get("label")
     assert_close(model.mapping(arrays["z"], labels), arrays["w"], tolerance, "w")
     images = model(arrays["z"], labels)
@@ -70,39 +46,26 @@ def test_generator_gives_published_images(name):
     styles = [model.truncate(model.mapping(arrays[z], labels)) for z in ("z", "z2")]
     mixed = tf.concat([styles[0][:, :cutoff], styles[1][:, cutoff:]], axis=1)
     assert_close(model.synthesis(mixed), arrays["img_mixed"], tolerance, "img_mixed")
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_discriminator_gives_published_logits(name):
-    case = Case(name)
-    arrays = case.arrays
-    tolerance = PAPER_OUTPUT if "paper" in name else OUTPUT
-    model = make_discriminator(case)
-    labels = arrays.get("label")
-    assert_close(model(arrays["x"], labels), arrays["d_real"], tolerance, "d_real")
-    logits = model(arrays["img_const_noise"], labels)
+    assert_close(discriminator(arrays["x"], labels), arrays["d_real"], tolerance, "d_real")
+    logits = discriminator(arrays["img_const_noise"], labels)
     assert_close(logits, arrays["d_fake"], tolerance, "d_fake")
 
 
-OTHER_LAYOUTS = [(RosinalityCase, "stylegan2_rosinality_64"), (TF1Case, "stylegan2_tf1_small")]
+def rosinality_case() -> RosinalityCase:
+    return RosinalityCase("stylegan2_rosinality_64")
 
 
-@pytest.mark.parametrize(("kind", "name"), OTHER_LAYOUTS)
-def test_generators_of_other_checkpoint_layouts_give_their_images(kind, name):
-    case = kind(name)
+@pytest.mark.parametrize("make_case", [ada_pickle_case, rosinality_case, tf1_case])
+def test_networks_of_other_layouts_give_their_images_and_logits(make_case):
+    case = make_case()
     arrays = case.arrays
-    model = make_generator(case)
+    networks = models(stylegan2.convert(case.found, Options()))
+    model = networks["generator"]
     assert_close(model.mapping(arrays["z"]), arrays["w"], OUTPUT, "w")
     assert_close(model(arrays["z"]), arrays["img_const_noise"], OUTPUT, "img_const_noise")
     images = model(arrays["z"], truncation_psi=0.7)
     assert_close(images, arrays["img_truncated_07"], OUTPUT, "img_truncated_07")
-
-
-@pytest.mark.parametrize(("kind", "name"), OTHER_LAYOUTS)
-def test_discriminators_of_other_checkpoint_layouts_give_their_logits(kind, name):
-    case = kind(name)
-    model = make_discriminator(case)
-    assert_close(model(case.arrays["x"]), case.arrays["d_real"], OUTPUT, "d_real")
+    assert_close(networks["discriminator"](arrays["x"]), arrays["d_real"], OUTPUT, "d_real")
 
 
 # The pre-activation of this unit is zero within float32 rounding for the second example, so the
@@ -112,7 +75,7 @@ def test_discriminators_of_other_checkpoint_layouts_give_their_logits(kind, name
 KINKS = {"stylegan2_conditional": [("b16", 16, 1e-6)]}
 
 
-def make_system(case: Case) -> StyleGAN2System:
+def make_system(case: AdaCase) -> StyleGAN2System:
     c = case.config
     config = StyleGAN2Config(
         resolution=c["resolution"],
@@ -128,19 +91,20 @@ def make_system(case: Case) -> StyleGAN2System:
         pl_decay=c["pl_decay"],
     )
     system = StyleGAN2System(config, [str(i) for i in range(c["c_dim"])])
-    fill(system.generator, case.weights("generator"))
-    fill(system.discriminator, case.weights("discriminator"))
+    fill(system.generator, case.weights("generator"), stylegan2.ADA)
+    fill(system.discriminator, case.weights("discriminator"), stylegan2.ADA)
     for block, channel, step in KINKS.get(case.name, ()):
         (layer,) = [b.conv1 for b in system.generator.synthesis.blocks if b.name == block]
         layer.bias.assign(layer.bias + step * tf.one_hot(channel, layer.filters))
     return system
 
 
-def check_gradients(case: Case, update: str, variables, gradients) -> None:
-    (expected,) = case.spec["grad_norms"][update].values()
+def check_gradients(case: AdaCase, update: str, variables, gradients) -> None:
+    (published,) = case.spec["grad_norms"][update].values()
+    expected = by_our_path(published, stylegan2.ADA)
     seen = set()
     for variable, gradient in zip(variables, gradients, strict=True):
-        name = published_name(variable.path)
+        name = variable.path.split("/", 1)[1]
         norm = 0.0 if gradient is None else float(tf.norm(gradient))
         assert norm == pytest.approx(expected[name], rel=GRADIENT, abs=1e-6), (update, name)
         seen.add(name)
@@ -149,7 +113,7 @@ def check_gradients(case: Case, update: str, variables, gradients) -> None:
 
 @pytest.mark.parametrize("name", ["stylegan2_small", "stylegan2_conditional"])
 def test_losses_and_gradients_are_the_published_ones(name):
-    case = Case(name)
+    case = AdaCase(name)
     system = make_system(case)
     arrays, scalars = case.arrays, case.scalars
     labels = arrays.get("label")

@@ -1,16 +1,29 @@
-"""Command line: a published checkpoint as a `.keras` file."""
+"""Command line: published checkpoints as `.keras` files."""
 
 import argparse
 import math
 import os
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tfgan.importers import CheckpointError, face_landmarks, inception, lpips
-from tfgan.importers.files import READERS, read_together
+import numpy as np
+from tqdm import tqdm
+
+from tfgan.importers import (
+    CheckpointError,
+    face_landmarks,
+    inception,
+    lpips,
+    stargan,
+    stargan_v2,
+    stylegan,
+    stylegan2,
+)
+from tfgan.importers.files import READERS, merge, read_each
+from tfgan.importers.parts import Labels, Options, Part, alone
 from tfgan.loading import check_writable
 from tfgan.terminal import UserError, import_tensorflow
 
@@ -20,22 +33,65 @@ class System(NamedTuple):
 
     Attributes:
         about: What it is, and where it was published.
-        find: Its weights in the contents of a file; None if there are none.
-        convert: The model of such weights, and lines that say what was left out.
+        find: Its weights in the contents of files, by path; None if they hold anything else.
+        parts: The models of such weights.
+        options: Fields of `Options` that it takes.
         uses: Commands that take the new file, {file}.
     """
 
     about: str
-    find: Callable[[Any], Any]
-    convert: Callable[[Any], tuple[Any, list[str]]]
+    find: Callable[[Mapping[Path, Any]], Any]
+    parts: Callable[[Any, Options], list[Part]]
+    options: tuple[str, ...]
     uses: tuple[str, ...]
 
 
-SYSTEMS = (
-    System(
+def _merged(find: Callable[[Any], Any]) -> Callable[[Mapping[Path, Any]], Any]:
+    """Finds in several files as if they were one."""
+    return lambda files: find(merge(files))
+
+
+def _noise(size: int) -> Any:
+    return np.random.default_rng(0).uniform(-1, 1, (1, size, size, 3)).astype(np.float32)
+
+
+_PICTURES = ("python -m tfgan.generate {file} grid", "python -m export.run {file}")
+SYSTEMS = {
+    "stylegan2": System(
+        "StyleGAN2 (.pkl of NVlabs/stylegan2-ada-pytorch, stylegan3, stylegan2-ada and stylegan2; "
+        ".pt of rosinality/stylegan2-pytorch)",
+        stylegan2.find,
+        stylegan2.convert,
+        ("labels",),
+        _PICTURES,
+    ),
+    "stylegan": System(
+        "StyleGAN (.pkl of NVlabs/stylegan; .model of rosinality/style-based-gan-pytorch)",
+        stylegan.find,
+        stylegan.convert,
+        ("labels", "resolution"),
+        _PICTURES,
+    ),
+    "stargan-v2": System(
+        "StarGAN v2 (clovaai/stargan-v2, *_nets_ema.ckpt and, to train on, *_nets.ckpt; with "
+        "wing.ckpt where it has high-pass skips)",
+        stargan_v2.find,
+        stargan_v2.convert,
+        ("labels", "w_hpf"),
+        ("python -m tfgan.generate {file} --help", "python -m export.run {file}"),
+    ),
+    "stargan": System(
+        "StarGAN (yunjey/stargan, *-G.ckpt with *-D.ckpt)",
+        stargan.find,
+        stargan.convert,
+        ("labels", "resolution", "exclusive"),
+        ("python -m tfgan.generate {file} --help", "python -m export.run {file}"),
+    ),
+    "face-landmarks": System(
         "face landmarks (clovaai/stargan-v2, wing.ckpt)",
-        face_landmarks.find,
-        face_landmarks.convert,
+        _merged(face_landmarks.find),
+        alone(face_landmarks.convert, "face landmarks", lambda model: model(_noise(256))),
+        (),
         (
             "python -m training.run --model stargan-v2 --preset celeba-hq-256 --data FOLDER "
             "--w-hpf 1 --landmarks {file}",
@@ -43,29 +99,39 @@ SYSTEMS = (
             "--out FACES",
         ),
     ),
-    System(
+    "inception": System(
         "Inception-v3 of FID (mseitzer/pytorch-fid, pt_inception-2015-12-05-6726825d.pth; for "
         "StarGAN v2's, torchvision's inception_v3_google-0cc3c7bd.pth)",
-        inception.find,
-        inception.convert,
+        _merged(inception.find),
+        alone(
+            inception.convert,
+            "Inception-v3",
+            lambda model: model((127.5 * _noise(299) + 127.5).astype(np.uint8)),
+        ),
+        (),
         ("python -m training.evaluate MODEL --metrics fid --inception {file}",),
     ),
-    System(
+    "lpips": System(
         "LPIPS (torchvision's alexnet-owt-7be5be79.pth or vgg16-397923af.pth, together with "
         "alex.pth or vgg.pth of richzhang/PerceptualSimilarity, lpips/weights/v0.1)",
-        lpips.find,
-        lpips.convert,
+        _merged(lpips.find),
+        alone(lpips.convert, "LPIPS", lambda model: model(_noise(64), -_noise(64))),
+        (),
         (
             "python -m training.evaluate MODEL --metrics lpips --lpips-alex {file}",
             "python -m training.evaluate MODEL --metrics ppl --lpips-vgg {file}",
         ),
     ),
-)
+}
 
-_ABOUT = """Makes a .keras file of a published checkpoint.
+_ABOUT = """Makes .keras files of a published checkpoint.
 
 What FILE is and holds is found out by looking into it; neither PyTorch nor TensorFlow 1 is needed.
 No code of the file is ever run: a file that asks for anything but numbers is refused, and named.
+
+MODEL.keras holds what makes pictures, with averaged weights. What only training needs goes beside
+it, where FILE has it: MODEL-discriminator.keras, and MODEL-raw.keras, the same networks as MODEL
+with the weights before averaging. Each network runs once before anything is written.
 """
 
 _EPILOG = """kinds of files:
@@ -74,9 +140,13 @@ _EPILOG = """kinds of files:
 what can be imported:
 {systems}
 
+Configurations are read from the files. Where they cannot tell, an option has to. Files without an
+average style get the mean of 10,000, and those without fixed noise some that is always the same.
+Networks are float32 here, whatever precision they were trained in.
+
 Published weights carry licences of their own, whatever the licence of this program is: those of
-clovaai/stargan-v2 are for non-commercial use (CC BY-NC 4.0). A .keras file made of them is bound by
-the same.
+clovaai/stargan-v2 and of NVIDIA's StyleGANs are for non-commercial use. A .keras file made of them
+is bound by the same.
 
 Weights for metrics are at
   https://github.com/mseitzer/pytorch-fid/releases/tag/fid_weights
@@ -86,6 +156,15 @@ Weights for metrics are at
   https://download.pytorch.org/models/vgg16-397923af.pth
 
 examples:
+  python -m tfgan.importers ffhq.pkl
+  python -m tfgan.importers stylegan2-ffhq-config-f.pkl -o ffhq.keras
+  python -m tfgan.importers cifar10.pkl --names plane car bird cat deer dog frog horse ship truck
+  python -m tfgan.importers train_step-7.model --resolution 256
+  python -m tfgan.importers 100000_nets_ema.ckpt wing.ckpt --names female male -o celeba-hq.keras
+  python -m tfgan.importers 100000_nets_ema.ckpt 100000_nets.ckpt --names cat dog wild -o afhq.keras
+  python -m tfgan.importers 200000-G.ckpt 200000-D.ckpt \\
+    --attributes Black_Hair Blond_Hair Brown_Hair Male Young \\
+    --exclusive Black_Hair Blond_Hair Brown_Hair -o celeba.keras
   python -m tfgan.importers wing.ckpt -o landmarks.keras
   python -m tfgan.importers pt_inception-2015-12-05-6726825d.pth -o inception.keras
   python -m tfgan.importers alexnet-owt-7be5be79.pth alex.pth -o lpips-alex.keras
@@ -93,13 +172,22 @@ examples:
 """
 
 
+class _AddLabels(argparse.Action):
+    """Names of labels of one more set, of the kind that is the constant of the option."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        labels = Labels(self.const, tuple(values))
+        setattr(namespace, self.dest, [*getattr(namespace, self.dest), labels])
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m tfgan.importers",
+        usage="python -m tfgan.importers FILE [FILE ...] [-o MODEL.keras] [options]",
         description=_ABOUT,
         epilog=_EPILOG.format(
             readers="\n".join(f"  {reader.about}" for reader in READERS),
-            systems="\n".join(f"  {system.about}" for system in SYSTEMS),
+            systems="\n".join(f"  {name}: {system.about}" for name, system in SYSTEMS.items()),
         ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -108,7 +196,7 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         nargs="+",
         metavar="FILE",
-        help="published checkpoint; several where the parts of one network were published apart",
+        help="published checkpoint; several where the parts of one system were published apart",
     )
     parser.add_argument(
         "-o",
@@ -117,60 +205,168 @@ def _parser() -> argparse.ArgumentParser:
         metavar="MODEL.keras",
         help="file to write (default: the first FILE, ending in .keras, in the current folder)",
     )
+    parser.add_argument(
+        "--as",
+        dest="system",
+        choices=SYSTEMS,
+        help="what FILE holds (default: found out)",
+    )
+    parser.add_argument(
+        "--names",
+        dest="labels",
+        default=[],
+        const="classes",
+        nargs="*",
+        metavar="NAME",
+        action=_AddLabels,
+        help="names of classes or domains, in their order (default: class0, ... or domain0, ...); "
+        "for StarGAN that its labels exclude each other, repeated for each data set",
+    )
+    parser.add_argument(
+        "--attributes",
+        dest="labels",
+        const="attributes",
+        nargs="*",
+        metavar="NAME",
+        action=_AddLabels,
+        help="StarGAN: names of labels that are true or not each by itself, in their order",
+    )
+    parser.add_argument(
+        "--exclusive",
+        default=[],
+        nargs="+",
+        metavar="NAME",
+        action="append",
+        help="StarGAN: attributes of which at most one is true, such as colours of hair",
+    )
+    parser.add_argument(
+        "--resolution",
+        type=int,
+        metavar="PIXELS",
+        help="StarGAN without -D.ckpt, and rosinality's StyleGAN: size of the pictures",
+    )
+    parser.add_argument(
+        "--w-hpf",
+        type=float,
+        metavar="NUMBER",
+        help="StarGAN v2: what the high-pass filter is divided by, if FILE does not hold it",
+    )
     return parser
 
 
-def recognize(contents: Any) -> tuple[System, Any]:
-    """The system that a file holds, and its weights.
+def recognize(files: Mapping[Path, Any], wanted: str | None = None) -> tuple[System, Any]:
+    """The system that files hold, and its weights.
+
+    Args:
+        files: Their contents, by path.
+        wanted: Key of `SYSTEMS`, or None to find out.
 
     Raises:
-        CheckpointError: If it holds none that can be imported.
+        CheckpointError: If they hold none that can be imported, or not the wanted one.
+        UserError: If several files do not go together.
     """
-    for system in SYSTEMS:
-        weights = system.find(contents)
+    systems = SYSTEMS if wanted is None else {wanted: SYSTEMS[wanted]}
+    for system in systems.values():
+        weights = system.find(files)
         if weights is not None:
             return system, weights
+    contents = merge(files)
     names = [str(name)[:40] for name in contents] if isinstance(contents, dict) else []
     listed = f"entries {', '.join(names[:8])}" if names else f"a {type(contents).__name__}"
     raise CheckpointError(
         f"it holds nothing that can be imported. Received: {listed}{', ...' * (len(names) > 8)}. "
-        f"Expected: {'; '.join(system.about for system in SYSTEMS)}."
+        f"Expected: {'; '.join(system.about for system in systems.values())}."
     )
 
 
-def _check_output(out: Path) -> None:
-    if out.suffix != ".keras":
-        raise UserError(f"--out must end in .keras. Received: {out}.")
-    if out.is_dir():
-        raise UserError(f"--out must be a file, but {out} is a folder.")
-    check_writable(out.parent)
+def _check_outputs(outs: Sequence[Path]) -> None:
+    for out in outs:
+        if out.suffix != ".keras":
+            raise UserError(f"--out must end in .keras. Received: {out}.")
+        if out.is_dir():
+            raise UserError(f"--out must be a file, but {out} is a folder.")
+        check_writable(out.parent)
 
 
-def write(model: Any, out: Path) -> None:
-    """Saves a model under its name only once it is whole; makes the folder if it is absent."""
+def _check_options(options: Options, system: System) -> None:
+    flags = {
+        "labels": "--names and --attributes",
+        "resolution": "--resolution",
+        "w_hpf": "--w-hpf",
+        "exclusive": "--exclusive",
+    }
+    for field, flag in flags.items():
+        if getattr(options, field) and field not in system.options:
+            raise UserError(f"{flag} must be left out for {system.about}.")
+
+
+def _check_output(part: Part, model: Any) -> None:
+    """Refuses a network whose output makes no sense, as wrong weights of right shapes give."""
+    output = np.asarray(part.run(model))
+    if not np.all(np.isfinite(output)) or (output.size > 1 and np.ptp(output) == 0):
+        raise CheckpointError(
+            f"its weights fit, but what they make is no picture: {part.about} gives values from "
+            f"{np.min(output)} to {np.max(output)}."
+        )
+
+
+def write(parts: Sequence[Part], out: Path) -> list[str]:
+    """Makes the models of some parts, tries each, and saves all of them once the last is whole.
+
+    Args:
+        parts: Of published files.
+        out: File of the part without an ending; the folder is made if it is absent.
+
+    Returns:
+        Lines that say what was found, left out and written.
+
+    Raises:
+        CheckpointError: If weights do not fit, or make no sense. Then nothing is written.
+        OSError: If a file cannot be written.
+    """
     import keras
 
     out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_name(f".partial-{os.getpid()}-{out.name}")
+    lines, written = [], {}
     try:
-        keras.saving.save_model(model, partial)
-        os.replace(partial, out)
+        for part in tqdm(parts, desc="Importing", unit=" networks", delay=2, dynamic_ncols=True):
+            model, notes = part.make()
+            _check_output(part, model)
+            target = out_path(out, part)
+            written[target] = target.with_name(f".partial-{os.getpid()}-{target.name}")
+            keras.saving.save_model(model, written[target])
+            count = sum(math.prod(variable.shape) for variable in model.trainable_variables)
+            lines.append(f"Found {part.about}: {count:,} parameters")
+            lines += [f"Left out: {note}" for note in notes]
+        for target, partial in written.items():
+            os.replace(partial, target)
+            lines.append(f"Wrote {target}")
     finally:
-        partial.unlink(missing_ok=True)
+        for partial in written.values():
+            partial.unlink(missing_ok=True)
+    return lines
+
+
+def out_path(out: Path, part: Part) -> Path:
+    """The file of a part."""
+    return out.with_name(f"{out.stem}{part.ending}{out.suffix}")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
-    options = _parser().parse_args(arguments)
-    out = options.out or Path(options.files[0].name).with_suffix(".keras")
-    listed = ", ".join(map(str, options.files))
+    given = _parser().parse_args(arguments)
+    options = Options(given.resolution, given.w_hpf, given.labels, given.exclusive)
+    out = given.out or Path(given.files[0].name).with_suffix(".keras")
+    listed = ", ".join(map(str, given.files))
     try:
-        _check_output(out)
+        _check_outputs([out])
         print(f"Reading {listed}", flush=True)
-        system, weights = recognize(read_together(options.files))
+        system, weights = recognize(read_each(given.files), given.system)
+        _check_options(options, system)
+        parts = system.parts(weights, options)
+        _check_outputs([out_path(out, part) for part in parts])
         import_tensorflow()
-        model, notes = system.convert(weights)
-        write(model, out)
+        lines = write(parts, out)
     except CheckpointError as error:
         print(f"error: {listed}: {error}", file=sys.stderr)
         return 2
@@ -180,11 +376,8 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("Stopped; nothing was written.", file=sys.stderr)
         return 130
-    count = sum(math.prod(variable.shape) for variable in model.trainable_variables)
-    print(f"Found {system.about}: {count:,} parameters")
-    for note in notes:
-        print(f"Left out: {note}")
-    print(f"Wrote {out}\n\nUse it with")
+    print("\n".join(lines))
+    print("\nUse it with")
     for use in system.uses:
         print(f"  {use.format(file=shlex.quote(str(out)))}")
     return 0

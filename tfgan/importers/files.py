@@ -1,10 +1,10 @@
 """Reads published files, whatever their container is."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tfgan.importers import CheckpointError, torch_file
+from tfgan.importers import CheckpointError, network_pickle, torch_file
 from tfgan.terminal import UserError
 
 
@@ -27,6 +27,11 @@ READERS = (
         "torch.save of PyTorch, zip archives and the stream of before 1.6",
         torch_file.matches,
         torch_file.read,
+    ),
+    Reader(
+        "pickled networks of NVIDIA's StyleGANs (.pkl), of PyTorch and of TensorFlow 1",
+        network_pickle.matches,
+        network_pickle.read,
     ),
 )
 
@@ -55,6 +60,47 @@ def read(path: Path) -> Any:
     )
 
 
+def read_each(paths: Sequence[Path]) -> dict[Path, Any]:
+    """The contents of published files.
+
+    Raises:
+        UserError: If a file cannot be used; it says which.
+        OSError: If one cannot be read.
+    """
+    contents = {}
+    for path in paths:
+        try:
+            contents[path] = read(path)
+        except CheckpointError as error:
+            raise UserError(f"{path}: {error}") from error
+    return contents
+
+
+def merge(files: Mapping[Path, Any]) -> Any:
+    """The contents of one published file, or of several as one dictionary.
+
+    Raises:
+        UserError: If two hold the same name, or one holds none; it says which.
+    """
+    if len(files) == 1:
+        return next(iter(files.values()))
+    merged: dict[Any, Any] = {}
+    for path, contents in files.items():
+        if not isinstance(contents, dict):
+            raise UserError(
+                f"{path}: it must hold weights by name where several files are given. "
+                f"Received: a {type(contents).__name__}."
+            )
+        twice = [str(name)[:40] for name in contents if name in merged]
+        if twice:
+            raise UserError(
+                f"{path}: it holds names that a file before it has as well: {', '.join(twice[:8])}"
+                f"{', ...' * (len(twice) > 8)}. Give files of different parts of one network."
+            )
+        merged |= contents
+    return merged
+
+
 def read_together(paths: Sequence[Path]) -> Any:
     """The contents of one published file, or of several as one dictionary.
 
@@ -62,24 +108,4 @@ def read_together(paths: Sequence[Path]) -> Any:
         UserError: If a file cannot be used, or two hold the same name; it says which.
         OSError: If one cannot be read.
     """
-    merged: dict[Any, Any] = {}
-    for path in paths:
-        try:
-            contents = read(path)
-            if len(paths) == 1:
-                return contents
-            if not isinstance(contents, dict):
-                raise CheckpointError(
-                    "it must hold weights by name where several files are given. "
-                    f"Received: a {type(contents).__name__}."
-                )
-            twice = [str(name)[:40] for name in contents if name in merged]
-            if twice:
-                raise CheckpointError(
-                    f"it holds names that a file before it has as well: {', '.join(twice[:8])}"
-                    f"{', ...' * (len(twice) > 8)}. Give files of different parts of one network."
-                )
-        except CheckpointError as error:
-            raise UserError(f"{path}: {error}") from error
-        merged |= contents
-    return merged
+    return merge(read_each(paths))

@@ -123,30 +123,42 @@ def read(path: str | Path) -> Any:
     return pickles.load(data, _allowed(len(data)), _refuse)[0]
 
 
-def parameters(module: Record) -> dict[str, np.ndarray]:
+def modules(outermost: Record) -> list[tuple[str, Record]]:
+    """A module of PyTorch and those inside it, each with its dotted name.
+
+    Raises:
+        CheckpointError: If a module is damaged.
+    """
+    found = []
+    seen = set()
+    waiting: list[tuple[str, Any]] = [("", outermost)]
+    while waiting:
+        name, record = waiting.pop()
+        if not isinstance(record, Record) or id(record) in seen:
+            raise CheckpointError(f"its module {name[:60]!r} is none, or stands in itself.")
+        seen.add(id(record))
+        for group in ("_parameters", "_buffers", "_modules"):
+            if not isinstance(record.state.get(group), dict):
+                raise CheckpointError(f"its module {name[:60]!r} has no {group[1:]}.")
+        found.append((name, record))
+        prefix = f"{name}." if name else ""
+        waiting += [(f"{prefix}{key}", part) for key, part in record.state["_modules"].items()]
+    return found
+
+
+def parameters(outermost: Record) -> dict[str, Any]:
     """The parameters and buffers of a module of PyTorch and of those inside it, by dotted name.
 
     Raises:
-        CheckpointError: If the module is damaged.
+        CheckpointError: If a module is damaged.
     """
-    found: dict[str, np.ndarray] = {}
-    seen = set()
-    waiting: list[tuple[str, Any]] = [("", module)]
-    while waiting:
-        prefix, record = waiting.pop()
-        if not isinstance(record, Record) or id(record) in seen:
-            raise CheckpointError(f"its module {prefix[:60]!r} is none, or stands in itself.")
-        seen.add(id(record))
-        for group in ("_parameters", "_buffers", "_modules"):
-            items = record.state.get(group)
-            if not isinstance(items, dict):
-                raise CheckpointError(f"its module {prefix[:60]!r} has no {group[1:]}.")
-            for name, value in items.items():
-                if group == "_modules":
-                    waiting.append((f"{prefix}{name}.", value))
-                elif value is not None:
-                    found[f"{prefix}{name}"] = value
-    return found
+    return {
+        f"{name}.{key}".removeprefix("."): value
+        for name, record in modules(outermost)
+        for group in ("_parameters", "_buffers")
+        for key, value in record.state[group].items()
+        if value is not None
+    }
 
 
 def variables(network: Record) -> dict[str, Any]:

@@ -32,12 +32,14 @@ class Names(NamedTuple):
         rules: From a published name to the path of the variable, with dots for slashes.
         left_out: Patterns of names that the network does without, each with the reason.
         layout: Published name and array -> array in the shape of the variable.
+        optional: Pattern of paths of variables that files may lack; they keep their initial values.
     """
 
     about: str
     rules: Rules
     left_out: Sequence[tuple[str, str]] = (COUNTERS,)
     layout: Callable[[str, np.ndarray], np.ndarray] = torch_layout
+    optional: str = "(?!)"
 
     def path(self, name: str) -> str:
         """Path, below the network, of the variable that a published weight belongs to.
@@ -54,6 +56,35 @@ def by_path(network: Any) -> dict[str, Any]:
     return {variable.path.split("/", 1)[1]: variable for variable in network.variables}
 
 
+def shapes_by_path(weights: Mapping[Any, Any], names: Names) -> dict[str, tuple[int, ...]]:
+    """Shapes of published weights in our layout, by path, to read a configuration from."""
+    found = {}
+    for published, value in weights.items():
+        if isinstance(value, np.ndarray):
+            laid_out = _lay_out(names, str(published), value)
+            if laid_out is not None:
+                found[names.path(str(published))] = laid_out.shape
+    return found
+
+
+def size_of(shapes: Mapping[str, tuple[int, ...]], path: str, axis: int) -> int:
+    """Length of an axis of one weight; raises CheckpointError if there is none."""
+    shape = shapes.get(path, ())
+    if not -len(shape) <= axis < len(shape):
+        raise CheckpointError(
+            f"it lacks a weight that the others go by: {path} (as it is called here)."
+        )
+    return shape[axis]
+
+
+def channels_of(widths: Mapping[int, int]) -> dict[str, int]:
+    """channel_base and channel_max of networks with so many feature maps by resolution."""
+    return {
+        "channel_base": max(size * width for size, width in widths.items()),
+        "channel_max": max(widths.values()),
+    }
+
+
 def fill(variables: Mapping[str, Any], weights: Mapping[Any, Any], names: Names) -> list[str]:
     """Sets variables to published weights: all of them, or none.
 
@@ -68,6 +99,53 @@ def fill(variables: Mapping[str, Any], weights: Mapping[Any, Any], names: Names)
     Raises:
         CheckpointError: If names are missing, left over without being known, or do not fit.
     """
+    shapes = {path: tuple(variable.shape) for path, variable in variables.items()}
+    chosen, notes = _choose(shapes, weights, names)
+    for path, value in chosen.items():
+        variables[path].assign(value)
+    return notes
+
+
+def load(
+    make: Callable[[], Any], weights: Mapping[Any, Any], names: Names
+) -> tuple[Any, list[str]]:
+    """Makes a network of published weights.
+
+    Args:
+        make: Gives a new layer or model of the configuration that the weights tell, not yet built.
+        weights: Published name -> array.
+        names: How its variables and they belong together.
+
+    Returns:
+        The network, built and filled, and lines that say what was left out.
+
+    Raises:
+        CheckpointError: As `fill`; and if there is no such network.
+    """
+    import keras
+
+    try:
+        # Variables of this scope have shapes, and no values: a few small weights of a hostile file
+        # may tell of a network that would fill the memory.
+        with keras.StatelessScope(initialize_variables=False):
+            planned = make()
+            planned.build()
+    except ValueError as error:
+        raise CheckpointError(f"it is of no network that can be made here: {error}") from error
+    shapes = {path: tuple(variable.shape) for path, variable in by_path(planned).items()}
+    chosen, notes = _choose(shapes, weights, names)
+    network = make()
+    network.build()
+    variables = by_path(network)
+    for path, value in chosen.items():
+        variables[path].assign(value)
+    return network, notes
+
+
+def _choose(
+    shapes: Mapping[str, tuple[int, ...]], weights: Mapping[Any, Any], names: Names
+) -> tuple[dict[str, np.ndarray], list[str]]:
+    """The value of each path, and lines that say what was left out; refuses what does not fit."""
     left_out: Counter[str] = Counter()
     chosen: dict[str, np.ndarray] = {}
     unknown, unfit = [], []
@@ -78,23 +156,25 @@ def fill(variables: Mapping[str, Any], weights: Mapping[Any, Any], names: Names)
             left_out[reasons[0]] += 1
             continue
         path = names.path(name)
-        if path not in variables:
+        if path not in shapes:
             unknown.append(name)
             continue
-        expected = tuple(variables[path].shape)
+        expected = shapes[path]
         if not isinstance(value, np.ndarray) or value.dtype.kind != "f":
             unfit.append(f"{name}: must hold floating point numbers")
-        elif names.layout(name, value).shape != expected:
+        elif (laid_out := _lay_out(names, name, value)) is None or laid_out.shape != expected:
             unfit.append(f"{name}: {list(value.shape)} does not fit {path} {list(expected)}")
         elif not np.all(np.isfinite(value)):
             unfit.append(f"{name}: has values that are no numbers")
         elif path in chosen:
             unfit.append(f"{name}: another name has given {path} already")
         else:
-            value = names.layout(name, value)
+            value = laid_out
         chosen[path] = value
     problems = {
-        "missing (as they are called here)": sorted(variables.keys() - chosen.keys()),
+        "missing (as they are called here)": sorted(
+            path for path in shapes.keys() - chosen.keys() if not re.search(names.optional, path)
+        ),
         "not of this network": unknown,
         "of another kind or shape": unfit,
     }
@@ -103,9 +183,15 @@ def fill(variables: Mapping[str, Any], weights: Mapping[Any, Any], names: Names)
             f"it holds other weights than {names.about} has."
             + "".join(_list(what, listed) for what, listed in problems.items() if listed)
         )
-    for path, value in chosen.items():
-        variables[path].assign(value)
-    return [f"{count} {reason}" for reason, count in left_out.items()]
+    return chosen, [f"{count} {reason}" for reason, count in left_out.items()]
+
+
+def _lay_out(names: Names, name: str, value: np.ndarray) -> np.ndarray | None:
+    """The array in our layout; None if it has not the dimensions for that."""
+    try:
+        return names.layout(name, value)
+    except (ValueError, IndexError):
+        return None
 
 
 def _list(what: str, names: list[str]) -> str:

@@ -1,0 +1,401 @@
+"""Published StyleGAN as `StyleGANGenerator` and `StyleGANDiscriminator`.
+
+Two code bases have names and networks of their own: NVlabs/stylegan (TensorFlow 1), and its common
+port to PyTorch, rosinality/style-based-gan-pytorch; see `tfgan.models.stylegan.Form`.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tfgan.importers import CheckpointError, network_pickle
+from tfgan.importers.parts import (
+    DISCRIMINATOR,
+    RAW,
+    Options,
+    Part,
+    check_filters,
+    check_settings,
+    class_names,
+)
+from tfgan.importers.pickles import Record
+from tfgan.importers.style_networks import draw, judge, set_absent
+from tfgan.importers.weights import (
+    Names,
+    channels_of,
+    load,
+    shapes_by_path,
+    size_of,
+    torch_layout,
+)
+
+TAPS = (1, 2, 1)
+FUSED_FROM = 128  # pixels from which on the published code joins up-sampling and convolution
+_LOD = (r"(^|/)lod$", "states of growing, which the resolution and its fade-in tell")
+_FILTERS = (r"\.weight_flip$|conv1\.[12]\.weight$|conv2\.0\.weight$", "fixed filters")
+
+
+class Weights(NamedTuple):
+    """What a file holds.
+
+    Attributes:
+        code: Where it was published.
+        form: Key of `tfgan.models.stylegan.FORMS`.
+        generator: The averaged generator: published name -> array.
+        raw: The generator that was trained; empty if the file has none.
+        discriminator: Empty if the file has none.
+        generator_names: How the generator's weights are called.
+        discriminator_names: The same for the discriminator.
+        level: Halvings of the largest resolution that training has not grown beyond yet, with a
+            fraction while the last is faded in; None where the file cannot tell.
+        group_size: Of the discriminator's minibatch standard deviation.
+    """
+
+    code: str
+    form: str
+    generator: Mapping[str, Any]
+    raw: Mapping[str, Any]
+    discriminator: Mapping[str, Any]
+    generator_names: Names
+    discriminator_names: Names
+    level: float | None
+    group_size: int
+
+
+def _rosinality_layout(name: str, value: np.ndarray) -> np.ndarray:
+    if name.endswith(("conv1.input", "noise1.weight_orig", "noise2.weight_orig")):
+        value = value[0].transpose(1, 2, 0)
+        return value if "input" in name else value[0, 0]
+    if name.endswith("conv1.0.weight"):
+        # Transposed convolutions turn their kernels, [in, out, kh, kw].
+        return value[:, :, ::-1, ::-1].transpose(2, 3, 0, 1)
+    if name == "progression.8.conv2.0.conv.weight_orig":  # a dense layer on the whole map
+        return value.transpose(2, 3, 1, 0).reshape(-1, len(value))
+    if name.endswith("style.linear.bias"):  # scales are stored, not their distance to 1
+        return value - np.repeat(np.array([1, 0], np.float32), len(value) // 2)
+    return torch_layout(name, value)
+
+
+ROSINALITY_GENERATOR = Names(
+    "StyleGAN",
+    (
+        # style.0 is the pixel norm, and every second entry an activation.
+        (r"^style\.(\d+)\.linear", lambda m: f"mapping.fc{int(m[1]) // 2}"),
+        # The digit is a place in a Sequential of up-sampling, convolution and blur. Kernels that
+        # are joined with the up-sampling have another scale, and so are told apart by resolution.
+        (r"^(generator\.progression\.[1-4])\.conv1\.1\.conv", r"\1.layer0.conv"),
+        (r"^(generator\.progression\.[5-8])\.conv1\.0\.", r"\1.layer0.conv."),
+        (r"^generator\.progression\.(\d)\b", lambda m: f"synthesis.b{4 << int(m[1])}"),
+        (r"^generator\.to_rgb\.(\d)\.conv", lambda m: f"synthesis.b{4 << int(m[1])}.torgb"),
+        (r"conv1\.input$", "const"),
+        (r"noise([12])\.weight_orig$", lambda m: f"layer{int(m[1]) - 1}.noise.strength"),
+        (r"adain([12])\.style\.linear", lambda m: f"layer{int(m[1]) - 1}.adain.fc"),
+        (r"conv2\.conv", "layer1.conv"),
+        (r"weight(_orig)?$", "kernel"),
+    ),
+    (_FILTERS,),
+    _rosinality_layout,
+    # The port computes its average, and draws its noise, whenever it makes pictures.
+    "mapping/average$|noise/fixed$",
+)
+"""Names of the generator of rosinality/style-based-gan-pytorch, whose networks go up to 1024."""
+
+ROSINALITY_DISCRIMINATOR = Names(
+    "StyleGAN's discriminator",
+    (
+        (r"^progression\.8\.conv1\.0\.conv", "conv"),
+        (r"^progression\.8\.conv2\.0\.conv", "fc"),
+        (r"^linear\.linear", "out"),
+        (r"^from_rgb\.8\.0\.conv", "fromrgb"),
+        (r"^from_rgb\.(\d)\.0\.conv", lambda m: f"b{1024 >> int(m[1])}.fromrgb"),
+        (r"^progression\.(\d)", lambda m: f"b{1024 >> int(m[1])}"),
+        (r"conv1\.0\.conv", "conv0"),
+        (r"conv2\.1(\.conv)?", "conv1"),
+        (r"weight(_orig)?$", "kernel"),
+    ),
+    (_FILTERS,),
+    _rosinality_layout,
+)
+"""Names of its discriminator, with activations after the layers from RGB."""
+
+
+def _official_layout(name: str, value: np.ndarray) -> np.ndarray:
+    if name.startswith("synthesis/noise") or name.endswith("Const/const"):
+        return value[0].transpose(1, 2, 0)
+    if name == "4x4/Dense0/weight":  # the flattened map is C, H, W there and H, W, C here
+        return value.reshape(-1, 4, 4, value.shape[1]).transpose(1, 2, 0, 3).reshape(value.shape)
+    match = re.search(r"\b(\d+)x\1/Conv0_up/weight$", name)
+    # From 128 pixels on the transposed convolution takes the kernel as it is, which turns it.
+    return value[::-1, ::-1] if match and int(match[1]) >= FUSED_FROM else value
+
+
+def official_names(weights: Mapping[str, Any]) -> Names:
+    """Names of a network of NVlabs/stylegan, which count from the full resolution down.
+
+    Args:
+        weights: Published name -> value, of a generator or of a discriminator.
+    """
+    resolution = official_resolution(weights)
+
+    def rgb(match: re.Match[str]) -> str:
+        size = resolution >> int(match[2])
+        return "fromrgb" if (match[1], size) == ("From", 4) else f"b{size}/{match[1].lower()}rgb"
+
+    return Names(
+        "StyleGAN",
+        (
+            (r"(To|From)RGB_lod(\d)", rgb),
+            (r"^dlatent_avg$", "mapping/average"),
+            (r"^mapping/LabelConcat/weight", "mapping/embedding"),
+            (r"^mapping/Dense(\d)", r"mapping/fc\1"),
+            (r"\b(\d+)x\1\b", r"b\1"),
+            (r"^synthesis/b4/Const/const", "synthesis/b4/const"),
+            (r"^synthesis/b4/Const", "synthesis/b4/layer0"),
+            (r"^synthesis/b4/Conv\b", "synthesis/b4/layer1"),
+            (r"^(synthesis/b\d+)/Conv(\d)(_up)?", r"\1/layer\2"),
+            (
+                r"^synthesis/noise(\d\d?)$",
+                lambda m: f"synthesis/b{4 << int(m[1]) // 2}/layer{int(m[1]) % 2}/noise/fixed",
+            ),
+            (r"Noise/weight", "noise/strength"),
+            (r"StyleMod", "adain/fc"),
+            (r"^(synthesis/b\d+/layer\d)/weight", r"\1/conv/kernel"),
+            (r"^b4/Conv\b", "conv"),
+            (r"^b4/Dense0", "fc"),
+            (r"^b4/Dense1", "out"),
+            (r"Conv(\d)(_down)?", r"conv\1"),
+            (r"weight$", "kernel"),
+        ),
+        (_LOD,),
+        _official_layout,
+    )
+
+
+def official_resolution(weights: Mapping[str, Any]) -> int:
+    """The largest resolution of a network of NVlabs/stylegan, by its layers to or from RGB."""
+    levels = (re.search(r"(?:To|From)RGB_lod(\d)/", name) for name in weights)
+    return 4 << max((int(match[1]) for match in levels if match), default=0)
+
+
+def find(files: Mapping[Path, Any]) -> Weights | None:
+    """The weights in what a file holds; None if they are not of StyleGAN.
+
+    Raises:
+        CheckpointError: If they are, of a network with settings that ours have not.
+    """
+    if len(files) != 1:
+        return None
+    (contents,) = files.values()
+    if isinstance(contents, dict):
+        return _find_states(contents)
+    return _find_networks(contents) if isinstance(contents, tuple) else None
+
+
+def _find_states(contents: dict[Any, Any]) -> Weights | None:
+    first = "generator.progression.0.conv1.input"
+    names = ("g_running", "generator", "discriminator")
+    # While it trains, the port also saves the averaged generator alone.
+    states = {"g_running": contents} if first in contents else contents
+    average, raw, discriminator = (states.get(name, {}) for name in names)
+    if not all(isinstance(state, dict) for state in (average, raw, discriminator)):
+        return None
+    if first not in average:
+        return None
+    for state in (average, raw, discriminator):
+        check_filters(state, _FILTERS[0], TAPS)
+    return Weights(
+        "rosinality/style-based-gan-pytorch",
+        "rosinality",
+        average,
+        raw,
+        discriminator,
+        ROSINALITY_GENERATOR,
+        ROSINALITY_DISCRIMINATOR,
+        None,
+        _WHOLE_BATCH,
+    )
+
+
+_WHOLE_BATCH = 2**16  # larger than any batch
+
+
+def _find_networks(contents: Sequence[Any]) -> Weights | None:
+    if len(contents) != 3 or not all(isinstance(network, Record) for network in contents):
+        return None
+    raw, discriminator, generator = (network_pickle.variables(network) for network in contents)
+    if "synthesis/4x4/Const/StyleMod/weight" not in generator:
+        return None
+    expected = {
+        "nonlinearity": ("lrelu",),
+        "mapping_nonlinearity": ("lrelu",),
+        "mapping_lrmul": (0.01,),
+        "normalize_latents": (True,),
+        "use_wscale": (True,),
+        "use_pixel_norm": (False,),
+        "use_instance_norm": (True,),
+        "blur_filter": (list(TAPS),),
+        "fused_scale": ("auto",),
+    }
+    for network in contents[1:]:
+        told = network.state.get("static_kwargs")
+        if not isinstance(told, dict):
+            raise CheckpointError("its network has no list of settings (static_kwargs).")
+        check_settings(told.items(), expected)
+    level = float(np.asarray(generator.get("lod", 0.0)).reshape(-1)[0])
+    return Weights(
+        "NVlabs/stylegan",
+        "official",
+        generator,
+        raw,
+        discriminator,
+        official_names(generator),
+        official_names(discriminator),
+        level,
+        contents[1].state["static_kwargs"].get("mbstd_group_size", 4) or 1,
+    )
+
+
+def grown(weights: Mapping[str, Any], names: Names, resolution: int) -> dict[str, Any]:
+    """The weights of layers up to a resolution; those above were not trained yet."""
+
+    def is_used(name: Any) -> bool:
+        return all(int(n) <= resolution for n in re.findall(r"\bb(\d+)/", names.path(str(name))))
+
+    return {name: value for name, value in weights.items() if is_used(name)}
+
+
+def generator_config(shapes: Mapping[str, tuple[int, ...]], resolution: int) -> dict[str, Any]:
+    """Arguments of the generator, but for the names of its classes, whose number it has instead.
+
+    Args:
+        shapes: Of the weights in our layout, by path.
+        resolution: Of the images.
+
+    Returns:
+        Arguments of `StyleGANGenerator`, and "num_classes".
+
+    Raises:
+        CheckpointError: If weights are absent that tell them.
+    """
+    sizes = [4 << i for i in range(resolution.bit_length() - 2)]
+    widths = {size: size_of(shapes, f"synthesis/b{size}/layer1/conv/kernel", -1) for size in sizes}
+    num_classes = shapes.get("mapping/embedding", (0,))[0]
+    latents = size_of(shapes, "mapping/fc0/kernel", 0)
+    return {
+        "resolution": resolution,
+        "latent_dim": latents // 2 if num_classes else latents,
+        "style_dim": size_of(shapes, "synthesis/b4/layer1/adain/fc/kernel", 0),
+        "num_classes": num_classes,
+        "mapping_layers": sum(bool(re.fullmatch(r"mapping/fc\d+/kernel", p)) for p in shapes),
+        **channels_of(widths),
+    }
+
+
+def discriminator_config(shapes: Mapping[str, tuple[int, ...]], resolution: int) -> dict[str, Any]:
+    """Arguments of `StyleGANDiscriminator`, but for its form and group size.
+
+    Args:
+        shapes: Of the weights in our layout, by path.
+        resolution: Of the images.
+
+    Raises:
+        CheckpointError: If weights are absent that tell them.
+    """
+    sizes = [8 << i for i in range(resolution.bit_length() - 3)]
+    widths = {size: size_of(shapes, f"b{size}/fromrgb/kernel", -1) for size in sizes}
+    scores = size_of(shapes, "out/kernel", -1)
+    return {
+        "resolution": resolution,
+        "num_classes": scores if scores > 1 else 0,
+        **channels_of({**widths, 4: size_of(shapes, "conv/kernel", -1)}),
+    }
+
+
+def _resolution(weights: Weights, options: Options) -> tuple[int, float]:
+    """Resolution in use, and how far it is faded in."""
+    if weights.level is None:
+        sizes = [4 << i for i in range(9)]
+        if options.resolution not in sizes:
+            raise CheckpointError(
+                f"its networks go up to 1024 whatever they were trained at, so --resolution must "
+                f"say it: one of {', '.join(map(str, sizes))}. Received: {options.resolution}."
+            )
+        return options.resolution, 1.0
+    resolution = official_resolution(weights.generator)
+    if not 0 <= weights.level <= resolution.bit_length() - 3:
+        raise CheckpointError(f"it is damaged: its level of detail is {weights.level}.")
+    found = resolution >> int(weights.level)
+    if options.resolution not in (None, found):
+        raise CheckpointError(
+            f"--resolution must be {found}, as it says itself. Received: {options.resolution}."
+        )
+    return found, 1.0 - weights.level % 1.0
+
+
+def convert(weights: Weights, options: Options) -> list[Part]:
+    """The models of published weights.
+
+    Args:
+        weights: As `find` gives them.
+        options: Names of classes; the resolution where the file cannot tell.
+
+    Returns:
+        The averaged generator and, where the file has them, the raw one and the discriminator.
+
+    Raises:
+        CheckpointError: If weights are absent that tell the configuration, or the options do not
+            fit.
+    """
+    resolution, fade = _resolution(weights, options)
+    names = weights.generator_names
+    config = generator_config(shapes_by_path(weights.generator, names), resolution)
+    num_classes = config.pop("num_classes")
+    config |= {"class_names": class_names(options, num_classes), "form": weights.form, "fade": fade}
+    if weights.form == "rosinality":
+        # The port has the multiplier in its optimiser.
+        config["mapping_lr_multiplier"] = 1.0
+
+    def generator(values: Mapping[str, Any]) -> Callable[[], tuple[Any, list[str]]]:
+        def make() -> tuple[Any, list[str]]:
+            from tfgan.models.stylegan import StyleGANGenerator
+
+            used = grown(values, names, resolution)
+            model, notes = load(lambda: StyleGANGenerator(**config, name="generator"), used, names)
+            set_absent(model, set(map(names.path, map(str, used))))
+            return model, notes + _left(len(values) - len(used), resolution)
+
+        return make
+
+    def discriminator() -> tuple[Any, list[str]]:
+        from tfgan.models.stylegan import StyleGANDiscriminator
+
+        used = grown(weights.discriminator, weights.discriminator_names, resolution)
+        told = discriminator_config(shapes_by_path(used, weights.discriminator_names), resolution)
+        told |= {"form": weights.form, "group_size": weights.group_size}
+        model, notes = load(
+            lambda: StyleGANDiscriminator(**told, name="discriminator"),
+            used,
+            weights.discriminator_names,
+        )
+        return model, notes + _left(len(weights.discriminator) - len(used), resolution)
+
+    about = f"{resolution} x {resolution} pixels, {num_classes or 'no'} classes"
+    if fade < 1:
+        about += f", the last resolution faded in by {fade:.2f}"
+    parts = [
+        Part(
+            "", f"StyleGAN generator ({weights.code}), {about}", generator(weights.generator), draw
+        )
+    ]
+    if weights.raw:
+        parts.append(Part(RAW, "its generator before averaging", generator(weights.raw), draw))
+    if weights.discriminator:
+        parts.append(Part(DISCRIMINATOR, "its discriminator", discriminator, judge))
+    return parts
+
+
+def _left(count: int, resolution: int) -> list[str]:
+    return [f"{count} weights of resolutions beyond {resolution}"] if count else []
