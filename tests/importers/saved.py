@@ -108,22 +108,36 @@ def write_stream(path: Path, value: bytes, storages: Mapping[str, np.ndarray]) -
 WRITERS = {"zip": write_zip, "stream": write_stream}
 
 
-def state(weights: Mapping[str, np.ndarray]) -> tuple[bytes, dict[str, np.ndarray]]:
-    """A pickled dictionary of weights, and their storages."""
-    storages = {str(i): np.ascontiguousarray(value) for i, value in enumerate(weights.values())}
-    pickled = {
-        name: contiguous(key, array)
-        for name, (key, array) in zip(weights, storages.items(), strict=True)
-    }
-    return dictionary(pickled), storages
+def states(
+    networks: Mapping[str, Mapping[str, np.ndarray]],
+) -> tuple[dict[str, bytes], dict[str, np.ndarray]]:
+    """Name of a network -> pickled dictionary of its weights; and the storages of all."""
+    storages: dict[str, np.ndarray] = {}
+    pickled = {}
+    for network, weights in networks.items():
+        tensors = {}
+        for name, value in weights.items():
+            key = str(len(storages))
+            storages[key] = np.ascontiguousarray(value)
+            tensors[name] = contiguous(key, storages[key])
+        pickled[network] = dictionary(tensors)
+    return pickled, storages
 
 
 def save_state(path: Path, weights: Mapping[str, np.ndarray]) -> None:
     """A file of weights by name alone."""
-    write_zip(path, *state(weights))
+    pickled, storages = states({"alone": weights})
+    write_zip(path, pickled["alone"], storages)
+
+
+def save_networks(
+    path: Path, networks: Mapping[str, Mapping[str, np.ndarray]], container: str = "zip"
+) -> None:
+    """A checkpoint of several networks: name -> weights by name."""
+    pickled, storages = states(networks)
+    WRITERS[container](path, dictionary(pickled), storages)
 
 
 def save_weights(path: Path, weights: Mapping[str, np.ndarray], container: str = "zip") -> None:
     """A checkpoint {"state_dict": weights}."""
-    pickled, storages = state(weights)
-    WRITERS[container](path, dictionary({"state_dict": pickled}), storages)
+    save_networks(path, {"state_dict": weights}, container)

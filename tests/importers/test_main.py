@@ -1,17 +1,24 @@
 """The command line that imports published checkpoints."""
 
+import contextlib
 import dataclasses
 import shutil
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from tests.importers import saved
+from tests.importers import pickled, saved
 from tests.parity.published import DATA, Case
-from tfgan.importers.__main__ import main
+from tfgan.importers import CheckpointError
+from tfgan.importers.__main__ import find_parts, main
 from tfgan.importers.face_landmarks import NAMES
+from tfgan.importers.files import read_each
+from tfgan.importers.parts import Labels, Options
 from tfgan.loading import load_model
 from tfgan.models.landmarks import FaceLandmarks
+from tfgan.terminal import UserError
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +107,125 @@ def test_mistakes_are_told_in_a_message_and_leave_nothing(weights, tmp_path, cap
         assert told.startswith("error: "), told
         assert expected in told
         assert sorted(tmp_path.iterdir()) == before, arguments
+
+
+@pytest.mark.parametrize(
+    "file", ["checkpoints/stylegan2_ada_small.pkl", "stylegan2_tf1_small/checkpoint.pkl"]
+)
+def test_published_pickles_give_published_pictures_and_logits(file, tmp_path, capsys):
+    assert main([str(DATA / file), "-o", "faces.keras"]) == 0
+    told = capsys.readouterr().out
+    assert "32 x 32 pixels, no classes: 67,779 parameters" in told
+    names = ["faces-discriminator.keras", "faces-raw.keras", "faces.keras"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+    assert all(f"Wrote {name}" in told for name in names)
+    case = Case("stylegan2_tf1_small" if "tf1" in file else "stylegan2_small")
+    expected = case.arrays["img_const_noise"]
+    bound = 1e-4 * np.max(np.abs(expected))  # the tolerance of the parity data
+    for name in ("faces.keras", "faces-raw.keras"):  # these files hold the same twice
+        np.testing.assert_allclose(load_model(name)(case.arrays["z"]), expected, atol=bound)
+    logits = load_model("faces-discriminator.keras")(case.arrays["x"])
+    np.testing.assert_allclose(logits, case.arrays["d_real"], atol=1e-4)
+
+
+@pytest.mark.parametrize("file", ["hostile.pkl", "hostile_zip.pt", "hostile_legacy.ckpt"])
+def test_hostile_files_are_refused_and_make_no_folder(file, tmp_path, capsys):
+    assert main([str(DATA / "checkpoints" / file), "-o", "a.keras"]) == 2
+    assert "asks for posix.mkdir" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+    assert not (DATA / "checkpoints" / "pwned_by_checkpoint").exists()
+
+
+damage = st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), min_size=1, max_size=6)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "checkpoints/stylegan2_ada_small.pkl",
+        "stylegan2_tf1_small/checkpoint.pkl",
+        "checkpoints/stargan_small-G.ckpt",
+    ],
+)
+@settings(max_examples=30, deadline=None)
+@given(changes=damage)
+def test_damaged_files_give_parts_or_the_documented_error(name, changes, tmp_path_factory):
+    path = tmp_path_factory.getbasetemp() / "damaged"
+    data = bytearray((DATA / name).read_bytes())
+    for place, value in changes:
+        data[place % len(data)] = value
+    path.write_bytes(data)
+    options = [Options(), Options(32, labels=[Labels("attributes", ())])]["stargan" in name]
+    with contextlib.suppress(UserError):
+        assert find_parts(read_each([path]), None, options)[1]
+
+
+def test_known_names_with_senseless_contents_are_an_error_of_the_file(tmp_path):
+    path, ragged = tmp_path / "a", [[1], [2, 3]]
+    names = ("generator", "mapping_network", "style_encoder")
+    for contents in (
+        {name: {"a": ragged} for name in names},
+        {"main.0.weight": ragged},
+        {"g_ema": {"conv1.conv.modulation.weight": 3, "convs.0.conv.blur.kernel": ragged}},
+        {"g_running": {"generator.progression.0.conv1.input": ragged}},
+    ):
+        with pytest.raises(CheckpointError):
+            find_parts({path: contents}, None, Options())
+
+
+def test_a_part_that_does_not_fit_leaves_nothing_of_the_others(tmp_path, capsys):
+    case = Case("stylegan2_small")
+    discriminator = case.weights("discriminator")
+    del discriminator["b4.out.bias"]
+    pickled.save_modules(
+        tmp_path / "a.pkl",
+        G_ema=("Generator", case.weights("generator")),
+        D=("Discriminator", discriminator),
+    )
+    assert main(["a.pkl"]) == 2
+    assert "missing (as they are called here):\n  out/bias" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["a.pkl"]
+
+
+def test_weights_that_make_no_picture_are_refused(tmp_path, capsys):
+    weights = Case("stylegan2_small").weights("generator")
+    blank = {n: np.zeros_like(v) if "torgb" in n else v for n, v in weights.items()}
+    huge = {n: v * np.float32(1e30) if "torgb" in n else v for n, v in weights.items()}
+    for wrong in (blank, huge):
+        pickled.save_modules(tmp_path / "a.pkl", G_ema=("Generator", wrong))
+        assert main(["a.pkl"]) == 2
+        assert "what they make is no picture" in capsys.readouterr().err
+        assert [path.name for path in tmp_path.iterdir()] == ["a.pkl"]
+
+
+def test_options_and_files_that_do_not_fit_are_told(weights, tmp_path, capsys):
+    ada = str(DATA / "checkpoints" / "stylegan2_ada_small.pkl")
+    generator = str(DATA / "checkpoints" / "stargan_small-G.ckpt")
+    saved.save_weights("wing.ckpt", weights)
+    shutil.copy(generator, "again.ckpt")
+    for arguments, expected in {
+        (ada, "--w-hpf", "1"): "--w-hpf must be left out for StyleGAN2",
+        (ada, "--resolution", "32"): "--resolution must be left out",
+        ("wing.ckpt", "--names", "a"): "--names and --attributes must be left out for face",
+        (ada, "--as", "stargan"): "nothing that can be imported. Received: entries G, D",
+        (generator,): "Give --attributes NAME",
+        (generator, "again.ckpt"): "it holds names that a file before it has as well",
+        (ada, generator): "it holds nothing that can be imported",
+    }.items():
+        assert main([*arguments, "-o", "x.keras"]) == 2, arguments
+        assert expected in capsys.readouterr().err, arguments
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["again.ckpt", "wing.ckpt"]
+
+
+def test_names_are_told_to_the_model(tmp_path):
+    generator = str(DATA / "checkpoints" / "stargan_small-G.ckpt")
+    names = ["--attributes", "a", "b", "--names", "c", "--resolution", "32"]
+    assert main([generator, *names, "-o", "a.keras"]) == 2  # classes are two or more
+    names = ["--attributes", "a", "--names", "b", "c", "--resolution", "32"]
+    assert main([generator, *names, "-o", "a.keras"]) == 0
+    first, second = load_model("a.keras").label_sets
+    assert (first.kind, first.names) == ("attributes", ("a",))
+    assert (second.kind, second.names) == ("classes", ("b", "c"))
 
 
 def test_help_warns_of_licences(capsys):

@@ -1,11 +1,21 @@
 """Names, layouts and the filling of variables, on a few small ones."""
 
+import tracemalloc
+
 import keras
 import numpy as np
 import pytest
 
 from tfgan.importers import CheckpointError
-from tfgan.importers.weights import Names, by_path, fill, torch_layout
+from tfgan.importers.weights import (
+    Names,
+    by_path,
+    fill,
+    load,
+    shapes_by_path,
+    size_of,
+    torch_layout,
+)
 
 NAMES = Names(
     "the small network",
@@ -82,3 +92,50 @@ def test_paths_are_those_below_the_network():
     layer = keras.layers.Dense(3, name="dense")
     layer.build((None, 2))
     assert list(by_path(layer)) == ["kernel", "bias"]
+
+
+def test_a_network_is_planned_before_it_takes_memory():
+    made = []
+
+    def make():
+        made.append(keras.layers.Dense(2, name="dense"))
+        made[-1].build = lambda: keras.layers.Dense.build(made[-1], (None, 10**7))
+        return made[-1]
+
+    tracemalloc.start()
+    with pytest.raises(CheckpointError, match="does not fit kernel"):
+        load(make, {"kernel": np.ones((2, 3), np.float32)}, Names("a layer", ()))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(made) == 1
+    assert peak < 10e6
+
+
+def test_weights_may_be_optional_and_configurations_must_exist():
+    def make():
+        layer = keras.layers.Dense(2, bias_initializer="ones", name="dense")
+        layer.build = lambda: keras.layers.Dense.build(layer, (None, 3))
+        return layer
+
+    kernel = {"kernel": np.ones((2, 3), np.float32)}
+    layer, _ = load(make, kernel, Names("a layer", (), optional="^bias$"))
+    np.testing.assert_array_equal(layer.bias, [1, 1])
+    with pytest.raises(CheckpointError, match="missing"):
+        load(make, kernel, Names("a layer", ()))
+
+    def impossible():
+        raise ValueError("resolution must be even. Received: 3.")
+
+    with pytest.raises(CheckpointError, match=r"no network .* Received: 3"):
+        load(impossible, {}, Names("a layer", ()))
+
+
+def test_layouts_that_need_other_dimensions_do_not_fit():
+    names = Names("a layer", (), layout=lambda name, value: value.transpose(1, 0))
+    variable = keras.Variable(np.zeros((2, 3)), name="x")
+    fill({"x": variable}, {"x": np.ones((3, 2), np.float32)}, names)
+    with pytest.raises(CheckpointError, match="does not fit x"):
+        fill({"x": variable}, {"x": np.ones(6, np.float32)}, names)
+    assert shapes_by_path({"x": np.ones(6), "y": np.ones((1, 2)), "z": 3}, names) == {"y": (2, 1)}
+    with pytest.raises(CheckpointError, match=r"lacks a weight .* y/kernel"):
+        size_of({"y": (2, 1)}, "y/kernel", 0)

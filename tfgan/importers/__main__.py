@@ -131,7 +131,7 @@ No code of the file is ever run: a file that asks for anything but numbers is re
 
 MODEL.keras holds what makes pictures, with averaged weights. What only training needs goes beside
 it, where FILE has it: MODEL-discriminator.keras, and MODEL-raw.keras, the same networks as MODEL
-with the weights before averaging. Each network runs once before anything is written.
+with the weights before averaging. Generators run once before anything is written.
 """
 
 _EPILOG = """kinds of files:
@@ -279,6 +279,33 @@ def recognize(files: Mapping[Path, Any], wanted: str | None = None) -> tuple[Sys
     )
 
 
+def find_parts(
+    files: Mapping[Path, Any], wanted: str | None, options: Options
+) -> tuple[System, list[Part]]:
+    """The system that files hold, and its models.
+
+    Args:
+        files: Their contents, by path.
+        wanted: Key of `SYSTEMS`, or None to find out.
+        options: What files cannot tell.
+
+    Raises:
+        CheckpointError: If they hold none that can be imported, or say too little.
+        UserError: If files or options do not go together.
+    """
+    try:
+        system, weights = recognize(files, wanted)
+        _check_options(options, system)
+        return system, system.parts(weights, options)
+    except UserError:
+        raise
+    # Names of a system with contents of any kind: a damaged file, or one made to look like it.
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
+        raise CheckpointError(
+            "it is damaged: what it holds by known names makes no sense."
+        ) from error
+
+
 def _check_outputs(outs: Sequence[Path]) -> None:
     for out in outs:
         if out.suffix != ".keras":
@@ -302,6 +329,8 @@ def _check_options(options: Options, system: System) -> None:
 
 def _check_output(part: Part, model: Any) -> None:
     """Refuses a network whose output makes no sense, as wrong weights of right shapes give."""
+    if part.run is None:
+        return
     output = np.asarray(part.run(model))
     if not np.all(np.isfinite(output)) or (output.size > 1 and np.ptp(output) == 0):
         raise CheckpointError(
@@ -361,9 +390,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         _check_outputs([out])
         print(f"Reading {listed}", flush=True)
-        system, weights = recognize(read_each(given.files), given.system)
-        _check_options(options, system)
-        parts = system.parts(weights, options)
+        system, parts = find_parts(read_each(given.files), given.system, options)
         _check_outputs([out_path(out, part) for part in parts])
         import_tensorflow()
         lines = write(parts, out)

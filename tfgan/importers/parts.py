@@ -45,13 +45,13 @@ class Part(NamedTuple):
         about: What it is.
         make: Makes the model; also gives lines that say what was left out. Raises CheckpointError
             if the weights do not fit.
-        run: Its output for fixed input, to see that it works.
+        run: Its output for fixed input, to see that it makes pictures; None where it makes none.
     """
 
     ending: str
     about: str
     make: Callable[[], tuple[Any, list[str]]]
-    run: Callable[[Any], Any]
+    run: Callable[[Any], Any] | None
 
 
 DISCRIMINATOR = "-discriminator"

@@ -16,6 +16,7 @@ STATISTICS = (
     r"\.(running_mean|running_var|num_batches_tracked)$",
     "running statistics of instance norms, which are never used, not even for inference",
 )
+_SINGULAR = {"attributes": "attribute", "classes": "class"}
 _FIRST = "main.0.weight"
 _FIRST_BLOCK = 9  # place of the first residual block
 
@@ -123,7 +124,7 @@ def label_sets(options: Options, width: int, num_labels: int | None) -> list[Lab
     sets = []
     for i, (kind, names) in enumerate(options.labels):
         if not names and not masks:
-            names = tuple(f"{kind.removesuffix('s').removesuffix('e')}{j}" for j in range(width))
+            names = tuple(f"{_SINGULAR[kind]}{j}" for j in range(width))
         inside = [group for group in options.exclusive if set(group) <= set(names)]
         try:
             sets.append(
@@ -219,19 +220,10 @@ def convert(weights: Weights, options: Options) -> list[Part]:
     about = f"StarGAN (yunjey/stargan), {resolution} x {resolution} pixels, {listed}"
     parts = [Part("", about, generator, _translate)]
     if weights.discriminator:
-        parts.append(Part(DISCRIMINATOR, "its discriminator", discriminator, _judge))
+        parts.append(Part(DISCRIMINATOR, "its discriminator", discriminator, None))
     return parts
 
 
-def _noise(resolution: int) -> Any:
-    import tensorflow as tf
-
-    return tf.random.stateless_uniform([1, resolution, resolution, 3], [0, 0], -1, 1)
-
-
 def _translate(model: Any) -> Any:
-    return model(_noise(model.resolution), np.ones((1, model.label_width), np.float32))
-
-
-def _judge(model: Any) -> Any:
-    return model(_noise(model.resolution))[0]
+    images = np.random.default_rng(0).uniform(-1, 1, (1, model.resolution, model.resolution, 3))
+    return model(images.astype(np.float32), np.ones((1, model.label_width), np.float32))

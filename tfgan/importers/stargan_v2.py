@@ -120,7 +120,7 @@ def names(weights: Mapping[str, Any]) -> Names:
             (r"weight$", "kernel"),
         ),
         (
-            (r"^generator\.hpf\.filter$", "the high-pass filter, which w_hpf tells"),
+            (r"^generator\.hpf\.filter$", "high-pass filter, which w_hpf tells"),
             *(
                 [
                     (
@@ -302,24 +302,14 @@ def convert(weights: Weights, options: Options) -> list[Part]:
             Part(RAW, "its networks before averaging", lambda: networks(weights.raw), _translate)
         )
     if weights.discriminator:
-        parts.append(Part(DISCRIMINATOR, "its discriminator", discriminator, _judge))
+        parts.append(Part(DISCRIMINATOR, "its discriminator", discriminator, None))
     return parts
 
 
 _ENCODED = re.compile(r"generator/encode\d+/conv2/kernel")
 
 
-def _noise(resolution: int) -> Any:
-    import tensorflow as tf
-
-    return tf.random.stateless_uniform([1, resolution, resolution, 3], [0, 0], -1, 1)
-
-
 def _translate(model: Any) -> Any:
-    return model(
-        _noise(model.resolution), np.ones((1, model.latent_dim), np.float32), np.array([0])
-    )
-
-
-def _judge(model: Any) -> Any:
-    return model(_noise(model.resolution), np.array([0]))
+    images = np.random.default_rng(0).uniform(-1, 1, (1, model.resolution, model.resolution, 3))
+    latents = np.ones((1, model.latent_dim), np.float32)
+    return model(images.astype(np.float32), latents, np.array([0]))

@@ -3,8 +3,11 @@
 from collections.abc import Container
 from typing import Any
 
+import numpy as np
+
 from tfgan.importers.weights import by_path
 
+_PATCH = 16  # pixels
 _LATENTS = 10_000  # for an average style: its error is a hundredth of the styles' spread
 
 
@@ -27,18 +30,44 @@ def set_absent(generator: Any, given: Container[str]) -> None:
         generator.mapping.average.assign(tf.reduce_mean(generator.mapping(latents), axis=0))
 
 
-def draw(generator: Any) -> Any:
-    """The picture of a fixed latent, [1, H, W, 3], of the first class where there are any."""
-    import tensorflow as tf
-
-    labels = tf.constant([0]) if generator.class_names else None
-    return generator(tf.random.stateless_normal([1, generator.latent_dim], [0, 0]), labels)
+def _crop(maps: Any) -> Any:
+    """The first _PATCH rows and columns of maps [B, H, W, C], or None."""
+    return None if maps is None else maps[:, :_PATCH, :_PATCH]
 
 
-def judge(discriminator: Any) -> Any:
-    """The logit of noise, [1, 1], of the first class where there are any."""
-    import tensorflow as tf
+def _labels(count: int) -> Any:
+    """The first class, where there are any."""
+    return np.array([0]) if count else None
 
-    size = discriminator.resolution
-    labels = tf.constant([0]) if discriminator.num_classes else None
-    return discriminator(tf.random.stateless_uniform([1, size, size, 3], [0, 0], -1, 1), labels)
+
+def _styles(generator: Any) -> Any:
+    """The styles of a fixed latent, [1, L, W]."""
+    latents = np.random.default_rng(0).standard_normal((1, generator.latent_dim), np.float32)
+    return generator.truncate(generator.mapping(latents, _labels(len(generator.class_names))))
+
+
+def draw_stylegan(generator: Any) -> Any:
+    """A corner of the picture of a fixed latent, [1, h, w, 3], by a `StyleGANGenerator`.
+
+    All layers see a corner of their maps alone: a whole picture of 1024 pixels takes more memory
+    than the rest of an import.
+    """
+    styles, noise, x = _styles(generator), generator.synthesis.fixed_noise(), None
+    for i, block in enumerate(generator.synthesis.blocks):
+        layers = slice(2 * i, 2 * i + 2)
+        x = block(
+            _crop(x), styles[:, layers], [n[:, : 2 * _PATCH, : 2 * _PATCH] for n in noise[layers]]
+        )
+    return block.torgb(x)
+
+
+def draw_stylegan2(generator: Any) -> Any:
+    """The same by a `StyleGAN2Generator`."""
+    styles, noise, x, image = _styles(generator), generator.synthesis.fixed_noise(), None, None
+    first = 0
+    for block in generator.synthesis.blocks:
+        last = first + block.num_convs
+        maps = [n[:, : 2 * _PATCH, : 2 * _PATCH] for n in noise[first:last]]
+        x, image = block(_crop(x), _crop(image), styles[:, first : last + 1], maps)
+        first = last
+    return image

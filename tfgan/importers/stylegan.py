@@ -22,7 +22,7 @@ from tfgan.importers.parts import (
     class_names,
 )
 from tfgan.importers.pickles import Record
-from tfgan.importers.style_networks import draw, judge, set_absent
+from tfgan.importers.style_networks import draw_stylegan, set_absent
 from tfgan.importers.weights import (
     Names,
     channels_of,
@@ -387,13 +387,18 @@ def convert(weights: Weights, options: Options) -> list[Part]:
         about += f", the last resolution faded in by {fade:.2f}"
     parts = [
         Part(
-            "", f"StyleGAN generator ({weights.code}), {about}", generator(weights.generator), draw
+            "",
+            f"StyleGAN generator ({weights.code}), {about}",
+            generator(weights.generator),
+            draw_stylegan,
         )
     ]
     if weights.raw:
-        parts.append(Part(RAW, "its generator before averaging", generator(weights.raw), draw))
+        parts.append(
+            Part(RAW, "its generator before averaging", generator(weights.raw), draw_stylegan)
+        )
     if weights.discriminator:
-        parts.append(Part(DISCRIMINATOR, "its discriminator", discriminator, judge))
+        parts.append(Part(DISCRIMINATOR, "its discriminator", discriminator, None))
     return parts
 
 

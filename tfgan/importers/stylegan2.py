@@ -23,7 +23,7 @@ from tfgan.importers.parts import (
     class_names,
 )
 from tfgan.importers.pickles import Record
-from tfgan.importers.style_networks import draw, judge, set_absent
+from tfgan.importers.style_networks import draw_stylegan2, set_absent
 from tfgan.importers.weights import (
     Names,
     Rules,
@@ -400,11 +400,16 @@ def convert(weights: Weights, options: Options) -> list[Part]:
 
     parts = [
         Part(
-            "", f"StyleGAN2 generator ({weights.code}), {about}", generator(weights.generator), draw
+            "",
+            f"StyleGAN2 generator ({weights.code}), {about}",
+            generator(weights.generator),
+            draw_stylegan2,
         )
     ]
     if weights.raw:
-        parts.append(Part(RAW, "its generator before averaging", generator(weights.raw), draw))
+        parts.append(
+            Part(RAW, "its generator before averaging", generator(weights.raw), draw_stylegan2)
+        )
     if weights.discriminator:
-        parts.append(Part(DISCRIMINATOR, "its discriminator", discriminator, judge))
+        parts.append(Part(DISCRIMINATOR, "its discriminator", discriminator, None))
     return parts

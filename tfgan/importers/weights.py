@@ -130,7 +130,7 @@ def load(
         with keras.StatelessScope(initialize_variables=False):
             planned = make()
             planned.build()
-    except ValueError as error:
+    except (ValueError, TypeError, ArithmeticError) as error:
         raise CheckpointError(f"it is of no network that can be made here: {error}") from error
     shapes = {path: tuple(variable.shape) for path, variable in by_path(planned).items()}
     chosen, notes = _choose(shapes, weights, names)

@@ -688,6 +688,7 @@ class StarGANv2(keras.Model):
         # Landmarks come with their weights, or from a file that builds them first.
         if self.landmarks is not None and not self.landmarks.built:
             self.landmarks.build()
+            self.landmarks.trainable = False  # also what it is made of, from now on
         self.built = True
 
     def style_from_latent(self, latents, labels):
