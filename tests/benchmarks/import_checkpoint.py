@@ -21,11 +21,13 @@ import numpy as np
 RUN = """
 import sys
 from pathlib import Path
-from tfgan.terminal import import_tensorflow
-import_tensorflow()
 if len(sys.argv) > 1:
     from tfgan.importers.__main__ import main
     assert main(sys.argv[1:]) == 0
+else:
+    from tfgan.terminal import import_tensorflow
+    import_tensorflow()
+    import keras
 status = Path("/proc/self/status").read_text()
 print(status.split("VmHWM:")[1].split()[0])
 """

@@ -3,6 +3,7 @@ them."""
 
 import zlib
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -78,7 +79,7 @@ def ada_pickle_case() -> PickleCase:
 class StyleGANCase(Case):
     """A case of rosinality/style-based-gan-pytorch, whose networks always go up to 1024 pixels."""
 
-    NAMES = {  # noqa: RUF012
+    NAMES: ClassVar = {
         "generator": stylegan.ROSINALITY_GENERATOR,
         "discriminator": stylegan.ROSINALITY_DISCRIMINATOR,
     }

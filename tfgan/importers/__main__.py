@@ -1,6 +1,7 @@
 """Command line: published checkpoints as `.keras` files."""
 
 import argparse
+import gc
 import math
 import os
 import shlex
@@ -339,6 +340,20 @@ def _check_output(part: Part, model: Any) -> None:
         )
 
 
+def _write_part(part: Part, path: Path) -> list[str]:
+    """Makes a model, tries it and saves it; lines that say what was found and left out."""
+    import keras
+
+    model, notes = part.make()
+    _check_output(part, model)
+    keras.saving.save_model(model, path)
+    count = sum(math.prod(variable.shape) for variable in model.trainable_variables)
+    return [
+        f"Found {part.about}: {count:,} parameters",
+        *[f"Left out: {note}" for note in notes],
+    ]
+
+
 def write(parts: Sequence[Part], out: Path) -> list[str]:
     """Makes the models of some parts, tries each, and saves all of them once the last is whole.
 
@@ -353,20 +368,14 @@ def write(parts: Sequence[Part], out: Path) -> list[str]:
         CheckpointError: If weights do not fit, or make no sense. Then nothing is written.
         OSError: If a file cannot be written.
     """
-    import keras
-
     out.parent.mkdir(parents=True, exist_ok=True)
     lines, written = [], {}
     try:
         for part in tqdm(parts, desc="Importing", unit=" networks", delay=2, dynamic_ncols=True):
-            model, notes = part.make()
-            _check_output(part, model)
             target = out_path(out, part)
             written[target] = target.with_name(f".partial-{os.getpid()}-{target.name}")
-            keras.saving.save_model(model, written[target])
-            count = sum(math.prod(variable.shape) for variable in model.trainable_variables)
-            lines.append(f"Found {part.about}: {count:,} parameters")
-            lines += [f"Left out: {note}" for note in notes]
+            lines += _write_part(part, written[target])
+            gc.collect()  # models refer to themselves, so each would stay until the last is made
         for target, partial in written.items():
             os.replace(partial, target)
             lines.append(f"Wrote {target}")

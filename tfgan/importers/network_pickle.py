@@ -181,3 +181,15 @@ def variables(network: Record) -> dict[str, Any]:
             name, value = item
             found[f"{prefix}{name}"] = value.array if isinstance(value, _Array) else value
     return found
+
+
+def arguments(network: Record) -> dict[Any, Any]:
+    """What a network of TensorFlow 1 was made with, by name.
+
+    Raises:
+        CheckpointError: If the network is damaged.
+    """
+    told = network.state.get("static_kwargs")
+    if not isinstance(told, dict):
+        raise CheckpointError("its network has no list of arguments (static_kwargs).")
+    return told

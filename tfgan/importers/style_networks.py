@@ -7,6 +7,7 @@ import numpy as np
 
 from tfgan.importers.weights import by_path
 
+WHOLE_BATCH = 2**16  # a group of the minibatch standard deviation that is larger than any batch
 _PATCH = 16  # pixels
 _LATENTS = 10_000  # for an average style: its error is a hundredth of the styles' spread
 

@@ -22,7 +22,7 @@ from tfgan.importers.parts import (
     class_names,
 )
 from tfgan.importers.pickles import Record
-from tfgan.importers.style_networks import draw_stylegan, set_absent
+from tfgan.importers.style_networks import WHOLE_BATCH, draw_stylegan, set_absent
 from tfgan.importers.weights import (
     Names,
     channels_of,
@@ -215,11 +215,8 @@ def _find_states(contents: dict[Any, Any]) -> Weights | None:
         ROSINALITY_GENERATOR,
         ROSINALITY_DISCRIMINATOR,
         None,
-        _WHOLE_BATCH,
+        WHOLE_BATCH,
     )
-
-
-_WHOLE_BATCH = 2**16  # larger than any batch
 
 
 def _find_networks(contents: Sequence[Any]) -> Weights | None:
@@ -240,10 +237,7 @@ def _find_networks(contents: Sequence[Any]) -> Weights | None:
         "fused_scale": ("auto",),
     }
     for network in contents[1:]:
-        told = network.state.get("static_kwargs")
-        if not isinstance(told, dict):
-            raise CheckpointError("its network has no list of settings (static_kwargs).")
-        check_settings(told.items(), expected)
+        check_settings(network_pickle.arguments(network).items(), expected)
     level = float(np.asarray(generator.get("lod", 0.0)).reshape(-1)[0])
     return Weights(
         "NVlabs/stylegan",
@@ -254,7 +248,7 @@ def _find_networks(contents: Sequence[Any]) -> Weights | None:
         official_names(generator),
         official_names(discriminator),
         level,
-        contents[1].state["static_kwargs"].get("mbstd_group_size", 4) or 1,
+        network_pickle.arguments(contents[1]).get("mbstd_group_size", 4) or 1,
     )
 
 

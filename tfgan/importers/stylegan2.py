@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tfgan.importers import CheckpointError, network_pickle
+from tfgan.importers import network_pickle
 from tfgan.importers.parts import (
     DISCRIMINATOR,
     RAW,
@@ -23,7 +23,7 @@ from tfgan.importers.parts import (
     class_names,
 )
 from tfgan.importers.pickles import Record
-from tfgan.importers.style_networks import draw_stylegan2, set_absent
+from tfgan.importers.style_networks import WHOLE_BATCH, draw_stylegan2, set_absent
 from tfgan.importers.weights import (
     Names,
     Rules,
@@ -113,7 +113,6 @@ TF1 = Names(
         (r"/", "."),
         (r"^dlatent_avg$", "mapping.w_avg"),
         (r"^mapping\.Dense", "mapping.fc"),
-        (r"LabelEmbed", "embed"),
         (r"^synthesis\.noise(\d+)$", lambda m: f"{_synthesis_layer(int(m[1]))}.noise_const"),
         (r"\b(\d+)x\1\b", r"b\1"),
         (r"^synthesis\.b4\.Conv\b", _synthesis_layer(0)),
@@ -226,7 +225,7 @@ def _find_modules(contents: dict[Any, Any]) -> Weights | None:
         settings[key] = {"clamp": float(clamps[0])} if clamps else {}
         for state in states:
             if "group_size" in state:  # None stands for the whole batch
-                settings[key]["group_size"] = state["group_size"] or _WHOLE_BATCH
+                settings[key]["group_size"] = state["group_size"] or WHOLE_BATCH
             if state.get("w_avg_beta") is not None:
                 settings[key]["style_average_decay"] = state["w_avg_beta"]
     return Weights(
@@ -239,9 +238,6 @@ def _find_modules(contents: dict[Any, Any]) -> Weights | None:
         settings["G_ema"],
         settings.get("D", {}),
     )
-
-
-_WHOLE_BATCH = 2**16  # larger than any batch
 
 
 def _find_networks(contents: Sequence[Any]) -> Weights | None:
@@ -257,15 +253,13 @@ def _find_networks(contents: Sequence[Any]) -> Weights | None:
         "normalize_latents": (True,),
         "resample_kernel": (list(TAPS), None),
     }
-    settings: list[dict[str, Any]] = []
-    for network in contents[1:]:
-        told = network.state.get("static_kwargs")
-        if not isinstance(told, dict):
-            raise CheckpointError("its network has no list of settings (static_kwargs).")
+    settings = []
+    for network in (contents[2], contents[1]):
+        told = network_pickle.arguments(network)
         check_settings(told.items(), expected)
         clamp = told.get("conv_clamp")
         settings.append({} if clamp is None else {"clamp": float(clamp)})
-    group_size = contents[1].state["static_kwargs"].get("mbstd_group_size", 4)
+    group_size = told.get("mbstd_group_size", 4)
     return Weights(
         "NVlabs/stylegan2",
         generator,
@@ -273,8 +267,8 @@ def _find_networks(contents: Sequence[Any]) -> Weights | None:
         discriminator,
         TF1,
         TF1,
-        {**settings[1], "style_average_decay": 0.995},
-        {**settings[0], "group_size": group_size or _WHOLE_BATCH},
+        {**settings[0], "style_average_decay": 0.995},
+        {**settings[1], "group_size": group_size or WHOLE_BATCH},
     )
 
 
