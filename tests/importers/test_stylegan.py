@@ -1,5 +1,6 @@
 """The importer of StyleGAN. Its numbers are checked in tests/parity."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -109,6 +110,16 @@ def test_the_port_saves_the_averaged_generator_alone_as_well():
     parts = stylegan.convert(found, Options(resolution=8))
     assert [part.ending for part in parts] == [""]
     assert parts[0].make()[0].resolution == 8
+
+
+def test_discriminators_without_activations_after_rgb_are_left_out():
+    other = {
+        re.sub(r"^(from_rgb\.\d)\.0", r"\1", name): value
+        for name, value in small_weights("stylegan_progressive", "discriminator").items()
+    }
+    assert "from_rgb.8.conv.weight_orig" in other
+    parts = stylegan.convert(port(discriminator=other), Options(resolution=8))
+    assert [part.ending for part in parts] == [""]
 
 
 def test_what_official_files_tell_is_not_overruled(official):

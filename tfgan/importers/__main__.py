@@ -143,7 +143,8 @@ what can be imported:
 
 Configurations are read from the files. Where they cannot tell, an option has to. Files without an
 average style get the mean of 10,000, and those without fixed noise some that is always the same.
-Networks are float32 here, whatever precision they were trained in.
+Networks are float32 here, whatever precision they were trained in. Discriminators of rosinality's
+StyleGAN that were trained with --no_from_rgb_activate have no counterpart here and are left out.
 
 Published weights carry licences of their own, whatever the licence of this program is: those of
 clovaai/stargan-v2 and of NVIDIA's StyleGANs are for non-commercial use. A .keras file made of them
@@ -160,7 +161,7 @@ examples:
   python -m tfgan.importers ffhq.pkl
   python -m tfgan.importers stylegan2-ffhq-config-f.pkl -o ffhq.keras
   python -m tfgan.importers cifar10.pkl --names plane car bird cat deer dog frog horse ship truck
-  python -m tfgan.importers train_step-7.model --resolution 256
+  python -m tfgan.importers stylegan-256px-new.model --resolution 256
   python -m tfgan.importers 100000_nets_ema.ckpt wing.ckpt --names female male -o celeba-hq.keras
   python -m tfgan.importers 100000_nets_ema.ckpt 100000_nets.ckpt --names cat dog wild -o afhq.keras
   python -m tfgan.importers 200000-G.ckpt 200000-D.ckpt \\

@@ -204,6 +204,9 @@ def _find_states(contents: dict[Any, Any]) -> Weights | None:
         return None
     if first not in average:
         return None
+    # Without activations after its layers from RGB it is a network that is not here.
+    if "from_rgb.8.0.conv.weight_orig" not in discriminator:
+        discriminator = {}
     for state in (average, raw, discriminator):
         check_filters(state, _FILTERS[0], TAPS)
     return Weights(
