@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.importers import pickled, saved
 from tests.parity.published import DATA, Case
-from tfgan.importers import CheckpointError
+from tfgan.importers import CheckpointError, stargan, stargan_v2, stylegan, stylegan2
 from tfgan.importers.__main__ import find_parts, main
 from tfgan.importers.face_landmarks import NAMES
 from tfgan.importers.files import read_each
@@ -171,6 +171,22 @@ def test_known_names_with_senseless_contents_are_an_error_of_the_file(tmp_path):
     ):
         with pytest.raises(CheckpointError):
             find_parts({path: contents}, None, Options())
+
+
+@pytest.mark.parametrize("digits", ["9" * 9, "9" * 5000])
+def test_numbers_in_names_are_bounded(digits):
+    # Some are places, others powers of two: such a number could fill the memory.
+    names = {
+        stylegan2.ROSINALITY_GENERATOR: ["style.{}.bias", "convs.{}.bias", "noises.noise_{}"],
+        stylegan2.TF1: ["synthesis/noise{}", "{0}x{0}/Conv0/bias"],
+        stylegan.ROSINALITY_GENERATOR: ["style.{}.linear.bias", "generator.progression.{}.a"],
+        stylegan.official_names({}): ["ToRGB_lod{}/bias", "synthesis/noise{}"],
+        stargan.generator_names(2): ["main.{}.bias", "main.{}.main.0.weight"],
+        stargan_v2.names({}): ["mapping_network.shared.{}.bias", "style_encoder.shared.{}.bias"],
+    }
+    for known, published in names.items():
+        for name in published:
+            assert len(known.path(name.format(digits))) < 20_100
 
 
 def test_a_part_that_does_not_fit_leaves_nothing_of_the_others(tmp_path, capsys):

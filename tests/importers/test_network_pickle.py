@@ -129,6 +129,21 @@ def record(**state):
     return pickles.Record("Module", {"_parameters": {}, "_buffers": {}, "_modules": {}, **state})
 
 
+def test_names_that_repeat_long_ones_are_refused():
+    # A few megabytes of such modules would have names of gigabytes.
+    inner = record()
+    for _ in range(2000):
+        inner = record(_modules={"x" * 1000: inner})
+    with pytest.raises(CheckpointError, match="longer names"):
+        network_pickle.modules(inner)
+    many = {f"{'x' * 1000}{i}": None for i in range(2000)}
+    with pytest.raises(CheckpointError, match="longer names"):
+        network_pickle.parameters(record(_buffers=many))
+    listed = [("x" * 1000, 0)] * 2000
+    with pytest.raises(CheckpointError, match="longer names"):
+        network_pickle.variables(pickles.Record("Network", {"variables": listed}))
+
+
 def test_damaged_modules_and_networks_are_refused():
     looped = record()
     looped.state["_modules"] = {"inside": looped}

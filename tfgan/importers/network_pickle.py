@@ -100,6 +100,11 @@ def matches(head: bytes) -> bool:
     return len(head) > 1 and head[0] == 0x80 and head[1] in _PROTOCOLS
 
 
+def _letters() -> Allowance:
+    """Bounds the names of a network: those of nested modules repeat the ones around them."""
+    return Allowance(2**20, "it has longer names than any model.")
+
+
 def _refuse(identity: Any) -> None:
     raise CheckpointError("its pickle asks for values of another file.")
 
@@ -131,6 +136,7 @@ def modules(outermost: Record) -> list[tuple[str, Record]]:
     """
     found = []
     seen = set()
+    letters = _letters()
     waiting: list[tuple[str, Any]] = [("", outermost)]
     while waiting:
         name, record = waiting.pop()
@@ -141,8 +147,9 @@ def modules(outermost: Record) -> list[tuple[str, Record]]:
             if not isinstance(record.state.get(group), dict):
                 raise CheckpointError(f"its module {name[:60]!r} has no {group[1:]}.")
         found.append((name, record))
-        prefix = f"{name}." if name else ""
-        waiting += [(f"{prefix}{key}", part) for key, part in record.state["_modules"].items()]
+        for key, part in record.state["_modules"].items():
+            letters.take(len(name) + len(str(key)))
+            waiting.append((f"{name}.{key}".removeprefix("."), part))
     return found
 
 
@@ -152,13 +159,15 @@ def parameters(outermost: Record) -> dict[str, Any]:
     Raises:
         CheckpointError: If a module is damaged.
     """
-    return {
-        f"{name}.{key}".removeprefix("."): value
-        for name, record in modules(outermost)
-        for group in ("_parameters", "_buffers")
-        for key, value in record.state[group].items()
-        if value is not None
-    }
+    found = {}
+    letters = _letters()
+    for name, record in modules(outermost):
+        for group in ("_parameters", "_buffers"):
+            for key, value in record.state[group].items():
+                letters.take(len(name) + len(str(key)))
+                if value is not None:
+                    found[f"{name}.{key}".removeprefix(".")] = value
+    return found
 
 
 def variables(network: Record) -> dict[str, Any]:
@@ -171,6 +180,7 @@ def variables(network: Record) -> dict[str, Any]:
     if not isinstance(components, dict):
         raise CheckpointError("its network has components of no kind.")
     found: dict[str, Any] = {}
+    letters = _letters()
     for prefix, part in {"": network, **{f"{name}/": c for name, c in components.items()}}.items():
         listed = part.state.get("variables") if isinstance(part, Record) else None
         if not isinstance(listed, list):
@@ -179,6 +189,7 @@ def variables(network: Record) -> dict[str, Any]:
             if not isinstance(item, tuple) or len(item) != 2:
                 raise CheckpointError(f"its network {prefix[:60]!r} has a variable without a name.")
             name, value = item
+            letters.take(len(prefix) + len(str(name)))
             found[f"{prefix}{name}"] = value.array if isinstance(value, _Array) else value
     return found
 

@@ -31,16 +31,20 @@ class Allowance:
 
     Args:
         size: Bytes.
+        problem: What is wrong with a file that asks for more.
     """
 
-    def __init__(self, size: int):
+    def __init__(
+        self, size: int, problem: str = "it was cut short: it promises more values than it holds."
+    ):
         self.left = size
+        self.problem = problem
 
     def take(self, size: int) -> None:
         """Uses up some bytes; raises CheckpointError if so many are not left."""
         self.left -= size
         if self.left < 0:
-            raise CheckpointError("it was cut short: it promises more values than it holds.")
+            raise CheckpointError(self.problem)
 
 
 class Stateful(abc.ABC):

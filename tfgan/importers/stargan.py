@@ -35,7 +35,9 @@ class Weights(NamedTuple):
 
 def count_blocks(generator: Mapping[str, Any]) -> int:
     """Residual blocks of a generator of published weights by name."""
-    return sum(bool(re.fullmatch(r"main\.\d+\.main\.0\.weight", str(name))) for name in generator)
+    return sum(
+        bool(re.fullmatch(r"main\.\d{1,3}\.main\.0\.weight", str(name))) for name in generator
+    )
 
 
 def generator_names(num_blocks: int) -> Names:
@@ -51,8 +53,8 @@ def generator_names(num_blocks: int) -> Names:
     return Names(
         "StarGAN's generator",
         (
-            (r"^main\.(\d+)\.main\.([0134])\b", in_block),
-            (r"^main\.(\d+)\b", lambda m: f"generator.{places.get(int(m[1]), m[0])}"),
+            (r"^main\.(\d{1,3})\.main\.([0134])\b", in_block),
+            (r"^main\.(\d{1,3})\b", lambda m: f"generator.{places.get(int(m[1]), m[0])}"),
             (r"(norm\d?)\.weight$", r"\1.gamma"),
             (r"(norm\d?)\.bias$", r"\1.beta"),
             (r"weight$", "kernel"),
@@ -66,7 +68,7 @@ DISCRIMINATOR_NAMES = Names(
     (
         (r"^conv1\b", "score"),
         (r"^conv2\b", "classifier"),
-        (r"^main\.(\d*[02468])\b", lambda m: f"conv{int(m[1]) // 2}"),
+        (r"^main\.(\d?[02468])\b", lambda m: f"conv{int(m[1]) // 2}"),
         (r"weight$", "kernel"),
     ),
     (),

@@ -37,7 +37,7 @@ def joined_name(name: str) -> tuple[str, int]:
     "mapping_network.unshared.1.6.bias" -> ("mapping_network.unshared.6.bias", 1). Other names come
     back as they are, with 0.
     """
-    match = re.fullmatch(r"(.*\bunshared)\.(\d+)\.(.*)", name)
+    match = re.fullmatch(r"(.*\bunshared)\.(\d{1,4})\.(.*)", name)
     return (f"{match[1]}.{match[3]}", int(match[2])) if match else (name, 0)
 
 
@@ -70,7 +70,7 @@ def join(networks: Mapping[str, Any]) -> dict[str, Any]:
 
 def count_blocks(weights: Mapping[str, Any], prefix: str) -> int:
     """Residual blocks whose names begin so."""
-    return sum(bool(re.fullmatch(rf"{prefix}\.\d+\.conv1\.weight", name)) for name in weights)
+    return sum(bool(re.fullmatch(rf"{prefix}\.\d{{1,2}}\.conv1\.weight", name)) for name in weights)
 
 
 def _features(published: str, ours: str, blocks: int) -> tuple[tuple[str, Any], ...]:
@@ -78,7 +78,7 @@ def _features(published: str, ours: str, blocks: int) -> tuple[tuple[str, Any], 
     return (
         (rf"^{published}\.0\.", f"{ours}.from_rgb."),
         (rf"^{published}\.{blocks + 2}\.", f"{ours}.conv."),
-        (rf"^{published}\.(\d+)\.", lambda m: f"{ours}.b{int(m[1]) - 1}."),
+        (rf"^{published}\.(\d{{1,2}})\.", lambda m: f"{ours}.b{int(m[1]) - 1}."),
     )
 
 
@@ -104,11 +104,11 @@ def names(weights: Mapping[str, Any]) -> Names:
             (r"^(generator\.(encode\d+\.)?norm\d?)\.bias$", r"\1.beta"),
             # Every second place is that of an activation.
             (
-                r"^mapping_network\.shared\.(\d*[02468])\b",
+                r"^mapping_network\.shared\.([0246])\b",
                 lambda m: f"mapping.shared{int(m[1]) // 2}",
             ),
             (
-                r"^mapping_network\.unshared\.(\d*[02468])\b",
+                r"^mapping_network\.unshared\.([0246])\b",
                 lambda m: f"mapping.heads{int(m[1]) // 2}",
             ),
             (r"^style_encoder\.unshared\b", "style_encoder.heads"),
@@ -162,7 +162,7 @@ def discriminator_names(weights: Mapping[str, Any]) -> Names:
 
 def resolution_of(weights: Mapping[str, Any]) -> int:
     """Resolution of networks, by the blocks of the style encoder."""
-    return 4 << min(count_blocks(weights, r"style_encoder\.shared"), 30)
+    return 4 << count_blocks(weights, r"style_encoder\.shared")
 
 
 def has_skips(weights: Mapping[str, Any]) -> bool:

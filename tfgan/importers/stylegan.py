@@ -83,7 +83,7 @@ ROSINALITY_GENERATOR = Names(
     "StyleGAN",
     (
         # style.0 is the pixel norm, and every second entry an activation.
-        (r"^style\.(\d+)\.linear", lambda m: f"mapping.fc{int(m[1]) // 2}"),
+        (r"^style\.(\d{1,3})\.linear", lambda m: f"mapping.fc{int(m[1]) // 2}"),
         # The digit is a place in a Sequential of up-sampling, convolution and blur. Kernels that
         # are joined with the up-sampling have another scale, and so are told apart by resolution.
         (r"^(generator\.progression\.[1-4])\.conv1\.1\.conv", r"\1.layer0.conv"),
@@ -127,7 +127,7 @@ def _official_layout(name: str, value: np.ndarray) -> np.ndarray:
         return value[0].transpose(1, 2, 0)
     if name == "4x4/Dense0/weight":  # the flattened map is C, H, W there and H, W, C here
         return value.reshape(-1, 4, 4, value.shape[1]).transpose(1, 2, 0, 3).reshape(value.shape)
-    match = re.search(r"\b(\d+)x\1/Conv0_up/weight$", name)
+    match = re.search(r"\b(\d{1,4})x\1/Conv0_up/weight$", name)
     # From 128 pixels on the transposed convolution takes the kernel as it is, which turns it.
     return value[::-1, ::-1] if match and int(match[1]) >= FUSED_FROM else value
 
@@ -259,7 +259,9 @@ def grown(weights: Mapping[str, Any], names: Names, resolution: int) -> dict[str
     """The weights of layers up to a resolution; those above were not trained yet."""
 
     def is_used(name: Any) -> bool:
-        return all(int(n) <= resolution for n in re.findall(r"\bb(\d+)/", names.path(str(name))))
+        return all(
+            int(n) <= resolution for n in re.findall(r"\bb(\d{1,4})/", names.path(str(name)))
+        )
 
     return {name: value for name, value in weights.items() if is_used(name)}
 
@@ -286,7 +288,7 @@ def generator_config(shapes: Mapping[str, tuple[int, ...]], resolution: int) -> 
         "latent_dim": latents // 2 if num_classes else latents,
         "style_dim": size_of(shapes, "synthesis/b4/layer1/adain/fc/kernel", 0),
         "num_classes": num_classes,
-        "mapping_layers": sum(bool(re.fullmatch(r"mapping/fc\d+/kernel", p)) for p in shapes),
+        "mapping_layers": sum(bool(re.fullmatch(r"mapping/fc\d{1,3}/kernel", p)) for p in shapes),
         **channels_of(widths),
     }
 

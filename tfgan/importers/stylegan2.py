@@ -113,7 +113,7 @@ TF1 = Names(
         (r"/", "."),
         (r"^dlatent_avg$", "mapping.w_avg"),
         (r"^mapping\.Dense", "mapping.fc"),
-        (r"^synthesis\.noise(\d+)$", lambda m: f"{_synthesis_layer(int(m[1]))}.noise_const"),
+        (r"^synthesis\.noise(\d{1,2})$", lambda m: f"{_synthesis_layer(int(m[1]))}.noise_const"),
         (r"\b(\d+)x\1\b", r"b\1"),
         (r"^synthesis\.b4\.Conv\b", _synthesis_layer(0)),
         (r"Const\.const$", "const"),
@@ -151,13 +151,13 @@ ROSINALITY_GENERATOR = Names(
     (
         (r"^latent_avg$", "mapping.w_avg"),
         # style.0 is the pixel norm.
-        (r"^style\.(\d+)", lambda m: f"mapping.fc{int(m[1]) - 1}"),
+        (r"^style\.(\d{1,3})\b", lambda m: f"mapping.fc{int(m[1]) - 1}"),
         (r"^input\.input$", "synthesis.b4.const"),
-        (r"^noises\.noise_(\d+)$", lambda m: f"{_synthesis_layer(int(m[1]))}.noise_const"),
+        (r"^noises\.noise_(\d{1,2})$", lambda m: f"{_synthesis_layer(int(m[1]))}.noise_const"),
         (r"^conv1\b", _synthesis_layer(0)),
-        (r"^convs\.(\d+)", lambda m: _synthesis_layer(int(m[1]) + 1)),
+        (r"^convs\.(\d{1,2})\b", lambda m: _synthesis_layer(int(m[1]) + 1)),
         (r"^to_rgb1\b", "synthesis.b4.torgb"),
-        (r"^to_rgbs\.(\d+)", lambda m: f"synthesis.b{8 << int(m[1])}.torgb"),
+        (r"^to_rgbs\.(\d)\b", lambda m: f"synthesis.b{8 << int(m[1])}.torgb"),
         (r"conv\.modulation", "affine"),
         (r"conv\.weight$", "weight"),
         (r"noise\.weight$", "noise_strength"),
@@ -180,7 +180,7 @@ def rosinality_discriminator(weights: Mapping[str, Any]) -> Names:
         _ABOUT,
         (
             (r"^convs\.0\.\d", f"b{resolution}.fromrgb"),
-            (r"^convs\.(\d+)", lambda m: f"b{2 * resolution >> min(int(m[1]), 99)}"),
+            (r"^convs\.(\d{1,2})\b", lambda m: f"b{2 * resolution >> int(m[1])}"),
             # The digit is a place in a Sequential of blur, convolution and activation.
             (r"conv1\.\d", "conv0"),
             (r"conv2\.\d", "conv1"),
