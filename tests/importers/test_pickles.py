@@ -18,7 +18,19 @@ PLAIN = {
 
 
 def load(data, allowed=None, find=None):
-    return pickles.load(data, allowed or {}, find or (lambda identity: None))
+    """What a pickle holds, and its length."""
+    stream = io.BytesIO(data)
+    return pickles.load(stream, allowed or {}, find or (lambda identity: None)), stream.tell()
+
+
+def test_no_more_room_is_made_than_a_stream_has_left(tmp_path):
+    # A string of 2^60 bytes, of which three are there.
+    (tmp_path / "long.pkl").write_bytes(b"\x80\x04\x8e" + (2**60).to_bytes(8, "little") + b"abc")
+    with (
+        (tmp_path / "long.pkl").open("rb") as file,
+        pytest.raises(CheckpointError, match="cut short"),
+    ):
+        pickles.load(file, {})
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))

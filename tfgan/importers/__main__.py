@@ -6,6 +6,8 @@ import math
 import os
 import shlex
 import sys
+import tempfile
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -341,13 +343,22 @@ def _check_output(part: Part, model: Any) -> None:
         )
 
 
-def _write_part(part: Part, path: Path) -> list[str]:
-    """Makes a model, tries it and saves it; lines that say what was found and left out."""
+def _save(model: Any, path: Path) -> None:
+    """Saves a model through files, where Keras would gather all weights in memory, twice."""
     import keras
 
+    with tempfile.TemporaryDirectory(prefix=".partial-", dir=path.parent) as folder:
+        keras.saving.save_model(model, Path(folder, "model"), zipped=False)
+        with zipfile.ZipFile(path, "w") as archive:
+            for file in sorted(Path(folder, "model").rglob("*")):
+                archive.write(file, file.relative_to(Path(folder, "model")))
+
+
+def _write_part(part: Part, path: Path) -> list[str]:
+    """Makes a model, tries it and saves it; lines that say what was found and left out."""
     model, notes = part.make()
     _check_output(part, model)
-    keras.saving.save_model(model, path)
+    _save(model, path)
     count = sum(math.prod(variable.shape) for variable in model.trainable_variables)
     return [
         f"Found {part.about}: {count:,} parameters",

@@ -124,8 +124,9 @@ def read(path: str | Path) -> Any:
         CheckpointError: If the file is damaged, or asks for anything but harmless types.
         OSError: If it cannot be read.
     """
-    data = Path(path).read_bytes()
-    return pickles.load(data, _allowed(len(data)), _refuse)[0]
+    path = Path(path)
+    with path.open("rb") as file:
+        return pickles.load(file, _allowed(path.stat().st_size), _refuse)
 
 
 def modules(outermost: Record) -> list[tuple[str, Record]]:

@@ -10,7 +10,7 @@ import io
 import pickletools
 import struct
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 
@@ -202,27 +202,50 @@ _INSTRUCTIONS: dict[str, Callable[[_Machine, Any], Any]] = {
 }
 
 
-def load(data: bytes, allowed: Mapping[str, Any], find: Callable[[Any], Any]) -> tuple[Any, int]:
-    """Reads the first pickle in `data`.
+class _Bounded:
+    """A stream that never makes room for more than is left of it, whatever is asked for."""
+
+    def __init__(self, stream: BinaryIO):
+        self.stream = stream
+        place = stream.tell()
+        self.left = stream.seek(0, io.SEEK_END) - place
+        stream.seek(place)
+
+    def read(self, count: int) -> bytes:
+        data = self.stream.read(min(count, self.left))
+        self.left -= len(data)
+        return data
+
+    def readline(self) -> bytes:
+        data = self.stream.readline()
+        self.left -= len(data)
+        return data
+
+
+def load(
+    stream: BinaryIO, allowed: Mapping[str, Any], find: Callable[[Any], Any] = lambda _: None
+) -> Any:
+    """Reads one pickle; the stream is left behind it.
 
     Args:
-        data: Bytes that begin with a pickle.
+        stream: Begins with a pickle.
         allowed: What dotted names stand for, such as "collections.OrderedDict": functions, which
             must take any arguments without harm, or values.
         find: Gives the value of a persistent id: of something that is stored beside the pickle.
 
     Returns:
-        The value, made of plain data and of what `allowed` and `find` give; and the pickle's length
-        in bytes.
+        The value, made of plain data and of what `allowed` and `find` give.
 
     Raises:
         CheckpointError: If the pickle asks for anything else, or is damaged.
+        OSError: If it cannot be read.
     """
     machine = _Machine(allowed, find)
-    stream = io.BytesIO(data)
     try:
         # Up to STOP, or it raises.
-        for count, (instruction, argument, _) in enumerate(pickletools.genops(stream)):
+        for count, (instruction, argument, _) in enumerate(
+            pickletools.genops(cast(Any, _Bounded(stream)))
+        ):
             if count == _MOST_INSTRUCTIONS:
                 raise CheckpointError("its pickle is longer than that of any model.")
             if instruction.name == "STOP":
@@ -238,4 +261,4 @@ def load(data: bytes, allowed: Mapping[str, Any], find: Callable[[Any], Any]) ->
     except (ValueError, TypeError, LookupError, OverflowError, struct.error) as error:
         raise CheckpointError("its pickle is damaged, or was cut short.") from error
     (value,) = machine.pop(1)
-    return value, stream.tell()
+    return value

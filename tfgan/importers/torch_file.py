@@ -7,6 +7,7 @@ stand beside the pickle: in a zip archive, one entry a storage; in the older str
 """
 
 import errno
+import io
 import math
 import os
 import struct
@@ -249,7 +250,8 @@ def _read_archive(archive: zipfile.ZipFile, limit: int) -> Any:
             storages.by_key[key].read(entry, order)
 
     storages = _Storages(limit, take)
-    return pickles.load(archive.read(pickled[0]), _allowed(limit), storages.find)[0]
+    data = io.BytesIO(archive.read(pickled[0]))
+    return pickles.load(data, _allowed(limit), storages.find)
 
 
 def _read_stream(file: BinaryIO, limit: int) -> Any:
@@ -258,8 +260,9 @@ def _read_stream(file: BinaryIO, limit: int) -> Any:
 
     def next_pickle() -> Any:
         start = file.tell()
-        value, length = pickles.load(file.read(_LARGEST_PICKLE), allowed, storages.find)
-        file.seek(start + length)
+        stream = io.BytesIO(file.read(_LARGEST_PICKLE))
+        value = pickles.load(stream, allowed, storages.find)
+        file.seek(start + stream.tell())
         return value
 
     for _ in range(3):  # the number that it was recognised by, a version, sizes of C's types
@@ -295,9 +298,9 @@ def read_storage(data: bytes) -> np.ndarray:
     kinds = {kind: kind for kind in _KINDS}
     for part in range(5):  # a number, a version, sizes of C's types, the storage, a list of its key
         # The first two hundred bytes hold all of them.
-        head = data[place : place + 1000]
-        found, length = pickles.load(head, kinds, lambda identity: identity)
-        place += length
+        head = io.BytesIO(data[place : place + 1000])
+        found = pickles.load(head, kinds, lambda identity: identity)
+        place += head.tell()
         value = found if part == 3 else value
     if not isinstance(value, tuple) or len(value) < 5 or value[0] != "storage":
         raise CheckpointError("it is damaged: a tensor has no storage.")
