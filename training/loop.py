@@ -142,6 +142,8 @@ class Trainer:
                 self._show(monitor)
                 if self._stop in (None, "time"):
                     self._measure(monitor)
+            if self.images_seen >= total:
+                return "finished"
             return self._stop or "finished"
         finally:
             monitor.close()
@@ -194,7 +196,8 @@ class Trainer:
                         self._save()
                     if crosses(config.sample_kimg):
                         self._show(monitor)
-                if config.evaluate_every is not None and crosses(config.evaluate_every):
+                every = config.evaluate_every
+                if self._stop is None and every is not None and crosses(every):
                     self._measure(monitor)
                 now = time.time()
                 if now - logged_at >= config.log_seconds or ends:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tfgan.loading import class_of, find_model, load_model
-from training.config import ConfigError
+from training.config import ConfigError, flag
 from training.phases import System
 
 SHOWN = 6  # names of a list
@@ -102,9 +102,21 @@ def take(network: Any, source: Any, file: Path) -> str:
     if 2 * taken < total:
         raise ConfigError(
             f"--init must have half of the parameters or more of this network. Received: {file}, "
-            f"which has {taken:,} of {total:,}. Use the resolution and widths that it has."
+            f"which has {taken:,} of {total:,}. Use the settings that it has: "
+            f"{_settings(source, network) or 'no option tells them apart'}."
         )
     names = [path for _, path in sorted(left, reverse=True)]
     more = ", ..." if len(names) > SHOWN else ""
     anew = f"; made anew: {', '.join(names[:SHOWN])}{more}" if names else ""
     return f"{taken:,} of {total:,} parameters of {file.name}{anew}"
+
+
+def _settings(source: Any, network: Any) -> str:
+    """Options that would make a network as another one was made."""
+    own, wanted = network.get_config(), source.get_config()
+    numbers = [
+        f"{flag(name)} {value}"
+        for name, value in wanted.items()
+        if isinstance(value, int | float | str) and value != own.get(name) and name != "name"
+    ]
+    return " ".join(numbers)

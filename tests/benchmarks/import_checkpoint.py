@@ -59,14 +59,14 @@ def published(shapes: Mapping[str, tuple[int, ...]], seed: int) -> dict[str, np.
 
 def write_pickle(path: Path, resolution: int) -> None:
     """A pickle of G, D and G_ema as training writes it, but for the source code in it."""
-    import keras
+    import tensorflow as tf
 
     from tests.importers import pickled
     from tfgan.importers.weights import by_path
     from tfgan.models.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
 
     weights = {}
-    with keras.StatelessScope(initialize_variables=False):  # shapes alone
+    with tf.Graph().as_default():  # shapes alone
         for key, network in (
             ("G", StyleGAN2Generator(resolution)),
             ("D", StyleGAN2Discriminator(resolution)),

@@ -109,6 +109,9 @@ def test_a_network_is_planned_before_it_takes_memory():
     tracemalloc.stop()
     assert len(made) == 1
     assert peak < 10e6
+    # Nor does it later, when Keras fills what it has planned itself.
+    keras.layers.Dense(1)(keras.Input((2,)))
+    assert made[0].kernel.value.graph is not None
 
 
 def test_weights_may_be_optional_and_configurations_must_exist():

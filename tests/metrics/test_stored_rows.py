@@ -87,7 +87,7 @@ def test_rows_of_another_key_or_width_are_made_anew(path, capsys, key, width):
     assert capsys.readouterr().err == ""
 
 
-@pytest.mark.parametrize("size", [0, 5, 20, START, START + 4 * 3 * 4 - 1])
+@pytest.mark.parametrize("size", [0, 5, 20, START, START + 4 * 4 * 4 - 1])
 def test_a_file_that_was_cut_off_is_made_anew_with_a_note(path, capsys, size):
     Rows(path, 3, "key").fill(4, make, 2)
     path.write_bytes(path.read_bytes()[:size])
@@ -96,6 +96,20 @@ def test_a_file_that_was_cut_off_is_made_anew_with_a_note(path, capsys, size):
     assert f"{path} is damaged" in capsys.readouterr().err
     rows.fill(4, make, 2)
     np.testing.assert_array_equal(Rows(path, 3, "key").read(4), make(0, 4))
+
+
+@pytest.mark.parametrize("byte", [0, 11, 12, 15])
+def test_rows_from_the_first_changed_byte_on_are_made_anew(path, capsys, byte):
+    Rows(path, 3, "key").fill(6, make, 3)
+    data = bytearray(path.read_bytes())
+    data[START + 2 * 16 + byte] ^= 1
+    path.write_bytes(data)
+    rows, counted = Rows(path, 3, "key"), Counted()
+    assert len(rows) == 2
+    assert "its rows from 2 on are made anew" in capsys.readouterr().err
+    rows.fill(6, counted, 3)
+    assert counted.made == [(2, 5), (5, 6)]
+    np.testing.assert_array_equal(Rows(path, 3, "key").read(6), make(0, 6))
 
 
 def test_a_file_of_something_else_is_made_anew_with_a_note(path, capsys):

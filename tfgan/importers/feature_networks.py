@@ -60,7 +60,8 @@ def _open(
     try:
         return convert(weights)[0]
     except CheckpointError as error:
-        raise UserError(f"{listed}: {error}") from error
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{listed}: {reason} {wanted}") from error
 
 
 def load_inception(files: Sequence[str | Path]) -> "InceptionV3":

@@ -122,12 +122,13 @@ def load(
     Raises:
         CheckpointError: As `fill`; and if there is no such network.
     """
-    import keras
+    import tensorflow as tf
 
     try:
-        # Variables of this scope have shapes, and no values: a few small weights of a hostile file
-        # may tell of a network that would fill the memory.
-        with keras.StatelessScope(initialize_variables=False):
+        # Variables of a graph have shapes, and no values: a few small weights of a hostile file may
+        # tell of a network that would fill the memory. Keras' StatelessScope would make the values
+        # up for it later.
+        with tf.Graph().as_default():
             planned = make()
             planned.build()
     except (ValueError, TypeError, ArithmeticError) as error:

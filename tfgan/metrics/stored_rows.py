@@ -4,6 +4,7 @@ import json
 import os
 import struct
 import sys
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -13,7 +14,7 @@ from tqdm import tqdm
 
 from tfgan.metrics import MetricError
 
-MAGIC = b"tfgan rows 1\n"
+MAGIC = b"tfgan rows 2\n"
 START = 4096  # bytes before the first row
 LENGTHS = struct.Struct("<QQ")  # of finished rows, and bytes of the key
 BLOCK = 4096  # rows
@@ -24,7 +25,8 @@ class Rows:
 
     The file says what its rows were made of, and how many of them are finished. A row counts only
     once it is on the disk, so after a crash what was under way is made again. A file of another key
-    or width, or a damaged one, is made anew.
+    or width, or a damaged one, is made anew. Each row has a checksum (CRC-32); from the first that
+    does not fit, rows are made anew.
 
     Two processes may fill one file: a row depends on the key and its number alone, so they write
     the same, and each goes on where the other is. Where they differ in the key, the later one puts
@@ -50,6 +52,7 @@ class Rows:
             )
         self.path, self.width = path, width
         self._count = 0
+        self._record = np.dtype([("values", "<f4", (width,)), ("checksum", "<u4")])
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = self._open(written)
 
@@ -66,9 +69,26 @@ class Rows:
         if not head.startswith(MAGIC) or size < self._place(count) or size < START:
             print(f"Note        {self.path} is damaged, and is made anew", file=sys.stderr)
         elif head[first : first + length] == key:
+            sound = self._count_sound(file, count)
+            if sound < count:
+                what = f"{self.path} is damaged, and its rows from {sound} on are made anew"
+                print(f"Note        {what}", file=sys.stderr)
+                file.seek(len(MAGIC))
+                file.write(struct.pack("<Q", sound))
             return file
         file.close()
         return self._create(key)
+
+    def _count_sound(self, file: BinaryIO, count: int) -> int:
+        """Finished rows before the first one whose checksum does not fit."""
+        for start in range(0, count, BLOCK):
+            size = min(BLOCK, count - start)
+            file.seek(self._place(start))
+            block = np.frombuffer(file.read(size * self._record.itemsize), self._record)
+            wrong = np.flatnonzero(_checksums(block["values"]) != block["checksum"])
+            if len(wrong):
+                return start + int(wrong[0])
+        return count
 
     def _create(self, key: bytes) -> BinaryIO:
         """A new file in its place."""
@@ -86,7 +106,7 @@ class Rows:
 
     def _place(self, row: int) -> int:
         """Where a row starts, in bytes."""
-        return START + 4 * self.width * row
+        return START + self._record.itemsize * row
 
     def __len__(self) -> int:
         """Finished rows."""
@@ -136,7 +156,9 @@ class Rows:
                         f"rows {start} to {stop - 1} of {self.path} must be finite. "
                         "Received: NaN or infinity. Look at the pictures of the model."
                     )
-                self._write(self._place(start), rows.tobytes())
+                records = np.empty(len(rows), self._record)
+                records["values"], records["checksum"] = rows, _checksums(rows)
+                self._write(self._place(start), records.tobytes())
                 # The rows must be on the disk before they count.
                 self._write(len(MAGIC), struct.pack("<Q", max(stop, len(self))))
                 bar.update(stop - start)
@@ -160,10 +182,15 @@ class Rows:
             raise ValueError(
                 f"{self.path} has {len(self)} rows, and 1 or more are read. Received: {count}."
             )
-        return np.memmap(self._file, "<f4", "r", START, (count, self.width))
+        return np.memmap(self._file, self._record, "r", START, (count,))["values"]
 
     def blocks(self, count: int, size: int = BLOCK) -> Iterator[np.ndarray]:
         """The first `count` rows in blocks of up to `size` rows."""
         rows = self.read(count)
         for start in range(0, count, size):
             yield rows[start : start + size]
+
+
+def _checksums(rows: np.ndarray) -> np.ndarray:
+    """CRC-32 of each row: [n, width] -> uint32 [n]."""
+    return np.array([zlib.crc32(row.tobytes()) for row in rows], np.uint32)

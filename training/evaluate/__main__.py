@@ -44,7 +44,7 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from tfgan.loading import check_writable, class_of, find_model, load_model
 from tfgan.metrics.intervals import Interval
@@ -91,6 +91,13 @@ DATA_OPTIONS = (
 READING_OPTIONS = ("attribute_table", "image_key", "label_key")
 
 
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, as other mistakes are said."""
+
+    def error(self, message: str) -> NoReturn:
+        raise EvaluationError(f"{message}. See python -m training.evaluate --help.")
+
+
 def describe_metrics() -> str:
     """The metrics of each kind of models, as the help shows them."""
     systems: dict[int, list[str]] = {}
@@ -107,7 +114,7 @@ def describe_metrics() -> str:
 
 def parse(argv: list[str]) -> argparse.Namespace:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m training.evaluate",
         description=(__doc__ or "").format(metrics=describe_metrics()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -300,6 +307,8 @@ def run(argv: list[str]) -> int:
     import tensorflow as tf
 
     from training.distribution import make_strategy
+    from training.evaluate.digests import model_key
+    from training.evaluate.features import open_networks
     from training.evaluate.replicas import Replicas
 
     # Grappler's remapper gives up on some of these networks with an error, and gains nothing.
@@ -332,15 +341,29 @@ def run(argv: list[str]) -> int:
     )
     reals = kind.open_reals(model, request)
     print("\n".join(reals.about()), flush=True)
+    open_networks(reals.networks, entry.metrics, chosen)
     subject = kind.Subject(model, reals, cache)
-    measured = {}
+    result = kept_result(out, {"model": str(file), "key": model_key(model), "seed": options.seed})
     for name in chosen:
         measure = kind.MEASURES[name]
-        measured[name] = measure.find(subject, name)
-        print(measure.describe(measured[name]), flush=True)
-    write_json(out, {"model": str(file), "seed": options.seed, "metrics": measured})
+        measured = measure.find(subject, name)
+        result["metrics"][name] = measured
+        # At once, for the next one may take hours.
+        write_json(out, result)
+        print(measure.describe(measured), flush=True)
     print(f"\nWrote       {out}")
     return 0
+
+
+def kept_result(out: Path, head: Mapping[str, Any]) -> dict[str, Any]:
+    """What a file holds of the same model and seed, to be added to; else nothing but the head."""
+    try:
+        before = json.loads(out.read_text("utf-8"))
+        if all(before[name] == value for name, value in head.items()):
+            return {**head, "metrics": dict(before["metrics"])}
+    except (OSError, ValueError, KeyError, TypeError):  # there is none, or it is of something else
+        pass
+    return {**head, "metrics": {}}
 
 
 def as_json(value: Any) -> Any:

@@ -18,12 +18,11 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan.metrics.diversity import diversity
-from tfgan.metrics.frechet import frechet_distance, moments
 from tfgan.metrics.stored_rows import Rows
 from training.evaluate import generators, tables
 from training.evaluate.digests import make_key
 from training.evaluate.feature_networks import FeatureNetwork
-from training.evaluate.features import blocks_of, real_features
+from training.evaluate.features import frechet_of, real_features
 from training.evaluate.generators import to_uint8
 from training.evaluate.judged import Reals, Subject
 from training.evaluate.kinds import Measure
@@ -142,11 +141,10 @@ def find_distances(
         )
         for i, domain in enumerate(real.label_set.names)
     ]
-    targets = [moments(blocks_of(one.values)) for one in domains]
     pairs: dict[str, dict[str, float]] = {guide: {} for guide in GUIDES}
     for pair in all_pairs(real.label_set.names):
-        made = moments(blocks_of(feature_rows(subject, pair, network, name)))
-        pairs[pair.guide][pair.name] = frechet_distance(targets[pair.target], made)
+        made = feature_rows(subject, pair, network, name)
+        pairs[pair.guide][pair.name] = frechet_of(domains[pair.target].values, made)
     counts = {
         domain: len(one.values) for domain, one in zip(real.label_set.names, domains, strict=True)
     }

@@ -1,19 +1,21 @@
 """Features of pictures: of real ones, kept for the next time, and of those in memory."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
+from tqdm import tqdm
 
 from tfgan.data import pipeline
 from tfgan.data.sources import DataError, Source
+from tfgan.metrics.frechet import frechet_distance, moments
 from tfgan.metrics.stored_rows import Rows
 from training.evaluate.avatar_network import open_avatar_network
 from training.evaluate.digests import content_digest, make_key
 from training.evaluate.feature_networks import FeatureNetwork, open_inception, open_lpips
-from training.evaluate.kinds import Request
+from training.evaluate.kinds import Metric, Request
 from training.evaluate.real_pictures import read_picture
 
 THREADS = 8  # that decode pictures
@@ -41,6 +43,18 @@ class Networks:
     @cached_property
     def lpips_vgg(self) -> FeatureNetwork:
         return open_lpips(self.request, "lpips_vgg")
+
+
+def open_networks(networks: Networks, metrics: Mapping[str, Metric], chosen: Sequence[str]) -> None:
+    """Opens what metrics need, so that a mistake is found before anything is measured.
+
+    Raises:
+        UserError: If a file holds something else, or pictures are too small.
+    """
+    for name in chosen:
+        option = metrics[name].network
+        if option is not None:
+            getattr(networks, option)
 
 
 class RealFeatures(NamedTuple):
@@ -112,6 +126,16 @@ def features_of(request: Request, network: FeatureNetwork, images: np.ndarray) -
     return np.concatenate(
         [run(images[start : start + size]) for start in range(0, len(images), size)]
     )
+
+
+def frechet_of(real: np.ndarray, made: np.ndarray) -> float:
+    """The Frechet distance of two sets of features of any size, [N, C] and [M, C]."""
+    with tqdm(total=3, desc="Frechet distance", delay=2, dynamic_ncols=True) as bar:
+        sides = []
+        for values in (real, made):
+            sides.append(moments(blocks_of(values)))
+            bar.update()
+        return frechet_distance(*sides)
 
 
 def blocks_of(values: np.ndarray) -> Iterator[np.ndarray]:

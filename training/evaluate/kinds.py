@@ -196,7 +196,13 @@ class Measure(NamedTuple):
 
 
 class Reals(Protocol):
-    """Real pictures that models are measured on."""
+    """Real pictures that models are measured on.
+
+    Attributes:
+        networks: Those that metrics need; see `training.evaluate.features.Networks`.
+    """
+
+    networks: Any
 
     def about(self) -> list[str]:
         """What they are, in lines."""

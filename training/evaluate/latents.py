@@ -13,7 +13,7 @@ from tqdm import tqdm
 from tfgan import figures
 from tfgan.data.sources import DataError, Source, list_names
 from tfgan.metrics import sliced_wasserstein
-from tfgan.metrics.frechet import frechet_distance, frechet_interval, moments
+from tfgan.metrics.frechet import frechet_interval
 from tfgan.metrics.inception_score import inception_score
 from tfgan.metrics.intervals import GROUPS
 from tfgan.metrics.kernel import kernel_distance
@@ -28,6 +28,7 @@ from training.evaluate.features import (
     RealFeatures,
     blocks_of,
     features_of,
+    frechet_of,
     real_features,
 )
 from training.evaluate.generators import Generator
@@ -42,6 +43,7 @@ from training.evaluate.real_pictures import (
 CONFIG = TrainingConfig
 DATA = "avatars, tfds:NAME, or a folder of pictures"
 MOST_NEIGHBOURS = 50_000
+MOMENTS = 2048  # features of Inception, whose covariance less pictures cannot tell
 # What generated pictures and other real ones are called in results.
 SETS = ("generated", "other_real")
 
@@ -75,7 +77,11 @@ class Reals:
     def held_back(self) -> TwoDraws:
         """Real pictures that are held back from training, and as many others."""
         request, count = self.request, self.request.counts["swd"]
-        return read_two_draws(self.source, request.config, len(self.names), count, request.seed)
+        found = read_two_draws(self.source, request.config, len(self.names), count, request.seed)
+        if len(found.images) < count:
+            there = f"{found.where} has {len(found.images):,} pictures: as many of each set"
+            tqdm.write(f"Note        {there} are compared, not {count:,}", sys.stderr)
+        return found
 
     @cached_property
     def inception_features(self) -> RealFeatures:
@@ -252,7 +258,7 @@ def frechet_numbers(real: np.ndarray, made: np.ndarray, seed: int) -> dict[str, 
     """The Frechet distance of two sets of features, with an interval where it is cheap."""
     found: Any = frechet_interval(real, made)
     if found is None:
-        found = frechet_distance(moments(blocks_of(real)), moments(blocks_of(made)))
+        found = frechet_of(real, made)
     return {"distance": found}
 
 
@@ -337,10 +343,14 @@ def facts_line(facts: Mapping[str, Any]) -> str:
             words.append(f"{one['count']:,} {which.replace('_', ' ')} of {one['from']}")
             if one.get("broken"):
                 words.append(f"{one['broken']:,} unreadable left out")
+    least = min(facts[which]["count"] for which in ("real", "generated") if which in facts)
+    if "Inception" in facts["features"] and "real" in facts and least < MOMENTS:
+        words.append(f"less pictures than {MOMENTS} features: too few to compare")
     if not facts.get("real", {}).get("apart", True):
         words.append("the model may have been trained on these")
-    data = facts["data"]
-    words.append(f"{data['resolution']} pixels; --resize {data['resize']}, Lanczos")
+    if "real" in facts:
+        data = facts["data"]
+        words.append(f"{data['resolution']} pixels; --resize {data['resize']}, Lanczos")
     return tables.made_line(words, facts["generated"])
 
 

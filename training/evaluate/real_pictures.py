@@ -10,7 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from tfgan.data.held_back import HeldBack, Subset, hold_back
-from tfgan.data.pipeline import decode_picture
+from tfgan.data.pipeline import decode_picture, explain
 from tfgan.data.sources import DataError, Source
 from tfgan.label_sets import LabelSet
 from training.config import TrainingConfig
@@ -201,8 +201,7 @@ def read_picture(source: Source, place: int, config: TrainingConfig) -> np.ndarr
         raise
     # Pillow's plugins raise nearly anything on damaged files.
     except Exception as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        tqdm.write(f"Left out  {source.describe(place)}: {reason}", sys.stderr)
+        tqdm.write(f"Left out  {source.describe(place)}: {explain(error)}", sys.stderr)
         return None
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from training.config import TrainingConfig
+from training.evaluate.features import Networks, open_networks
 from training.evaluate.kinds import (
     CACHE,
     KINDS,
@@ -33,7 +34,7 @@ class Measurements:
         runs: Folder of all runs, where classifiers and features of real pictures are kept.
 
     Raises:
-        EvaluationError: If a metric is not of such a model, or its network is not there.
+        UserError: If a metric is not of such a model, or its network cannot be had or used.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Measurements:
             runs / CACHE,
             networks,
         )
+        open_networks(Networks(self.request), entry.metrics, self.chosen)
         self.reals: Reals | None = None
         self.resolution = 0
 

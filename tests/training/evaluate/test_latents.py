@@ -89,6 +89,56 @@ def test_a_generator_is_measured_beside_other_real_pictures(files, tmp_path, cap
     assert other["generated"] != result["generated"]
 
 
+def test_results_are_kept_as_they_come_and_added_to(files, tmp_path, capsys, monkeypatch):
+    out = tmp_path / "out.json"
+    arguments = [str(files / "plain.keras"), "--data", str(files / "data"), "--out", str(out)]
+    arguments += ["--count", "4", "--metrics", "swd"]
+    found = {}
+
+    def stops(subject, name):
+        found.update(json.loads(out.read_text())["metrics"])
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(latents.MEASURES, "avatar-fd", latents.MEASURES["swd"]._replace(find=stops))
+    assert evaluate.main([*arguments, "avatar-fd"]) == 130
+    assert list(found) == ["swd"]
+    assert json.loads(out.read_text())["metrics"] == found
+
+    def tells(subject, name):
+        return found["swd"]
+
+    monkeypatch.setitem(
+        latents.MEASURES, "avatar-fd", latents.MEASURES["swd"]._replace(find=tells, describe=str)
+    )
+    assert evaluate.main([*arguments[:-1], "avatar-fd"]) == 0
+    assert list(json.loads(out.read_text())["metrics"]) == ["swd", "avatar-fd"]
+    # Numbers of another seed do not stand beside these.
+    assert evaluate.main([*arguments, "--seed", "1"]) == 0
+    assert list(json.loads(out.read_text())["metrics"]) == ["swd"]
+    assert "the folder has 16 pictures" not in capsys.readouterr().err
+
+
+def test_a_network_that_cannot_be_used_is_found_before_anything_is_measured(
+    files, tmp_path, capsys
+):
+    (tmp_path / "junk.pth").write_bytes(b"junk")
+    out = tmp_path / "out.json"
+    arguments = [str(files / "plain.keras"), "--data", str(files / "data"), "--out", str(out)]
+    arguments += ["--metrics", "swd", "fid", "--inception", str(tmp_path / "junk.pth")]
+    assert evaluate.main(arguments) == 2
+    shown = capsys.readouterr()
+    assert "junk.pth: it is no checkpoint of a known kind" in shown.err
+    assert "Wasserstein" not in shown.out
+    assert not out.exists()
+
+
+def test_fewer_pictures_than_asked_for_are_said(files, tmp_path, capsys):
+    arguments = [str(files / "plain.keras"), "--data", str(files / "data")]
+    assert evaluate.main([*arguments, "--out", str(tmp_path / "o.json"), "--count", "17"]) == 0
+    words = "the folder has 16 pictures: as many of each set are compared, not 17"
+    assert words in capsys.readouterr().err
+
+
 def test_what_draws_real_pictures_gets_what_other_real_pictures_get(files, tmp_path, monkeypatch):
     monkeypatch.setattr(
         latents.Subject, "pictures", property(lambda own: own.reals.held_back.others)

@@ -367,6 +367,7 @@ def test_each_kind_of_model_says_all_that_is_asked_of_it():
             ["{f}/model.keras", "--data", "{f}/data", "--metrics", "identity"],
             "known of the built-in avatars alone. Received: --data {f}/data",
         ),
+        (["{f}/faces.keras", "--count", "many"], "--count: invalid int value: 'many'. See python"),
         (["{f}/faces.keras", "--ppl-epsilon", "0"], "--ppl-epsilon must be above 0"),
         (["{f}/faces.keras", "--ppl-crop"], "--ppl-crop says nothing about --metrics swd"),
         (["{f}/faces.keras", "--batch-size", "0"], "--batch-size must be 1 or more"),

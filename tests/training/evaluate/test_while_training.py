@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import os
+import signal
 
 import numpy as np
 import pytest
@@ -11,7 +13,6 @@ from tfgan.terminal import UserError
 from training import run
 from training.config import ConfigError
 from training.evaluate import while_training
-from training.evaluate.kinds import EvaluationError
 from training.evaluate.while_training import Measurements
 from training.systems import stylegan, stylegan2
 
@@ -26,11 +27,15 @@ def config_of(**options):
         ({"metrics": ("lpips",)}, "--metrics of StyleGAN2 are swd,"),
         ({"metrics": ("fid",)}, "--metrics fid needs the weights of Inception-v3"),
         ({"metrics": ("fid",), "inception": ("no.pth",)}, "Received: no.pth, which is none"),
+        (
+            {"metrics": ("ppl",), "lpips_vgg": (__file__,)},
+            "32 pixels or more. Received: a model of",
+        ),
     ],
 )
 def test_a_mistake_is_found_before_training(options, words, tmp_path, monkeypatch):
     monkeypatch.delenv("TFGAN_INCEPTION", raising=False)
-    with pytest.raises(EvaluationError, match=words):
+    with pytest.raises(UserError, match=words):
         Measurements("StyleGAN2Generator", config_of(**options), mirrored(1), tmp_path)
 
 
@@ -109,9 +114,6 @@ def test_what_cannot_be_measured_does_not_end_training(tmp_path, capsys):
 
 
 def test_a_signal_ends_a_measurement_and_training_saves(tmp_path):
-    import os
-    import signal
-
     def measure(model):
         os.kill(os.getpid(), signal.SIGTERM)
         raise AssertionError("the measurement went on")
@@ -119,6 +121,20 @@ def test_a_signal_ends_a_measurement_and_training_saves(tmp_path):
     trainer, end, points = trained(tmp_path / "run", measure)
     assert (end, trainer.images_seen, points) == ("SIGTERM", 16, [])
     assert trainer.newest_checkpoint() == 16
+
+
+def test_a_signal_during_a_step_starts_no_measurement(tmp_path, monkeypatch):
+    measured = []
+    original = stylegan2.StyleGAN2System.after_step
+
+    def after_step(self, step, images_seen, batch_size):
+        if images_seen == 16:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return original(self, step, images_seen, batch_size)
+
+    monkeypatch.setattr(stylegan2.StyleGAN2System, "after_step", after_step)
+    trainer, end, _ = trained(tmp_path / "run", measured.append)
+    assert (end, trainer.images_seen, measured) == ("SIGTERM", 16, [])
 
 
 def test_measuring_changes_nothing_of_the_training(tmp_path):
