@@ -395,7 +395,7 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         print(
-            "Stopped before the result; features that were finished are kept for the next time.",
+            "Stopped; results and features that were finished are kept for the next time.",
             file=sys.stderr,
         )
         return 130
