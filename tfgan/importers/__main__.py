@@ -366,11 +366,11 @@ def _write_part(part: Part, path: Path) -> list[str]:
     ]
 
 
-def write(parts: Sequence[Part], out: Path) -> list[str]:
+def write(parts: list[Part], out: Path) -> list[str]:
     """Makes the models of some parts, tries each, and saves all of them once the last is whole.
 
     Args:
-        parts: Of published files.
+        parts: Of published files; none are left.
         out: File of the part without an ending; the folder is made if it is absent.
 
     Returns:
@@ -383,10 +383,13 @@ def write(parts: Sequence[Part], out: Path) -> list[str]:
     out.parent.mkdir(parents=True, exist_ok=True)
     lines, written = [], {}
     try:
-        for part in tqdm(parts, desc="Importing", unit=" networks", delay=2, dynamic_ncols=True):
+        total = len(parts)
+        for _ in tqdm(range(total), "Importing", unit=" networks", delay=2, dynamic_ncols=True):
+            part = parts.pop(0)  # its weights are let go with it
             target = out_path(out, part)
             written[target] = target.with_name(f".partial-{os.getpid()}-{target.name}")
             lines += _write_part(part, written[target])
+            del part
             gc.collect()  # models refer to themselves, so each would stay until the last is made
         for target, partial in written.items():
             os.replace(partial, target)

@@ -33,7 +33,7 @@ class _Type(Stateful):
 
 def _array(data: Any, kind: Any, shape: Any) -> np.ndarray:
     """A read-only view of bytes, in the order of C."""
-    if not isinstance(kind, _Type) or not isinstance(data, bytes | bytearray):
+    if not isinstance(kind, _Type) or not isinstance(data, bytes | bytearray | memoryview):
         raise CheckpointError("its pickle is damaged: an array has no values.")
     values = np.frombuffer(data, kind.dtype)
     if not isinstance(shape, tuple) or math.prod(shape) != len(values):

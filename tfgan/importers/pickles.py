@@ -7,6 +7,7 @@ else: it never imports by name, and never sets attributes.
 
 import abc
 import io
+import mmap
 import pickletools
 import struct
 from collections.abc import Callable, Mapping
@@ -24,6 +25,7 @@ _VALUES = {
 # Published networks of 1024 pixels take some 50,000. Without a bound, a hostile pickle of some
 # gigabytes could ask for as many lists as it has bytes.
 _MOST_INSTRUCTIONS = 2**21
+_LONG = 2**18  # bytes of a piece of a file that is worth a map of its own
 
 
 class Allowance:
@@ -203,23 +205,32 @@ _INSTRUCTIONS: dict[str, Callable[[_Machine, Any], Any]] = {
 
 
 class _Bounded:
-    """A stream that never makes room for more than is left of it, whatever is asked for."""
+    """A stream that never makes room for more than is left of it, whatever is asked for.
+
+    Of a file, long pieces stay where they are: they are mapped, and take memory only while they are
+    looked at.
+    """
 
     def __init__(self, stream: BinaryIO):
         self.stream = stream
+        self.mapped = isinstance(stream, io.BufferedReader)
         place = stream.tell()
-        self.left = stream.seek(0, io.SEEK_END) - place
+        self.end = stream.seek(0, io.SEEK_END)
         stream.seek(place)
 
-    def read(self, count: int) -> bytes:
-        data = self.stream.read(min(count, self.left))
-        self.left -= len(data)
-        return data
+    def read(self, count: int) -> bytes | memoryview:
+        place = self.stream.tell()
+        count = min(count, self.end - place)
+        if not self.mapped or count < _LONG:
+            return self.stream.read(count)
+        self.stream.seek(count, io.SEEK_CUR)
+        first = place - place % mmap.ALLOCATIONGRANULARITY
+        size = place - first + count
+        piece = mmap.mmap(self.stream.fileno(), size, access=mmap.ACCESS_READ, offset=first)
+        return memoryview(piece)[place - first :]
 
     def readline(self) -> bytes:
-        data = self.stream.readline()
-        self.left -= len(data)
-        return data
+        return self.stream.readline()
 
 
 def load(

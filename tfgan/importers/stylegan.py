@@ -368,18 +368,19 @@ def convert(weights: Weights, options: Options) -> list[Part]:
 
         return make
 
+    # Parts hold what is theirs alone, so that the weights of each can be let go with it.
+    scores, score_names = weights.discriminator, weights.discriminator_names
+    settings = {"form": weights.form, "group_size": weights.group_size}
+
     def discriminator() -> tuple[Any, list[str]]:
         from tfgan.models.stylegan import StyleGANDiscriminator
 
-        used = grown(weights.discriminator, weights.discriminator_names, resolution)
-        told = discriminator_config(shapes_by_path(used, weights.discriminator_names), resolution)
-        told |= {"form": weights.form, "group_size": weights.group_size}
+        used = grown(scores, score_names, resolution)
+        told = discriminator_config(shapes_by_path(used, score_names), resolution) | settings
         model, notes = load(
-            lambda: StyleGANDiscriminator(**told, name="discriminator"),
-            used,
-            weights.discriminator_names,
+            lambda: StyleGANDiscriminator(**told, name="discriminator"), used, score_names
         )
-        return model, notes + _left(len(weights.discriminator) - len(used), resolution)
+        return model, notes + _left(len(scores) - len(used), resolution)
 
     about = f"{resolution} x {resolution} pixels, {num_classes or 'no'} classes"
     if fade < 1:

@@ -364,7 +364,8 @@ def convert(weights: Weights, options: Options) -> list[Part]:
         CheckpointError: If weights are absent that tell the configuration, or the options do not
             fit.
     """
-    config = generator_config(shapes_by_path(weights.generator, weights.generator_names))
+    names = weights.generator_names
+    config = generator_config(shapes_by_path(weights.generator, names))
     resolution, num_classes = config["resolution"], config.pop("num_classes")
     config |= {**weights.generator_settings, "class_names": class_names(options, num_classes)}
     about = f"{resolution} x {resolution} pixels, {num_classes or 'no'} classes"
@@ -373,24 +374,23 @@ def convert(weights: Weights, options: Options) -> list[Part]:
         def make() -> tuple[Any, list[str]]:
             from tfgan.models.stylegan2 import StyleGAN2Generator
 
-            model, notes = load(
-                lambda: StyleGAN2Generator(**config, name="generator"),
-                values,
-                weights.generator_names,
-            )
-            set_absent(model, set(map(weights.generator_names.path, map(str, values))))
+            make = lambda: StyleGAN2Generator(**config, name="generator")  # noqa: E731
+            model, notes = load(make, values, names)
+            set_absent(model, set(map(names.path, map(str, values))))
             return model, notes
 
         return make
 
+    # Parts hold what is theirs alone, so that the weights of each can be let go with it.
+    scores, score_names = weights.discriminator, weights.discriminator_names
+    settings = weights.discriminator_settings
+
     def discriminator() -> tuple[Any, list[str]]:
         from tfgan.models.stylegan2 import StyleGAN2Discriminator
 
-        names = weights.discriminator_names
-        told = discriminator_config(shapes_by_path(weights.discriminator, names))
-        told |= weights.discriminator_settings
+        told = {**discriminator_config(shapes_by_path(scores, score_names)), **settings}
         make = lambda: StyleGAN2Discriminator(**told, name="discriminator")  # noqa: E731
-        return load(make, weights.discriminator, names)
+        return load(make, scores, score_names)
 
     parts = [
         Part(

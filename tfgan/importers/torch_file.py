@@ -281,7 +281,7 @@ def _read_stream(file: BinaryIO, limit: int) -> Any:
     return value
 
 
-def read_storage(data: bytes) -> np.ndarray:
+def read_storage(data: bytes | memoryview) -> np.ndarray:
     """Reads what torch.save wrote of one storage alone, as plain pickles hold it within a tensor.
 
     Args:
