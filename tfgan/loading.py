@@ -76,7 +76,10 @@ def find_model(name: str | Path) -> Path:
     if not path.is_file():
         raise ModelError(f"there is no file {path}. Give a .keras file or a run folder.")
     if path.suffix != ".keras":
-        raise ModelError(f"the model must be a .keras file or a run folder. Received: {path}.")
+        raise ModelError(
+            f"the model must be a .keras file or a run folder. Received: {path}. Of a published "
+            "checkpoint python -m tfgan.importers makes one."
+        )
     return path
 
 

@@ -181,6 +181,11 @@ class TrainingConfig:
                 f"the preset {self.preset} trains on your own pictures: give --data FOLDER "
                 "(a folder of pictures) or --data tfds:NAME."
             )
+        if self.freeze_d and self.init is None:
+            raise ConfigError(
+                f"--freeze-d belongs to --init, or what it keeps would be random. Received: "
+                f"{self.freeze_d}. Leave it out."
+            )
         alone = ("evaluate_count", "metrics", "inception", "lpips_alex", "lpips_vgg")
         unused = [flag(name) for name in alone if getattr(self, name)]
         if unused and self.evaluate_every is None:

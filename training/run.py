@@ -203,7 +203,7 @@ def run(argv: list[str]) -> int:
     stages = system.stages()
     check_batch_sizes(stages, strategy.num_replicas_in_sync, config.accumulate)
     if config.init is not None and args.resume is None:
-        for line in start_from(system, config.init):
+        for line in start_from(system, config):
             print(f"Init      {line}")
     measure = None
     if config.evaluate_every is not None:

@@ -1,11 +1,12 @@
 """Training that starts from the weights of a model, and leaves parts of the discriminator alone."""
 
+import dataclasses
 import math
 from pathlib import Path
 from typing import Any
 
 from tfgan.loading import class_of, find_model, load_model
-from training.config import ConfigError, flag
+from training.config import ConfigError, TrainingConfig, flag
 from training.phases import System
 
 SHOWN = 6  # names of a list
@@ -37,7 +38,7 @@ def freeze(discriminator: Any, count: int) -> None:
             layer.trainable = False
 
 
-def start_from(system: System, model: str) -> list[str]:
+def start_from(system: System, config: TrainingConfig) -> list[str]:
     """Takes over the weights of a model, and those that were saved beside it.
 
     NAME.keras gives the averaged networks, and the trained ones too where there is no
@@ -46,7 +47,7 @@ def start_from(system: System, model: str) -> list[str]:
 
     Args:
         system: Its networks are changed in place.
-        model: A .keras file, or a run folder.
+        config: What it was made with; `init` names a .keras file, or a run folder.
 
     Returns:
         Lines that say what was taken.
@@ -54,7 +55,7 @@ def start_from(system: System, model: str) -> list[str]:
     Raises:
         UserError: If the file is none of such a system, or nothing much of it fits.
     """
-    file = find_model(model)
+    file = find_model(config.init or "")
     wanted, found = type(system.inference_model()).__name__, class_of(file)
     if found != wanted:
         raise ConfigError(f"--init must hold a {wanted} for this model. Received: {file}, {found}.")
@@ -71,15 +72,20 @@ def start_from(system: System, model: str) -> list[str]:
             raw = beside["raw"]
             source = raw if raw.is_file() and network not in averages else file
         if not source.is_file():
+            if config.freeze_d:
+                raise ConfigError(
+                    f"--freeze-d needs a discriminator that has learned, {source.name} beside "
+                    f"{file}. Received: none. Leave --freeze-d out."
+                )
             lines.append(f"{name}: made anew, for there is no {source.name}")
             continue
         if source not in sources:
             sources[source] = load_model(source)
-        lines.append(f"{name}: {take(network, sources[source], source)}")
+        lines.append(f"{name}: {take(network, sources[source], source, config)}")
     return lines
 
 
-def take(network: Any, source: Any, file: Path) -> str:
+def take(network: Any, source: Any, file: Path, config: TrainingConfig) -> str:
     """Copies the variables of a network that another one of its class has; says how many.
 
     Raises:
@@ -103,7 +109,7 @@ def take(network: Any, source: Any, file: Path) -> str:
         raise ConfigError(
             f"--init must have half of the parameters or more of this network. Received: {file}, "
             f"which has {taken:,} of {total:,}. Use the settings that it has: "
-            f"{_settings(source, network) or 'no option tells them apart'}."
+            f"{_settings(source, network, config) or 'no option tells them apart'}."
         )
     names = [path for _, path in sorted(left, reverse=True)]
     more = ", ..." if len(names) > SHOWN else ""
@@ -111,12 +117,12 @@ def take(network: Any, source: Any, file: Path) -> str:
     return f"{taken:,} of {total:,} parameters of {file.name}{anew}"
 
 
-def _settings(source: Any, network: Any) -> str:
-    """Options that would make a network as another one was made."""
+def _settings(source: Any, network: Any, config: TrainingConfig) -> str:
+    """Options of a run that would make a network as another one was made."""
+    known = {field.name for field in dataclasses.fields(config)}
     own, wanted = network.get_config(), source.get_config()
-    numbers = [
+    return " ".join(
         f"{flag(name)} {value}"
         for name, value in wanted.items()
-        if isinstance(value, int | float | str) and value != own.get(name) and name != "name"
-    ]
-    return " ".join(numbers)
+        if name in known and isinstance(value, int | float | str) and value != own.get(name)
+    )

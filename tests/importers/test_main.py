@@ -89,6 +89,7 @@ def test_mistakes_are_told_in_a_message_and_leave_nothing(weights, tmp_path, cap
     saved.save_weights("other.ckpt", {"main.0.weight": np.ones(3, np.float32)})
     saved.save_weights("lacking.ckpt", {k: v for k, v in weights.items() if k != "l0.bias"})
     shutil.copy(DATA / "checkpoints" / "hostile_legacy.ckpt", "hostile.ckpt")
+    shutil.copy("whole.ckpt", "whole.keras")
     before = sorted(tmp_path.iterdir())
     for arguments, expected in {
         ("none.ckpt",): "there is no such file",
@@ -100,6 +101,13 @@ def test_mistakes_are_told_in_a_message_and_leave_nothing(weights, tmp_path, cap
         ("lacking.ckpt",): "to_heatmaps/bias",
         ("hostile.ckpt",): "asks for posix.mkdir",
         ("whole.ckpt", "-o", "model.h5"): "must end in .keras. Received: model.h5",
+        ("",): "FILE must name a published checkpoint",
+        (
+            "whole.keras",
+            "-o",
+            "whole.keras",
+        ): "another file than FILE. Received: whole.keras as both",
+        ("whole.ckpt", "--names", "a", ""): "must give names. Received: an empty one",
         ("whole.ckpt", "-o", "taken.keras"): "taken.keras is a folder",
     }.items():
         assert main(list(arguments)) == 2, arguments
@@ -231,6 +239,16 @@ def test_options_and_files_that_do_not_fit_are_told(weights, tmp_path, capsys):
         assert main([*arguments, "-o", "x.keras"]) == 2, arguments
         assert expected in capsys.readouterr().err, arguments
     assert sorted(path.name for path in tmp_path.iterdir()) == ["again.ckpt", "wing.ckpt"]
+
+
+def test_files_of_another_import_are_not_left_beside_a_new_one(weights, tmp_path, capsys):
+    saved.save_weights("wing.ckpt", weights)
+    (tmp_path / "new-discriminator.keras").touch()
+    assert main(["wing.ckpt", "-o", "new.keras"]) == 2
+    assert "new-discriminator.keras is of another import" in capsys.readouterr().err
+    assert not (tmp_path / "new.keras").exists()
+    (tmp_path / "new-discriminator.keras").unlink()
+    assert main(["wing.ckpt", "-o", "new.keras"]) == 0
 
 
 def test_names_are_told_to_the_model(tmp_path):

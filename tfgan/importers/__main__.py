@@ -5,6 +5,7 @@ import gc
 import math
 import os
 import shlex
+import signal
 import sys
 import tempfile
 import zipfile
@@ -26,7 +27,7 @@ from tfgan.importers import (
     stylegan2,
 )
 from tfgan.importers.files import READERS, merge, read_each
-from tfgan.importers.parts import Labels, Options, Part, alone
+from tfgan.importers.parts import DISCRIMINATOR, RAW, Labels, Options, Part, alone
 from tfgan.loading import check_writable
 from tfgan.terminal import UserError, import_tensorflow
 
@@ -121,8 +122,8 @@ SYSTEMS = {
         alone(lpips.convert, "LPIPS", lambda model: model(_noise(64), -_noise(64))),
         (),
         (
-            "python -m training.evaluate MODEL --metrics lpips --lpips-alex {file}",
-            "python -m training.evaluate MODEL --metrics ppl --lpips-vgg {file}",
+            "python -m training.evaluate MODEL --metrics lpips --lpips-alex {file}   # AlexNet",
+            "python -m training.evaluate MODEL --metrics ppl --lpips-vgg {file}      # VGG16",
         ),
     ),
 }
@@ -194,6 +195,7 @@ def _parser() -> argparse.ArgumentParser:
             systems="\n".join(f"  {name}: {system.about}" for name, system in SYSTEMS.items()),
         ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     parser.add_argument(
         "files",
@@ -319,6 +321,26 @@ def _check_outputs(outs: Sequence[Path]) -> None:
         check_writable(out.parent)
 
 
+def _check_inputs(files: Sequence[Path], out: Path) -> None:
+    for file in files:
+        if not file.name:
+            raise UserError("FILE must name a published checkpoint. Received: nothing.")
+        if file.exists() and out.exists() and file.samefile(out):
+            raise UserError(f"--out must be another file than FILE. Received: {out} as both.")
+
+
+def _check_beside(out: Path, parts: Sequence[Part]) -> None:
+    """Refuses to leave files of another import beside this one, which would be taken for its."""
+    written = {part.ending for part in parts}
+    for ending in (RAW, DISCRIMINATOR):
+        old = out.with_name(f"{out.stem}{ending}{out.suffix}")
+        if ending not in written and old.exists():
+            raise UserError(
+                f"{old} is of another import, and would be taken for a part of {out}. Remove it, "
+                "or choose another --out."
+            )
+
+
 def _check_options(options: Options, system: System) -> None:
     flags = {
         "labels": "--names and --attributes",
@@ -326,6 +348,8 @@ def _check_options(options: Options, system: System) -> None:
         "w_hpf": "--w-hpf",
         "exclusive": "--exclusive",
     }
+    if any(not name.strip() for _, names in options.labels for name in names):
+        raise UserError(f"{flags['labels']} must give names. Received: an empty one.")
     for field, flag in flags.items():
         if getattr(options, field) and field not in system.options:
             raise UserError(f"{flag} must be left out for {system.about}.")
@@ -409,13 +433,15 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     given = _parser().parse_args(arguments)
     options = Options(given.resolution, given.w_hpf, given.labels, given.exclusive)
-    out = given.out or Path(given.files[0].name).with_suffix(".keras")
+    out = given.out or Path(given.files[0].name or "model").with_suffix(".keras")
     listed = ", ".join(map(str, given.files))
     try:
+        _check_inputs(given.files, out)
         _check_outputs([out])
         print(f"Reading {listed}", flush=True)
         system, parts = find_parts(read_each(given.files), given.system, options)
         _check_outputs([out_path(out, part) for part in parts])
+        _check_beside(out, parts)
         import_tensorflow()
         lines = write(parts, out)
     except CheckpointError as error:
@@ -435,4 +461,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    # What asks politely leaves as little behind as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())

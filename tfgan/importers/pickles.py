@@ -270,6 +270,6 @@ def load(
         raise
     # Of pickletools and of the functions of `allowed`, on arguments that make no sense.
     except (ValueError, TypeError, LookupError, OverflowError, struct.error) as error:
-        raise CheckpointError("its pickle is damaged, or was cut short.") from error
+        raise CheckpointError("its pickle is damaged, or was cut short. Fetch it again.") from error
     (value,) = machine.pop(1)
     return value

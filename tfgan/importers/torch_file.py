@@ -226,7 +226,10 @@ def _read_archive(archive: zipfile.ZipFile, limit: int) -> Any:
     entries = archive.infolist()
     pickled = [entry for entry in entries if entry.filename.split("/")[1:] == ["data.pkl"]]
     if len(pickled) != 1:
-        raise CheckpointError("it is a zip archive, but not one of torch.save: it has no data.pkl.")
+        raise CheckpointError(
+            "it is a zip archive, but not one of torch.save: it has no data.pkl. A .keras file "
+            "needs no import."
+        )
     if any(entry.flag_bits & 1 for entry in entries):
         raise CheckpointError("it is encrypted. Decrypt it first.")
     # torch.save never compresses. So an archive cannot hold more than its size, unless its
