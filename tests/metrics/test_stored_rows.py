@@ -36,9 +36,6 @@ def test_rows_are_made_in_order_by_batches(path):
     np.testing.assert_array_equal(rows.read(10), make(0, 10))
     np.testing.assert_array_equal(rows.read(7), make(0, 7))
     assert rows.read(10).dtype == np.float32
-    blocks = list(rows.blocks(10, 4))
-    assert [len(block) for block in blocks] == [4, 4, 2]
-    np.testing.assert_array_equal(np.concatenate(blocks), make(0, 10))
 
 
 def test_what_is_read_cannot_be_changed(path):

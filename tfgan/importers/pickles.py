@@ -272,4 +272,6 @@ def load(
     except (ValueError, TypeError, LookupError, OverflowError, struct.error) as error:
         raise CheckpointError("its pickle is damaged, or was cut short. Fetch it again.") from error
     (value,) = machine.pop(1)
+    if callable(value):
+        raise CheckpointError("its pickle is damaged: it ends in a name.")
     return value

@@ -5,7 +5,7 @@ import os
 import struct
 import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -183,12 +183,6 @@ class Rows:
                 f"{self.path} has {len(self)} rows, and 1 or more are read. Received: {count}."
             )
         return np.memmap(self._file, self._record, "r", START, (count,))["values"]
-
-    def blocks(self, count: int, size: int = BLOCK) -> Iterator[np.ndarray]:
-        """The first `count` rows in blocks of up to `size` rows."""
-        rows = self.read(count)
-        for start in range(0, count, size):
-            yield rows[start : start + size]
 
 
 def _checksums(rows: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfgan.metrics.diversity import diversity
+from tfgan.metrics.diversity import diversity, output_pairs
 from tfgan.metrics.stored_rows import Rows
 from training.evaluate import generators, tables
 from training.evaluate.digests import make_key
@@ -163,7 +163,7 @@ def find_diversity(subject: Subject, name: str) -> dict[str, Any]:
     """
     network, (real,) = subject.reals.networks.lpips_alex, subject.reals.sets
     count = subject.request.outputs
-    first, second = np.triu_indices(count, 1)
+    first, second = output_pairs(count).T
 
     def distances(outputs: Any) -> Any:
         rows = outputs.shape[0]
