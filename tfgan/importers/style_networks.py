@@ -1,11 +1,14 @@
 """What imports of StyleGAN and of StyleGAN2 share."""
 
-from collections.abc import Container
+from collections.abc import Callable, Container
 from typing import Any
 
 import numpy as np
 
+from tfgan.importers.parts import DISCRIMINATOR, RAW, Part
 from tfgan.importers.weights import by_path
+
+Make = Callable[[], tuple[Any, list[str]]]
 
 WHOLE_BATCH = 2**16  # a group of the minibatch standard deviation that is larger than any batch
 _PATCH = 16  # pixels
@@ -72,3 +75,23 @@ def draw_stylegan2(generator: Any) -> Any:
         x, image = block(_crop(x), _crop(image), styles[:, first : last + 1], maps)
         first = last
     return image
+
+
+def style_parts(
+    about: str, generator: Make, raw: Make | None, discriminator: Make | None, run: Any
+) -> list[Part]:
+    """The parts of a file of StyleGAN or StyleGAN2.
+
+    Args:
+        about: What the averaged generator is.
+        generator: Makes it, as `Part.make`.
+        raw: Makes the generator before averaging; None where the file has none.
+        discriminator: Makes the discriminator; likewise.
+        run: Tries a generator, as `Part.run`.
+    """
+    parts = [
+        Part("", about, generator, run),
+        raw and Part(RAW, "its generator before averaging", raw, run),
+        discriminator and Part(DISCRIMINATOR, "its discriminator", discriminator, None),
+    ]
+    return [part for part in parts if part]

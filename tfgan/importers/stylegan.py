@@ -13,8 +13,6 @@ import numpy as np
 
 from tfgan.importers import CheckpointError, network_pickle
 from tfgan.importers.parts import (
-    DISCRIMINATOR,
-    RAW,
     Options,
     Part,
     check_filters,
@@ -22,7 +20,7 @@ from tfgan.importers.parts import (
     class_names,
 )
 from tfgan.importers.pickles import Record
-from tfgan.importers.style_networks import WHOLE_BATCH, draw_stylegan, set_absent
+from tfgan.importers.style_networks import WHOLE_BATCH, draw_stylegan, set_absent, style_parts
 from tfgan.importers.weights import (
     Names,
     channels_of,
@@ -385,21 +383,13 @@ def convert(weights: Weights, options: Options) -> list[Part]:
     about = f"{resolution} x {resolution} pixels, {num_classes or 'no'} classes"
     if fade < 1:
         about += f", the last resolution faded in by {fade:.2f}"
-    parts = [
-        Part(
-            "",
-            f"StyleGAN generator ({weights.code}), {about}",
-            generator(weights.generator),
-            draw_stylegan,
-        )
-    ]
-    if weights.raw:
-        parts.append(
-            Part(RAW, "its generator before averaging", generator(weights.raw), draw_stylegan)
-        )
-    if weights.discriminator:
-        parts.append(Part(DISCRIMINATOR, "its discriminator", discriminator, None))
-    return parts
+    return style_parts(
+        f"StyleGAN generator ({weights.code}), {about}",
+        generator(weights.generator),
+        generator(weights.raw) if weights.raw else None,
+        discriminator if scores else None,
+        draw_stylegan,
+    )
 
 
 def _left(count: int, resolution: int) -> list[str]:

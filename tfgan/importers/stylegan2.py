@@ -14,8 +14,6 @@ import numpy as np
 
 from tfgan.importers import network_pickle
 from tfgan.importers.parts import (
-    DISCRIMINATOR,
-    RAW,
     Options,
     Part,
     check_filters,
@@ -23,7 +21,7 @@ from tfgan.importers.parts import (
     class_names,
 )
 from tfgan.importers.pickles import Record
-from tfgan.importers.style_networks import WHOLE_BATCH, draw_stylegan2, set_absent
+from tfgan.importers.style_networks import WHOLE_BATCH, draw_stylegan2, set_absent, style_parts
 from tfgan.importers.weights import (
     Names,
     Rules,
@@ -392,18 +390,10 @@ def convert(weights: Weights, options: Options) -> list[Part]:
         make = lambda: StyleGAN2Discriminator(**told, name="discriminator")  # noqa: E731
         return load(make, scores, score_names)
 
-    parts = [
-        Part(
-            "",
-            f"StyleGAN2 generator ({weights.code}), {about}",
-            generator(weights.generator),
-            draw_stylegan2,
-        )
-    ]
-    if weights.raw:
-        parts.append(
-            Part(RAW, "its generator before averaging", generator(weights.raw), draw_stylegan2)
-        )
-    if weights.discriminator:
-        parts.append(Part(DISCRIMINATOR, "its discriminator", discriminator, None))
-    return parts
+    return style_parts(
+        f"StyleGAN2 generator ({weights.code}), {about}",
+        generator(weights.generator),
+        generator(weights.raw) if weights.raw else None,
+        discriminator if scores else None,
+        draw_stylegan2,
+    )
