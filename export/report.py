@@ -1,145 +1,293 @@
-"""Compares an exported file with the Keras model, and prints what was found."""
+"""Compares exported files with the Keras model, and recommends one."""
 
+import importlib.metadata
 import math
+import os
+import platform
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from tqdm import tqdm
+import tensorflow as tf
 
-from export.saved_model import Runner
-from export.signatures import Case, Exportable, Spec
+from export import flatbuffer
+from export.forms import Form
+from export.signatures import Case, Exportable, Flow, follow
+from tfgan.litert import Arrays, Runner
 from tfgan.terminal import quiet
 
-TIMED_RUNS = 5
+LARGEST_DIFFERENCE = 1e-3  # share of the range of an output, of float32 forms
+SSIM_WINDOW = 11  # pixels; smaller pictures take what they have
+TIMED_SECONDS = 1.0
+TIMED_RUNS = (3, 50)  # at least, at most
+ALIKE = 1.1  # sizes within this ratio are as good as equal
+SLOW = 2.0  # times the latency of the fastest
+
+Distance = Callable[[np.ndarray, np.ndarray], float]
 
 
 @dataclass(frozen=True)
 class Result:
-    """What was measured of one file.
+    """What was found of one form.
 
     Differences are absolute, and shares of an output's range: that of the model's values for
     images, else from the smallest to the largest value that Keras gives.
 
     Attributes:
-        format: Its name.
+        form: Its name.
         path: File or folder, relative to the output folder.
-        signatures: What it was measured over: all that the file has.
-        max_difference: Largest difference from Keras.
-        checked_difference: The same without the values that may differ by any amount.
-        worst_signature: Where `checked_difference` is.
-        psnr_db: Peak signal-to-noise ratio of all images against Keras; None where every pixel is
-            equal.
-        size_bytes: Of the file, or of all files in the folder.
-        ms_per_picture: Median latency of one picture on this machine.
+        status: "good", "poor" where it does not reach its floor, or "failed": there is no file.
+        reason: Why it is not good.
+        floor_db: PSNR that is good enough.
+        bytes: Size of the file, or of all files in the folder.
+        sha256: Of the file; None of a folder.
+        psnr_db: Peak signal-to-noise ratio of pictures, from the first input to the last output,
+            against Keras; None where every value is equal.
+        ssim: Structural similarity of the same pictures (Wang et al. 2004), mean.
+        lpips: LPIPS of the same pictures, mean; None without the network.
+        largest_error: Of any value of these pictures.
+        mean_error: Mean of all values.
+        signature_errors: By name of a signature, the largest error of its outputs on the way.
+        ms_per_picture: By number of threads, the median latency of `timed_signature` on this
+            machine, batch 1. TensorFlow takes all threads that there are.
+        timed_signature: See there.
+        not_accelerated: By signature, operators that run outside of XNNPACK, and how many; None
+            for a SavedModel.
+        float16_layers: Layers that were kept out of 8 bits.
+        metrics: What `training.evaluate` says of it, where asked.
     """
 
-    format: str
+    form: str
     path: str
-    signatures: list[str]
-    max_difference: float
-    checked_difference: float
-    worst_signature: str
-    psnr_db: float | None
-    size_bytes: int
-    ms_per_picture: float
+    status: str
+    reason: str | None
+    floor_db: float
+    bytes: int | None = None
+    sha256: str | None = None
+    psnr_db: float | None = None
+    ssim: float | None = None
+    lpips: float | None = None
+    largest_error: float | None = None
+    mean_error: float | None = None
+    signature_errors: dict[str, float] = field(default_factory=dict)
+    ms_per_picture: dict[str, float] = field(default_factory=dict)
+    timed_signature: str | None = None
+    not_accelerated: dict[str, dict[str, int]] | None = None
+    float16_layers: list[str] = field(default_factory=list)
+    metrics: dict[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """The same as a dictionary."""
         return asdict(self)
 
 
-def size_of(path: Path) -> int:
-    """Bytes of a file, or of all files in a folder."""
-    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
-    return sum(file.stat().st_size for file in files)
+class Expected(NamedTuple):
+    """What Keras makes of inputs that a flow is told.
+
+    Attributes:
+        flow: The way to pictures.
+        drawn: Its inputs.
+        cases: The signatures that it runs.
+        pictures: float32 [N, R, R, 3].
+    """
+
+    flow: Flow
+    drawn: Arrays
+    cases: list[Case]
+    pictures: np.ndarray
 
 
-def interface(exportable: Exportable, cases: Sequence[Case]) -> dict[str, Any]:
-    """Inputs and outputs of all signatures, for JSON; a shape starts with null for the batch."""
-    described = {}
-    for name, signature in exportable.signatures.items():
-        case = next(case for case in cases if case.signature == name)
-        described[name] = {
-            "inputs": {key: spec._asdict() for key, spec in signature.inputs.items()},
-            "outputs": {
-                key: Spec((None, *value.shape[1:]), value.dtype.name)._asdict()
-                for key, value in case.expected.items()
-            },
-        }
-    return described
+def expect(exportable: Exportable, drawn: Sequence[Arrays]) -> list[Expected]:
+    """Runs Keras on drawn inputs, flow by flow."""
+    return [
+        Expected(flow, one, *follow(flow, exportable.run, one))
+        for flow in exportable.flows
+        for one in drawn
+    ]
+
+
+def ssim(images: np.ndarray, others: np.ndarray, span: float) -> float:
+    """Mean structural similarity of pictures, float [N, H, W, C]; `span` is of their values."""
+    window = min(SSIM_WINDOW, *images.shape[1:3])
+    return float(np.mean(tf.image.ssim(images, others, span, filter_size=window)))
+
+
+def psnr(squared_error: float) -> float | None:
+    """In dB, of a mean squared error whose peak is 1; None where there is none."""
+    return None if squared_error == 0 else -10 * math.log10(squared_error)
 
 
 def latency(runner: Runner, case: Case) -> float:
     """Median milliseconds of a signature on the first example of a case."""
     inputs = {name: value[:1] if value.ndim else value for name, value in case.inputs.items()}
     runner.run(case.signature, inputs)
-    times = []
-    for _ in range(TIMED_RUNS):
+    least, most = TIMED_RUNS
+    times: list[float] = []
+    while len(times) < least or (len(times) < most and sum(times) < 1000 * TIMED_SECONDS):
         start = time.perf_counter()
         runner.run(case.signature, inputs)
         times.append(1000 * (time.perf_counter() - start))
     return float(np.median(times))
 
 
+def machine() -> dict[str, str]:
+    """What latencies were measured on, and with which runtime."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+        names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    except OSError:
+        names = []
+    return {
+        "processor": names[0] if names else platform.processor() or platform.machine(),
+        "cores": str(os.cpu_count()),
+        "LiteRT": importlib.metadata.version("ai-edge-litert"),
+    }
+
+
+def thread_counts() -> list[int]:
+    """Numbers of threads that latencies are measured with."""
+    return sorted({1, 2, os.cpu_count() or 1})
+
+
 def measure(
-    exportable: Exportable, cases: Sequence[Case], name: str, path: Path, shown: str, runner: Runner
-) -> Result:
-    """Runs all signatures of a file on the inputs of their cases.
+    exportable: Exportable,
+    expected: Sequence[Expected],
+    distance: Distance | None,
+    form: Form,
+    path: Path,
+    floor: float,
+) -> tuple[dict[str, Any], dict[int, np.ndarray]]:
+    """Makes pictures with a file, and looks at what its signatures give on the way.
 
     Args:
         exportable: The model that the file is of.
-        cases: Of all signatures of the model.
-        name: Of the format.
-        path: The file or folder that `runner` runs.
-        shown: The path that the result names.
-        runner: Its signatures.
+        expected: What Keras makes of the same inputs.
+        distance: LPIPS of pictures in [-1, 1]; None without the network.
+        form: Which form the file is.
+        path: The file or folder.
+        floor: PSNR in dB that is good enough.
+
+    Returns:
+        Attributes of a `Result`, and pictures by their place in `expected`.
     """
-    low, high = exportable.model.value_range
-    cases = [case for case in cases if case.signature in runner.signatures]
-    largest, checked, signatures, squares = [], [], [], []
-    for case in tqdm(cases, f"Checking {name}", delay=2):
-        with quiet():
-            outputs = runner.run(case.signature, case.inputs)
-        for key, expected in case.expected.items():
-            scale = high - low if key == "images" else float(np.ptp(expected))
-            difference = np.abs(np.asarray(outputs[key], np.float64) - expected) / scale
-            largest.append(np.max(difference))
-            checked.append(np.quantile(difference, 1 - exportable.loose_share, method="higher"))
-            signatures.append(case.signature)
-            if key == "images":
-                squares.append(np.mean(difference**2))
-    error = float(np.mean(squares))
     with quiet():
-        ms = latency(runner, next(case for case in cases if case.signature == exportable.timed))
-    return Result(
-        format=name,
-        path=shown,
-        signatures=list(dict.fromkeys(signatures)),
-        max_difference=float(np.max(largest)),
-        checked_difference=float(np.max(checked)),
-        worst_signature=signatures[int(np.argmax(checked))],
-        psnr_db=None if error == 0 else -10 * math.log10(error),
-        size_bytes=size_of(path),
-        ms_per_picture=ms,
+        runner = form.open_runner(path, 1)
+    low, high = exportable.model.value_range
+    span = high - low
+    able = exportable.flows_of(runner.signatures)
+
+    def share(outputs: np.ndarray, right: np.ndarray, scale: float) -> np.ndarray:
+        """Differences as shares of the range, without those that may be anything."""
+        found = np.abs(np.asarray(outputs, np.float64) - right).ravel() / scale
+        loose = round(exportable.loose_share * found.size)
+        return np.sort(found)[: found.size - loose] if loose else found
+
+    pictures: dict[int, np.ndarray] = {}
+    errors: dict[str, float] = {}
+    differences, likeness, distances = [], [], []
+    for place, one in enumerate(expected):
+        if one.flow not in able:
+            continue
+        cases, pictures[place] = follow(one.flow, runner.run, one.drawn)
+        for case, right in zip(cases, one.cases, strict=True):
+            for key, value in right.outputs.items():
+                scale = span if key == "images" else float(np.ptp(value)) or 1.0
+                largest = float(np.max(share(case.outputs[key], value, scale)))
+                errors[case.signature] = max(errors.get(case.signature, 0.0), largest)
+        differences.append(share(pictures[place], one.pictures, span))
+        likeness.append(ssim(pictures[place], one.pictures, span))
+        if distance is not None:
+            distances.append(distance(pictures[place], one.pictures))
+    found = np.concatenate(differences)
+    likeness_db = psnr(float(np.mean(found**2)))
+
+    reason = None
+    wrong = [name for name, error in errors.items() if error > LARGEST_DIFFERENCE]
+    if not np.isfinite(found).all():
+        reason = "pictures have values that are not finite"
+    elif likeness_db is not None and likeness_db < floor:
+        reason = f"PSNR against Keras is {likeness_db:.1f} dB; {floor:g} dB or more is good"
+    elif form.exact and wrong:
+        # Where it begins: what comes later on the way is spoilt by it.
+        reason = (
+            f"{wrong[0]} differs from Keras by {errors[wrong[0]]:.2g} of the range of its values; "
+            f"at most {LARGEST_DIFFERENCE:g} is good"
+        )
+
+    timed = next(
+        case for one in expected for case in one.cases if case.signature == exportable.timed
     )
+    counts = thread_counts() if form.in_tflite else thread_counts()[-1:]
+    with quiet():
+        times = {str(count): latency(form.open_runner(path, count), timed) for count in counts}
+    values = {
+        "status": "good" if reason is None else "poor",
+        "reason": reason,
+        "psnr_db": likeness_db,
+        "ssim": float(np.mean(likeness)),
+        "lpips": float(np.mean(distances)) if distances else None,
+        "largest_error": float(np.max(found)),
+        "mean_error": float(np.mean(found)),
+        "signature_errors": errors,
+        "ms_per_picture": times,
+        "timed_signature": exportable.timed,
+        "not_accelerated": (
+            flatbuffer.not_accelerated(path.read_bytes()) if form.in_tflite else None
+        ),
+    }
+    return values, pictures
+
+
+def recommend(results: Sequence[Result], in_tflite: Sequence[str]) -> str | None:
+    """Chooses the `.tflite` to ship: of the smallest good ones that are not slow, the most like.
+
+    Args:
+        results: Of all forms.
+        in_tflite: Names of those that are `.tflite` files.
+
+    Returns:
+        Name of a form; None if none is good.
+    """
+    good = [r for r in results if r.form in in_tflite and r.status == "good"]
+    if not good:
+        return None
+    smallest = min(r.bytes or 0 for r in good)
+    small = [r for r in good if (r.bytes or 0) <= ALIKE * smallest]
+    fastest = min(min(r.ms_per_picture.values()) for r in small)
+    quick = [r for r in small if min(r.ms_per_picture.values()) <= SLOW * fastest]
+    return max(quick, key=lambda r: math.inf if r.psnr_db is None else r.psnr_db).form
+
+
+def number(value: float | None, digits: int = 1, unit: str = "") -> str:
+    """A number for people; a dash where there is none."""
+    return "-" if value is None else f"{value:.{digits}f}{unit}"
+
+
+def psnr_text(result: Result) -> str:
+    """PSNR for people."""
+    if result.status == "failed":
+        return "-"
+    return "equal" if result.psnr_db is None else f"{result.psnr_db:.1f} dB"
 
 
 def table(results: Sequence[Result]) -> str:
     """The results as lines of text."""
-    rows = [("format", "max difference", "PSNR", "size", "ms/picture", "file")]
+    counts = [str(count) for count in thread_counts()]
+    heads = ["1 thread", *(f"{count} threads" for count in counts[1:])]
+    rows = [("form", "status", "PSNR", "SSIM", "size", *heads, "file")]
     for r in results:
-        psnr = "equal" if r.psnr_db is None else f"{r.psnr_db:.1f} dB"
-        size = f"{r.size_bytes / 1e6:.2f} MB"
-        ms = f"{r.ms_per_picture:.1f}"
-        rows.append((r.format, f"{r.max_difference:.2e}", psnr, size, ms, r.path))
-    widths = [max(len(row[i]) for row in rows) for i in range(5)]
-    return "\n".join(
-        f"{row[0]:<{widths[0]}}  "
-        + "  ".join(f"{text:>{w}}" for text, w in zip(row[1:5], widths[1:], strict=True))
-        + f"  {row[5]}"
+        size = number(None if r.bytes is None else r.bytes / 1e6, 2, " MB")
+        shown = (number(r.ms_per_picture.get(count), 1, " ms") for count in counts)
+        rows.append((r.form, r.status, psnr_text(r), number(r.ssim, 4), size, *shown, r.path))
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
+    left = 2  # names stand to the left, numbers to the right
+    lines = (
+        [f"{text:<{w}}" for text, w in zip(row[:left], widths, strict=False)]
+        + [f"{text:>{w}}" for text, w in zip(row[left:-1], widths[left:], strict=True)]
+        + [row[-1]]
         for row in rows
     )
+    return "\n".join("  ".join(line) for line in lines)

@@ -1,92 +1,49 @@
-"""Command line: a trained model as a SavedModel and as `.tflite`, checked against Keras."""
+"""Command line: a trained model as SavedModel and `.tflite` files, each compared with Keras."""
 
 import argparse
 import json
 import os
 import shutil
+import signal
 import sys
 import textwrap
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tqdm import tqdm
+import numpy as np
 
-from export.signatures import KINDS, Case, Exportable, in_float32, kind_of
+from export.forms import COMPARED, FORMS, PICTURES, Materials
+from export.pictures import data_of_run, read_pictures
+from export.signatures import KINDS, Kind, drawn_faces, in_float32, kind_of
 from tfgan.loading import check_writable, find_model, load_model
 from tfgan.terminal import UserError, import_tensorflow, quiet
 
-LARGEST_DIFFERENCE = 1e-3  # share of the range of an output
+if TYPE_CHECKING:
+    from export.report import Distance, Expected, Result
 
-_ABOUT = """Exports a trained model and checks every file against the Keras model.
+SLOW = "int16x8"
+MANIFEST, REPORT, PAGE = "manifest.json", "report.json", "report.html"
+
+_ABOUT = """Exports a trained model in several forms, and compares each with the Keras model.
 
 MODEL is a .keras file, a run folder (its model.keras), or "latest": the newest run under ./runs.
-Its uses become signatures of each file. export.json says what each takes and gives (null in a
-shape is the batch size) and what the labels stand for.
+Its uses become signatures of each file. The folder then holds
+
+  manifest.json  what the files take and give, what labels stand for, where they are from
+  report.html    pictures of all forms side by side, sizes, times, and which file to ship
+  report.json    the same numbers
+
+and nothing of an earlier export. Forms of 8 bits keep the layers that spoil the picture most in
+float16, as many as it takes to reach --min-psnr: the smallest file that is good enough is found.
+
+The exit status is 0 if every form is good, 1 if one failed or looks wrong (the report says which),
+2 for a mistake in what was asked for; then nothing is written.
 """
 
 
-class CheckError(RuntimeError):
-    """An exported file does not do what the Keras model does."""
-
-
-@dataclass(frozen=True)
-class Format:
-    """A kind of file that a model can be exported to.
-
-    Attributes:
-        about: One line for --help.
-        path: File or folder, relative to the output folder.
-        write: Makes it.
-        open_runner: Loads it, and returns what runs its signatures.
-    """
-
-    about: str
-    path: str
-    write: Callable[[Exportable, Path], None]
-    open_runner: Callable[[Path], Any]
-
-
-# The modules behind these load TensorFlow, which --help and early mistakes need not wait for.
-def _write_saved_model(exportable: Exportable, path: Path) -> None:
-    from export import saved_model
-
-    saved_model.write(exportable, path)
-
-
-def _open_saved_model(path: Path):
-    from export import saved_model
-
-    return saved_model.open_runner(path)
-
-
-def _write_float32(exportable: Exportable, path: Path) -> None:
-    from export import tflite
-
-    tflite.write(exportable, path)
-
-
-def _open_tflite(path: Path):
-    from export import tflite
-
-    return tflite.open_runner(path)
-
-
-FORMATS = {
-    "saved-model": Format(
-        "for TensorFlow and TensorFlow Serving, any batch size",
-        "saved_model/1",
-        _write_saved_model,
-        _open_saved_model,
-    ),
-    "float32": Format(
-        ".tflite of built-in operators, one picture at a time",
-        "float32.tflite",
-        _write_float32,
-        _open_tflite,
-    ),
-}
+class ExportError(UserError):
+    """Something was asked for that cannot be exported."""
 
 
 def _listed(about: dict[str, str]) -> str:
@@ -98,20 +55,56 @@ def _listed(about: dict[str, str]) -> str:
     return textwrap.indent("\n".join(lines), "  ")
 
 
+def _decibels(text: str) -> float:
+    value = float(text)
+    if not 10 <= value <= 100:
+        raise argparse.ArgumentTypeError(f"must be from 10 to 100 dB. Received: {text}.")
+    return value
+
+
 def _parser() -> argparse.ArgumentParser:
-    formats = _listed({name: form.about for name, form in FORMATS.items()})
+    forms = _listed({name: form.about for name, form in FORMS.items()})
     kinds = _listed({name: kind.about for name, kind in KINDS.items()})
     parser = argparse.ArgumentParser(
         prog="python -m export.run",
         description=_ABOUT,
-        epilog=f"formats:\n{formats}\n\nmodels and their signatures:\n{kinds}\n\n"
+        epilog=f"formats:\n{forms}\n\nmodels and their signatures:\n{kinds}\n\n"
         "examples:\n  python -m export.run latest\n"
-        "  python -m export.run model.keras --formats float32 -o phone\n",
+        "  python -m export.run model.keras --formats float16 dynamic -o phone\n"
+        "  python -m export.run stargan.keras --pictures my_faces\n"
+        "  python -m export.run model.keras --formats int8 --min-psnr 40\n",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("model", metavar="MODEL", help='.keras file, run folder, or "latest"')
     parser.add_argument(
-        "--formats", nargs="+", choices=list(FORMATS), default=list(FORMATS), help="default: all"
+        "--formats",
+        nargs="+",
+        metavar="FORMAT",
+        choices=list(FORMS),
+        default=[name for name in FORMS if name != SLOW],
+        help=f"forms to write; see below (default: all but {SLOW}, which is slow on phones)",
+    )
+    parser.add_argument(
+        "--min-psnr",
+        type=_decibels,
+        metavar="DB",
+        help="likeness to Keras that forms of 8 bits must reach; layers are kept in float16 until "
+        "they do (default: 38 for StyleGANs and 35 for StarGANs; int8 32, int16x8 38)",
+    )
+    parser.add_argument(
+        "--pictures",
+        nargs="+",
+        metavar="DATA",
+        help="for StarGANs, pictures to compare and to calibrate int8 and int16x8 with: a folder, "
+        "tfds:NAME or avatars (default: what the run was trained on)",
+    )
+    parser.add_argument(
+        "--lpips",
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help="weights of LPIPS on AlexNet, to report it as well; see python -m training.evaluate "
+        "--help (default: the files in TFGAN_LPIPS_ALEX)",
     )
     parser.add_argument(
         "-o",
@@ -128,6 +121,48 @@ def output_folder(given: str, model_file: Path, out: Path | None) -> Path:
         return out
     is_run = given == "latest" or Path(given).is_dir()
     return model_file.parent / ("export" if is_run else f"{model_file.stem}-export")
+
+
+def picture_sets(
+    given: Sequence[str] | None, model_file: Path, kind: Kind, formats: Sequence[str]
+) -> list[str]:
+    """The data sets whose pictures are looked at; empty where drawn faces do.
+
+    Raises:
+        ExportError: If a form is calibrated with pictures, and none are named.
+    """
+    if not kind.takes_pictures:
+        if given:
+            raise ExportError(
+                f"--pictures belongs to models that change pictures. Received: {model_file}, which "
+                "draws its own. Leave it out."
+            )
+        return []
+    names = list(given or data_of_run(model_file))
+    calibrated = [name for name in formats if FORMS[name].calibrated]
+    if calibrated and not names:
+        free = " ".join(name for name in FORMS if not FORMS[name].calibrated)
+        raise ExportError(
+            f"--formats {' '.join(calibrated)} must be calibrated with pictures like those that "
+            f"the model will see. Received: {model_file}, which is of no run that names any. Give "
+            f"--pictures FOLDER, or --formats {free}."
+        )
+    return names
+
+
+def _open_lpips(files: Sequence[Path] | None, resolution: int) -> Callable[..., float] | None:
+    """Mean LPIPS of two stacks of pictures; None where there are no weights of it."""
+    from tfgan.importers.feature_networks import load_lpips
+
+    named = os.environ.get("TFGAN_LPIPS_ALEX", "")
+    files = files or [Path(part) for part in named.split(os.pathsep) if part]
+    if not files or resolution < 32:  # the smallest pictures that AlexNet takes
+        return None
+    for file in files:
+        if not file.is_file():
+            raise ExportError(f"--lpips must name files. Received: {file}, which is none.")
+    network = load_lpips("alex", files)
+    return lambda images, others: float(np.mean(network(images, others)))
 
 
 def _remove(path: Path) -> None:
@@ -148,94 +183,180 @@ def _replace(new: Path, target: Path) -> None:
     _remove(old)
 
 
-def export(exportable: Exportable, cases: list[Case], formats: list[str], out: Path) -> list[Any]:
-    """Writes and checks formats; files appear under their names only once all have passed.
-
-    Args:
-        exportable: A model and its uses.
-        cases: Of all its signatures.
-        formats: Keys of `FORMATS`.
-        out: An existing folder.
+def make_form(
+    name: str,
+    materials: Materials,
+    expected: Sequence["Expected"],
+    distance: "Distance | None",
+    floor: float,
+    folder: Path,
+) -> tuple["Result", dict[int, np.ndarray]]:
+    """Writes a form into a folder, and compares it with Keras.
 
     Returns:
-        One `report.Result` per format.
-
-    Raises:
-        CheckError: If a file differs from Keras by more than `LARGEST_DIFFERENCE`.
+        What was found, and its pictures, by place in `expected`; of a form that failed, why, and
+        none.
     """
-    from export.report import measure
+    from export.manifest import digest_of, size_of
+    from export.report import Result, measure
 
-    results = []
-    partials = {name: out / f".partial-{os.getpid()}-{name}" for name in dict.fromkeys(formats)}
+    form = FORMS[name]
+    path = folder / form.path
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        for name, partial in partials.items():
-            form = FORMATS[name]
-            print(f"Writing {name}", flush=True)
-            with quiet():
-                form.write(exportable, partial)
-            print(f"Checking {name} against Keras", flush=True)
-            with quiet():
-                runner = form.open_runner(partial)
-            result = measure(exportable, cases, name, partial, form.path, runner)
-            if not result.checked_difference <= LARGEST_DIFFERENCE:
-                raise CheckError(
-                    f"{result.worst_signature} of {name} differs from Keras by "
-                    f"{result.checked_difference:.2g} of the range of its values; at most "
-                    f"{LARGEST_DIFFERENCE:g} is allowed. Nothing was written."
-                )
+        print(f"Writing {name}", flush=True)
+        kept = form.write(materials, path, floor)
+        print(f"Comparing {name} with Keras", flush=True)
+        values, pictures = measure(materials.exportable, expected, distance, form, path, floor)
+    except (MemoryError, OSError):
+        raise
+    # Converters fail in as many ways as models differ; the other forms may be had all the same.
+    except Exception as error:
+        _remove(path)
+        lines = [line for line in str(error).splitlines() if line.strip()]
+        reason = f"{type(error).__name__}: {lines[0].strip() if lines else 'no reason was given'}"
+        return Result(name, form.path, "failed", reason, floor), {}
+    found = Result(
+        form=name,
+        path=form.path,
+        floor_db=floor,
+        bytes=size_of(path),
+        sha256=digest_of(path) if path.is_file() else None,
+        float16_layers=kept,
+        **values,
+    )
+    return found, pictures
+
+
+def export(
+    materials: Materials,
+    expected: Sequence["Expected"],
+    distance: "Distance | None",
+    floors: dict[str, float],
+    about: dict[str, Any],
+    out: Path,
+) -> list["Result"]:
+    """Writes forms, their report and their manifest; what an earlier export left is removed.
+
+    Nothing appears under its name before all is there.
+
+    Args:
+        materials: What they are made of.
+        expected: What Keras makes of the inputs that they are compared on.
+        distance: LPIPS; None without its network.
+        floors: Forms to write, and the PSNR in dB that is good enough for each.
+        about: What the report says of how it was made.
+        out: The folder; it is made if need be.
+    """
+    from export.manifest import manifest
+    from export.page import Row, page
+    from export.report import recommend
+
+    exportable = materials.exportable
+    partial = out / f".partial-{os.getpid()}"
+    made_out = not out.exists()
+    partial.mkdir(parents=True)
+    try:
+        results, made = [], {}
+        for name, floor in floors.items():
+            result, pictures = make_form(name, materials, expected, distance, floor, partial)
             results.append(result)
-        for name, partial in partials.items():
-            _replace(partial, out / FORMATS[name].path)
+            made[name] = pictures
+        recommended = recommend(results, [name for name in floors if FORMS[name].in_tflite])
+        rows = [
+            Row(
+                one.drawn[exportable.shown][i] if exportable.shown else None,
+                one.pictures[i],
+                {name: found[place][i] for name, found in made.items() if place in found},
+            )
+            for place, one in enumerate(expected)
+            if one.flow == exportable.flows[0]
+            for i in range(len(one.pictures))
+        ]
+        facts = materials.facts
+        texts = {
+            REPORT: {
+                "name": facts["name"],
+                "kind": facts["kind"],
+                "provenance": facts["provenance"],
+                "made_with": about,
+                "recommended": recommended,
+                "forms": [result.as_json() for result in results],
+            },
+            MANIFEST: manifest(facts, results, recommended),
+        }
+        usage = exportable.usage.format(file=FORMS[recommended].path) if recommended else ""
+        (partial / PAGE).write_text(
+            page(facts, results, recommended, rows, about, usage), encoding="utf-8"
+        )
+        for name, value in texts.items():
+            (partial / name).write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+        # The manifest last: who finds it finds what it names.
+        for path in (*(form.path for form in FORMS.values()), REPORT, PAGE, MANIFEST):
+            if (partial / path).exists():
+                _replace(partial / path, out / path)
+            elif (out / path).exists():
+                print(f"Removed {out / path} of an earlier export", flush=True)
+                _remove(out / path)
     finally:
-        for partial in partials.values():
-            _remove(partial)
+        _remove(partial)
+        if made_out and not any(out.iterdir()):
+            out.rmdir()
     return results
+
+
+def _run(options: argparse.Namespace) -> int:
+    model_file = find_model(options.model)
+    out = output_folder(options.model, model_file, options.out)
+    check_writable(out)
+    kind = kind_of(model_file)
+    formats = list(dict.fromkeys(options.formats))
+    sets = picture_sets(options.pictures, model_file, kind, formats)
+    print(f"Loading {model_file}", flush=True)
+    import_tensorflow()
+    from export.manifest import facts_of
+    from export.report import expect, machine, table
+
+    with quiet():
+        exportable = kind.describe(in_float32(load_model(model_file)))
+    resolution = exportable.model.resolution
+    distance = _open_lpips(options.lpips, resolution)
+    if sets:
+        pictures = read_pictures(sets, resolution, PICTURES)
+    elif kind.takes_pictures:
+        pictures = drawn_faces(range(PICTURES), resolution)
+    else:
+        pictures = np.empty((0, resolution, resolution, 3), np.float32)
+    print("Running Keras", flush=True)
+    drawn = exportable.draw(range(COMPARED), pictures[:COMPARED])
+    expected = expect(exportable, drawn)
+    cases = {case.signature: case for one in expected for case in one.cases}
+    facts = facts_of(exportable, list(cases.values()), model_file)
+    materials = Materials(exportable, pictures, list(cases.values()), facts)
+    floors = {name: FORMS[name].floor(kind, options.min_psnr) for name in formats}
+    about = {**machine(), "pictures": ", ".join(sets) or "drawn"}
+    results = export(materials, expected, distance, floors, about, out)
+    print(table(results))
+    for result in results:
+        if result.status != "good":
+            print(f"{result.form} {result.status}: {result.reason}", file=sys.stderr)
+    print(f"Wrote {out}; open {out / PAGE}")
+    return int(any(result.status != "good" for result in results))
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     options = _parser().parse_args(arguments)
+    # What is half written is removed then.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        model_file = find_model(options.model)
-        out = output_folder(options.model, model_file, options.out)
-        check_writable(out)
-        kind = kind_of(model_file)
-        print(f"Loading {model_file}", flush=True)
-        import_tensorflow()
-        exportable = kind.describe(in_float32(load_model(model_file)))
-        examples = len(exportable.examples)
-        cases = list(tqdm(exportable.cases(), "Running Keras", examples, delay=2))
-        out.mkdir(parents=True, exist_ok=True)
-        results = export(exportable, cases, options.formats, out)
+        return _run(options)
     except (UserError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("Stopped; formats that were not ready are not there.", file=sys.stderr)
+        print("Stopped; nothing was written.", file=sys.stderr)
         return 130
-    except RuntimeError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    from export.report import interface, table
-
-    model = exportable.model
-    text = json.dumps(
-        {
-            "model": str(model_file),
-            "kind": type(model).__name__,
-            **exportable.facts,
-            "signatures": interface(exportable, cases),
-            "default_signature": exportable.default,
-            "results": [result.as_json() for result in results],
-        },
-        indent=2,
-    )
-    partial = out / ".partial-export.json"
-    partial.write_text(text + "\n")
-    os.replace(partial, out / "export.json")
-    print(table(results))
-    print(f"Wrote {out}")
-    return 0
 
 
 if __name__ == "__main__":

@@ -1,24 +1,15 @@
 """A model as a SavedModel that plain TensorFlow and TensorFlow Serving run."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import tensorflow as tf
 
-from export.signatures import Arrays, Exportable, Spec
+from export.signatures import Case, Exportable, Spec
+from tfgan.litert import Runner
 
-
-class Runner(NamedTuple):
-    """An exported file, ready to run.
-
-    Attributes:
-        signatures: Their names.
-        run: Takes a name and inputs, and returns outputs.
-    """
-
-    signatures: list[str]
-    run: Callable[[str, Arrays], Arrays]
+WARM_UP = "assets.extra/tf_serving_warmup_requests"
 
 
 def _tensor_spec(name: str, spec: Spec, batch_size: int | None) -> tf.TensorSpec:
@@ -54,6 +45,43 @@ def write(exportable: Exportable, path: Path, batch_size: int | None = None) -> 
         tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY: module.functions[exportable.default]
     }
     tf.saved_model.save(module, str(path), signatures={**module.functions, **default})
+
+
+def write_warm_up(cases: Sequence[Case], path: Path) -> None:
+    """Adds one request per signature, which TensorFlow Serving runs before it answers any.
+
+    Args:
+        cases: Of all signatures; the first example of each is asked for.
+        path: The SavedModel.
+
+    Reference:
+        "SavedModel Warmup" of TensorFlow Serving: a TFRecord file of PredictionLog messages.
+    """
+    file = path / WARM_UP
+    file.parent.mkdir()
+    with tf.io.TFRecordWriter(str(file)) as writer:
+        for case in cases:
+            first = {name: x[:1] if x.ndim else x for name, x in case.inputs.items()}
+            inputs = b"".join(
+                _field(2, _field(1, name.encode()) + _field(2, _tensor(x)))
+                for name, x in first.items()
+            )
+            model = _field(1, _field(3, case.signature.encode()))
+            # PredictionLog.predict_log, PredictLog.request
+            writer.write(_field(6, _field(1, model + inputs)))
+
+
+def _tensor(value: Any) -> bytes:
+    return tf.make_tensor_proto(value).SerializeToString()
+
+
+def _field(number: int, content: bytes) -> bytes:
+    """A field of a protocol buffer; TensorFlow has no classes for TensorFlow Serving's messages."""
+    size, length = len(content), b""
+    while size > 127:
+        length += bytes([size & 127 | 128])
+        size >>= 7
+    return bytes([number << 3 | 2]) + length + bytes([size]) + content
 
 
 def open_runner(path: Path) -> Runner:

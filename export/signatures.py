@@ -1,6 +1,6 @@
-"""What each kind of model is exported as: signatures, and the inputs that they are checked with."""
+"""What each kind of model is exported as: its uses, and inputs to check and calibrate them with."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,14 +9,15 @@ import numpy as np
 
 from tfgan.data.avatars import draw, person_of
 from tfgan.label_sets import encode_labels, label_count, label_slices
+from tfgan.litert import Arrays
 from tfgan.loading import ModelError, class_of
 
 # TensorFlow is not imported here: --help and early mistakes need not wait for it.
 
-Arrays = dict[str, np.ndarray]
+Run = Callable[[str, Arrays], Arrays]  # a signature's name and inputs -> its outputs
 
-SEEDS = (0, 1, 2)  # of latents and of drawn faces, one example each
 PSIS = (1.0, 0.7)
+STRENGTHS = (1.0, 1.0, 1.5)  # of asked labels; 1.5 is stronger than in training
 
 
 class Spec(NamedTuple):
@@ -35,7 +36,7 @@ class Signature:
         inputs: Type of each input.
         in_tflite: Whether `.tflite` files have it. There every signature that uses a weight takes
             memory for it once more while it runs, so a whole that the app can put together from
-            its parts is better left out.
+            its parts is left out.
     """
 
     call: Callable[..., dict[str, Any]]
@@ -43,13 +44,25 @@ class Signature:
     in_tflite: bool = True
 
 
-@dataclass(frozen=True)
-class Case:
-    """Inputs of a signature, and what the Keras model makes of them."""
+class Flow(NamedTuple):
+    """A way to pictures.
+
+    Attributes:
+        signatures: What it runs.
+        pictures: Takes something that runs signatures, and drawn inputs; returns float32
+            [N, R, R, 3].
+    """
+
+    signatures: tuple[str, ...]
+    pictures: Callable[[Run, Arrays], np.ndarray]
+
+
+class Case(NamedTuple):
+    """Inputs of a signature, and what something makes of them."""
 
     signature: str
     inputs: Arrays
-    expected: Arrays
+    outputs: Arrays
 
 
 @dataclass(frozen=True)
@@ -62,7 +75,11 @@ class Exportable:
         signatures: Its uses by name.
         default: What TensorFlow Serving answers with where no signature is asked for.
         timed: The signature whose latency is reported.
-        examples: Signatures and inputs that they are checked with, at least one of each signature.
+        flows: All ways to pictures; together they run every signature.
+        draw: Takes numbers, one for each example, and pictures [N, R, R, 3] of which example i
+            takes the one at place i; returns inputs of flows, batch by batch.
+        usage: Python that makes a picture with a `.tflite` file, named `{file}`.
+        shown: Name of the input that a picture is made of, where a report should show it.
         loose_share: Share of an output's values that may differ from Keras by any amount.
     """
 
@@ -71,14 +88,67 @@ class Exportable:
     signatures: dict[str, Signature]
     default: str
     timed: str
-    examples: list[tuple[str, Arrays]]
+    flows: tuple[Flow, ...]
+    draw: Callable[[Sequence[int], np.ndarray], list[Arrays]]
+    usage: str
+    shown: str | None = None
     loose_share: float = 0.0
 
-    def cases(self) -> Iterator[Case]:
-        """Runs the Keras model on the examples, one after another."""
-        for name, inputs in self.examples:
-            outputs = self.signatures[name].call(**inputs)
-            yield Case(name, inputs, {key: np.asarray(value) for key, value in outputs.items()})
+    @property
+    def in_tflite(self) -> list[str]:
+        """The signatures of `.tflite` files."""
+        return [name for name, signature in self.signatures.items() if signature.in_tflite]
+
+    def flows_of(self, signatures: Sequence[str]) -> list[Flow]:
+        """The ways to pictures that need no other signatures."""
+        return [flow for flow in self.flows if set(flow.signatures) <= set(signatures)]
+
+    def run(self, name: str, inputs: Arrays) -> Arrays:
+        """Runs a signature with Keras."""
+        outputs = self.signatures[name].call(**inputs)
+        return {key: np.asarray(value) for key, value in outputs.items()}
+
+
+def follow(flow: Flow, run: Run, drawn: Arrays) -> tuple[list[Case], np.ndarray]:
+    """Makes pictures, and remembers every signature that is run on the way."""
+    cases: list[Case] = []
+
+    def remember(name: str, inputs: Arrays) -> Arrays:
+        cases.append(Case(name, inputs, run(name, inputs)))
+        return cases[-1].outputs
+
+    pictures = flow.pictures(remember, drawn)
+    return cases, pictures
+
+
+def _usage(*lines: str) -> str:
+    """Python that runs signatures of a file, the last of which gives `images`."""
+    return "\n".join(
+        [
+            "import numpy as np",
+            "from ai_edge_litert.interpreter import Interpreter",
+            "from PIL import Image",
+            "",
+            'use = Interpreter("{file}").get_signature_runner',
+            *lines,
+            "pixels = np.clip((images[0] + 1) * 127.5, 0, 255).round().astype(np.uint8)",
+            'Image.fromarray(pixels).save("picture.png")',
+        ]
+    )
+
+
+def _random_latents(model) -> str:
+    return (
+        f"latents = np.random.default_rng(0).standard_normal((1, {model.latent_dim}), np.float32)"
+    )
+
+
+def _photo(size: int) -> tuple[str, str]:
+    """Lines that read a photo as a model takes it."""
+    return (
+        f'photo = Image.open("photo.png").convert("RGB").resize(({size}, {size}))',
+        "images = np.asarray(photo, np.float32)[None] / 127.5 - 1",
+    )
 
 
 def in_float32(model) -> Any:
@@ -94,22 +164,22 @@ def in_float32(model) -> Any:
     return copy
 
 
-def _latents(model) -> np.ndarray:
+def drawn_faces(numbers: Sequence[int], resolution: int) -> np.ndarray:
+    """Faces that our own code draws, float32 [N, R, R, 3] in [-1, 1]."""
+    faces = [np.asarray(draw(person_of(0, i), resolution), np.float32) for i in numbers]
+    return np.stack(faces) / 127.5 - 1
+
+
+def _latents(model, numbers: Sequence[int]) -> np.ndarray:
     draws = [
-        np.random.default_rng(seed).standard_normal(model.latent_dim, np.float32) for seed in SEEDS
+        np.random.default_rng(i).standard_normal(model.latent_dim, np.float32) for i in numbers
     ]
     return np.stack(draws)
 
 
-def _labels(count: int) -> np.ndarray:
+def _labels(numbers: Sequence[int], count: int) -> np.ndarray:
     """Classes or domains in turn."""
-    return np.arange(len(SEEDS), dtype=np.int32) % count
-
-
-def _faces(resolution: int) -> np.ndarray:
-    """Drawn faces, float32 [N, R, R, 3] in [-1, 1]."""
-    faces = [np.asarray(draw(person_of(0, seed), resolution), np.float32) for seed in SEEDS]
-    return np.stack(faces) / 127.5 - 1
+    return np.asarray(numbers, np.int32) % count
 
 
 def _attributes(model, *names: str) -> dict[str, Any]:
@@ -131,6 +201,7 @@ def style_generator(model) -> Exportable:
     styles = Spec((None, model.num_styles, model.style_dim))
     scalar = Spec(())
     classes = {"labels": Spec((None,), "int32")} if model.class_names else {}
+    asked = ", labels=np.array([0], np.int32)" if model.class_names else ""
 
     def map_(latents, labels=None):
         return {"styles": model.mapping(latents, labels)}
@@ -145,24 +216,39 @@ def style_generator(model) -> Exportable:
         noise = model.synthesis.fixed_noise(noise_scale)
         return {"images": model(latents, labels, truncation_psi=truncation_psi, noise=noise)}
 
-    latents, scale = {"latents": _latents(model)}, {"noise_scale": np.asarray(1, np.float32)}
-    if model.class_names:
-        latents["labels"] = _labels(len(model.class_names))
-    psis = [{"truncation_psi": np.asarray(psi, np.float32)} for psi in PSIS]
-    mapped = {"styles": np.asarray(model.mapping(**latents))}
-    truncated = {"styles": np.asarray(model.truncate(mapped["styles"], PSIS[-1]))}
+    def in_parts(run, drawn):
+        rest = ("truncation_psi", "noise_scale")
+        styles = run("map", {key: x for key, x in drawn.items() if key not in rest})["styles"]
+        psi = drawn["truncation_psi"]
+        styles = run("truncate", {"styles": styles, "truncation_psi": psi})["styles"]
+        scale = drawn["noise_scale"]
+        return run("synthesize", {"styles": styles, "noise_scale": scale})["images"]
+
+    def draw(numbers, _):
+        latents = {"latents": _latents(model, numbers)}
+        if model.class_names:
+            latents["labels"] = _labels(numbers, len(model.class_names))
+        scalars = [{"truncation_psi": psi, "noise_scale": 1.0} for psi in PSIS]
+        return [
+            {**latents, **{key: np.asarray(x, np.float32) for key, x in values.items()}}
+            for values in scalars
+        ]
+
     return Exportable(
         model=model,
-        facts=_attributes(
-            model,
-            "resolution",
-            "value_range",
-            "class_names",
-            "latent_dim",
-            "style_dim",
-            "num_styles",
-            "truncation_cutoff",
-        ),
+        facts={
+            **_attributes(
+                model,
+                "resolution",
+                "value_range",
+                "class_names",
+                "latent_dim",
+                "style_dim",
+                "num_styles",
+                "truncation_cutoff",
+            ),
+            "truncation_psi": PSIS[-1],
+        },
         signatures={
             "map": Signature(map_, {"latents": latent, **classes}),
             "truncate": Signature(truncate, {"styles": style, "truncation_psi": scalar}),
@@ -170,16 +256,23 @@ def style_generator(model) -> Exportable:
             "generate": Signature(
                 generate,
                 {"latents": latent, "truncation_psi": scalar, "noise_scale": scalar, **classes},
+                in_tflite=False,
             ),
         },
         default="generate",
-        timed="generate",
-        examples=[
-            ("map", latents),
-            ("truncate", {**mapped, **psis[-1]}),
-            ("synthesize", {**truncated, **scale}),
-            *[("generate", {**latents, **psi, **scale}) for psi in psis],
-        ],
+        timed="synthesize",
+        flows=(
+            Flow(("map", "truncate", "synthesize"), in_parts),
+            Flow(("generate",), lambda run, drawn: run("generate", drawn)["images"]),
+        ),
+        draw=draw,
+        usage=_usage(
+            _random_latents(model),
+            f'styles = use("map")(latents=latents{asked})["styles"]',
+            "psi, scale = np.float32(0.7), np.float32(1)  # truncation, noise",
+            'styles = use("truncate")(styles=styles, truncation_psi=psi)["styles"]',
+            'images = use("synthesize")(styles=styles, noise_scale=scale)["images"]',
+        ),
     )
 
 
@@ -207,10 +300,21 @@ def stargan_v2(model) -> Exportable:
     def translate_to_domain(images, latents, labels):
         return {"images": model(images, latents, labels)}
 
-    images = {"images": _faces(size)}
-    latents = {"latents": _latents(model)}
-    labels = {"labels": _labels(len(model.domain_names))}
-    styles = {"styles": np.asarray(model.style_from_latent(**latents, **labels))}
+    def by_latent(run, drawn):
+        inputs = {key: drawn[key] for key in ("latents", "labels")}
+        styles = run("style_from_latent", inputs)["styles"]
+        return run("translate", {"images": drawn["images"], "styles": styles})["images"]
+
+    def by_reference(run, drawn):
+        references = np.roll(drawn["images"], 1, axis=0)
+        inputs = {"images": references, "labels": drawn["labels"]}
+        styles = run("style_from_reference", inputs)["styles"]
+        return run("translate", {"images": drawn["images"], "styles": styles})["images"]
+
+    def draw(numbers, pictures):
+        latents, domains = _latents(model, numbers), _labels(numbers, len(model.domain_names))
+        return [{"images": pictures, "latents": latents, "labels": domains}]
+
     return Exportable(
         model=model,
         facts=_attributes(
@@ -230,12 +334,23 @@ def stargan_v2(model) -> Exportable:
         },
         default="translate_to_domain",
         timed="translate",
-        examples=[
-            ("style_from_latent", {**latents, **labels}),
-            ("style_from_reference", {**images, **labels}),
-            ("translate", {**images, **styles}),
-            ("translate_to_domain", {**images, **latents, **labels}),
-        ],
+        flows=(
+            Flow(("style_from_latent", "translate"), by_latent),
+            Flow(("style_from_reference", "translate"), by_reference),
+            Flow(
+                ("translate_to_domain",),
+                lambda run, drawn: run("translate_to_domain", drawn)["images"],
+            ),
+        ),
+        draw=draw,
+        usage=_usage(
+            *_photo(size),
+            _random_latents(model),
+            f"domain = np.array([1], np.int32)  # {model.domain_names[1]}",
+            'styles = use("style_from_latent")(latents=latents, labels=domain)["styles"]',
+            'images = use("translate")(images=images, styles=styles)["images"]',
+        ),
+        shown="images",
         # Masks jump where the heat of a landmark passes 0.1: rounding moves a few of their pixels
         # across, and with them what the skips let through around these.
         loose_share=0.01 if masked else 0.0,
@@ -265,14 +380,19 @@ def stargan(model) -> Exportable:
     def translate(images, labels):
         return {"images": model.translate(images, labels)}
 
-    images = _faces(size)
-    asked = []
-    for index, label_set in enumerate(sets):
-        names = label_set.names
-        # One label after another, the last one stronger than in training.
-        values = np.eye(len(names))[np.arange(len(images)) % len(names)]
-        values[-1] *= 1.5
-        asked.append(encode_labels(sets, index, values))
+    def draw(numbers, pictures):
+        strengths = np.asarray(STRENGTHS)[np.asarray(numbers) % len(STRENGTHS), None]
+        asked = []
+        for index, label_set in enumerate(sets):
+            count = len(label_set.names)
+            values = np.eye(count)[np.asarray(numbers) % count]
+            if label_set.kind == "attributes":
+                others = [np.random.default_rng(i).random(count) < 0.3 for i in numbers]
+                values = np.maximum(values, others)
+            asked.append(encode_labels(sets, index, values * strengths))
+        return [{"images": pictures, "labels": labels} for labels in asked]
+
+    first = np.eye(1, len(sets[0].names))  # the first label of the first set alone
     return Exportable(
         model=model,
         facts={
@@ -290,7 +410,14 @@ def stargan(model) -> Exportable:
         },
         default="translate",
         timed="translate",
-        examples=[("translate", {"images": images, "labels": labels}) for labels in asked],
+        flows=(Flow(("translate",), lambda run, drawn: run("translate", drawn)["images"]),),
+        draw=draw,
+        usage=_usage(
+            *_photo(size),
+            f"labels = np.array([{encode_labels(sets, 0, first)[0].tolist()}], np.float32)",
+            'images = use("translate")(images=images, labels=labels)["images"]',
+        ),
+        shown="images",
     )
 
 
@@ -300,23 +427,34 @@ class Kind(NamedTuple):
     Attributes:
         about: The names of its signatures, for --help.
         describe: Takes a float32 model.
+        takes_pictures: Whether it makes its pictures of others.
+        floor: PSNR in dB that forms of 8 bits should reach.
     """
 
     about: str
     describe: Callable[[Any], Exportable]
+    takes_pictures: bool
+    floor: float
 
 
-STYLE_GENERATOR = Kind("map, truncate, synthesize, generate", style_generator)
+STYLE_GENERATOR = Kind(
+    "map, truncate, synthesize, generate (SavedModel alone)",
+    style_generator,
+    takes_pictures=False,
+    floor=38.0,
+)
 
 # By class of the model.
 KINDS = {
     "StyleGANGenerator": STYLE_GENERATOR,
     "StyleGAN2Generator": STYLE_GENERATOR,
-    "StarGAN": Kind("translate", stargan),
+    "StarGAN": Kind("translate", stargan, takes_pictures=True, floor=35.0),
     "StarGANv2": Kind(
         "style_from_latent, style_from_reference, translate,\n"
         "translate_to_domain (SavedModel alone)",
         stargan_v2,
+        takes_pictures=True,
+        floor=35.0,
     ),
 }
 

@@ -1,14 +1,18 @@
 """Tiny models of each kind, with no weight at its initial value, and what their files hold."""
 
 import functools
+import hashlib
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
-from tensorflow.lite.tools import flatbuffer_utils
 
+from export import flatbuffer
 from tests.layers.layer_check import randomize
 from tfgan.label_sets import LabelSet
+from tfgan.litert import read_facts
 from tfgan.models.landmarks import FaceLandmarks
 from tfgan.models.stargan import StarGAN
 from tfgan.models.stargan_v2 import StarGANv2
@@ -16,7 +20,7 @@ from tfgan.models.stylegan import StyleGANGenerator
 from tfgan.models.stylegan2 import StyleGAN2Generator
 
 
-def style_generator(kind, class_names=(), **options):
+def style_generator(kind, class_names=(), resolution=16, **options):
     small = {
         "latent_dim": 8,
         "style_dim": 8,
@@ -24,7 +28,7 @@ def style_generator(kind, class_names=(), **options):
         "channel_base": 128,
         "channel_max": 16,
     }
-    model = kind(16, class_names=class_names, **{**small, **options})
+    model = kind(resolution, class_names=class_names, **{**small, **options})
     model.build()
     randomize(model, spread=0.1)
     return model
@@ -82,5 +86,41 @@ def weight_bytes(model) -> int:
 
 def held_bytes(tflite: Path) -> int:
     """Of all constants in a `.tflite` file."""
-    flat = flatbuffer_utils.convert_bytearray_to_object(bytearray(tflite.read_bytes()))
-    return sum(len(buffer.data) for buffer in flat.buffers if buffer.data is not None)
+    flat = flatbuffer.read(tflite.read_bytes())
+    used = {tensor.buffer for graph in flat.subgraphs for tensor in graph.tensors}
+    return sum(len(flat.buffers[index].data) for index in used - {0})
+
+
+def forms_of(out: Path) -> dict[str, dict]:
+    """What `report.json` says of each form, by name."""
+    return {form["form"]: form for form in json.loads((out / "report.json").read_text())["forms"]}
+
+
+def check_forms(out: Path, names: Sequence[str]) -> None:
+    """What holds of every export: files, manifest and report agree, and float32 is exact."""
+    manifest = json.loads((out / "manifest.json").read_text())
+    forms = forms_of(out)
+    assert list(forms) == list(names)
+    files = [form["path"].partition("/")[0] for form in forms.values()]
+    assert sorted(path.name for path in out.iterdir()) == sorted(
+        [*files, "manifest.json", "report.html", "report.json"]
+    )
+    for form in manifest["forms"]:
+        path = out / form["path"]
+        assert form["psnr_db"] == forms[form["form"]]["psnr_db"]
+        if path.is_file():
+            assert form["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+            assert form["bytes"] == path.stat().st_size
+            facts = read_facts(path)
+            assert {key: facts[key] for key in manifest if key in facts} == {
+                key: value for key, value in manifest.items() if key in facts
+            }
+            assert facts["form"] == form["form"]
+            assert len(facts["constants_sha256"]) == 64
+            assert not flatbuffer.custom_operators(flatbuffer.read(path.read_bytes()))
+    for name in ("saved-model", "float32"):
+        assert forms[name]["status"] == "good"
+        # float32 sums in another order.
+        assert forms[name]["largest_error"] < 1e-5
+        assert max(forms[name]["signature_errors"].values()) < 1e-5
+        assert all(ms > 0 for ms in forms[name]["ms_per_picture"].values())

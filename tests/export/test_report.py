@@ -1,28 +1,35 @@
-"""What is measured of an exported file, on files whose faults are known."""
+"""What is measured of exported files, on files whose faults are known."""
 
 import dataclasses
+import math
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from export import report, signatures
-from export.saved_model import Runner
+from export.forms import FORMS
+from export.report import Result, recommend
 from tests.export.small import stargan_v2, stylegan2
+from tfgan.litert import Runner
+
+FILES = ("float32", "float16", "dynamic", "int8", "int16x8")
 
 
-def measured(model, spoil, **changes):
-    """Result of a file that does what Keras does, but for `spoil(signature, outputs)`."""
+def measured(model, spoil, distance=None, floor=100.0, **changes):
+    """What is found of a file that does what Keras does, but for `spoil(signature, outputs)`."""
     described = signatures.KINDS[type(model).__name__].describe(model)
     described = dataclasses.replace(described, **changes)
 
     def run(signature, inputs):
-        outputs = described.signatures[signature].call(**inputs)
+        outputs = described.run(signature, inputs)
         return spoil(signature, {name: np.array(value) for name, value in outputs.items()})
 
     runner = Runner(list(described.signatures), run)
-    cases = list(described.cases())
-    return report.measure(described, cases, "x", Path(__file__), "x", runner), cases
+    form = FORMS["saved-model"]._replace(open_runner=lambda path, threads: runner)
+    faces = signatures.drawn_faces(range(3), model.resolution)
+    expected = report.expect(described, described.draw(range(3), faces))
+    return report.measure(described, expected, distance, form, Path(__file__), floor)[0], expected
 
 
 def test_the_psnr_is_that_of_its_definition():
@@ -31,9 +38,31 @@ def test_the_psnr_is_that_of_its_definition():
 
     result, _ = measured(stylegan2(), spoil)
     # A constant error of 1/100 of the range: -20 log10(0.01) dB.
-    assert result.psnr_db == pytest.approx(40.0, abs=1e-2)
-    assert result.max_difference == pytest.approx(0.01, rel=1e-3)
-    assert result.worst_signature in ("synthesize", "generate")
+    assert result["psnr_db"] == pytest.approx(40.0, abs=1e-2)
+    assert result["largest_error"] == pytest.approx(0.01, rel=1e-3)
+    assert result["mean_error"] == pytest.approx(0.01, rel=1e-3)
+    assert result["status"] == "poor"
+    assert "PSNR against Keras is 40.0 dB" in result["reason"]
+    # A constant changes no structure, and the mean a little.
+    assert 0.99 < result["ssim"] < 1.0
+
+
+def test_the_ssim_of_one_window_is_that_of_its_definition():
+    # In a picture of one window: (2 m n + c1)(2 cov + c2) / (m^2 + n^2 + c1)(v + w + c2), with
+    # Gaussian weights of standard deviation 1.5 (Wang et al. 2004).
+    rng = np.random.default_rng(0)
+    x, y = rng.random((2, 11, 11))
+    offsets = np.arange(11) - 5
+    weights = np.exp(-(offsets**2) / (2 * 1.5**2))
+    weights = np.outer(weights, weights) / np.sum(weights) ** 2
+    m, n = np.sum(weights * x), np.sum(weights * y)
+    v, w = np.sum(weights * (x - m) ** 2), np.sum(weights * (y - n) ** 2)
+    cov = np.sum(weights * (x - m) * (y - n))
+    c1, c2 = 0.01**2, 0.03**2
+    expected = (2 * m * n + c1) * (2 * cov + c2) / ((m**2 + n**2 + c1) * (v + w + c2))
+    images, others = (a[None, :, :, None].astype(np.float32) for a in (x, y))
+    assert report.ssim(images, others, 1.0) == pytest.approx(expected, rel=1e-4)
+    assert report.ssim(images[:, :4, :4], images[:, :4, :4], 1.0) == pytest.approx(1.0)
 
 
 def test_styles_are_measured_in_their_own_range():
@@ -42,23 +71,38 @@ def test_styles_are_measured_in_their_own_range():
             outputs["styles"][0, 0] += 0.25
         return outputs
 
-    result, cases = measured(stargan_v2(), spoil)
-    styles = next(c.expected["styles"] for c in cases if c.signature == "style_from_reference")
-    expected = 0.25 / (styles.max() - styles.min())
-    assert result.max_difference == pytest.approx(expected, rel=1e-4)
-    assert result.worst_signature == "style_from_reference"
-    assert result.psnr_db is None
+    result, expected = measured(stargan_v2(), spoil)
+    cases = [case for one in expected for case in one.cases]
+    styles = next(c.outputs["styles"] for c in cases if c.signature == "style_from_reference")
+    wrong = 0.25 / (styles.max() - styles.min())
+    errors = result["signature_errors"]
+    assert errors["style_from_reference"] == pytest.approx(wrong, rel=1e-4)
+    assert errors["style_from_latent"] == 0.0
+    # What the style spoils on its way is part of the picture.
+    assert result["largest_error"] > 0
+    assert result["status"] == "poor"
+
+
+def test_a_float_form_is_poor_where_one_signature_is_a_little_off():
+    def spoil(signature, outputs):
+        if signature == "map":
+            outputs["styles"][0, 0] += 0.01 * np.ptp(outputs["styles"])
+        return outputs
+
+    result, _ = measured(stylegan2(), spoil, floor=10.0)
+    assert result["status"] == "poor"
+    assert "map differs from Keras by 0.01 of the range" in result["reason"]
 
 
 def test_values_that_are_not_numbers_never_pass():
     def spoil(signature, outputs):
-        if signature == "style_from_latent":
-            outputs["styles"][0, 0] = np.nan
+        if signature == "translate":
+            outputs["images"][0, 0, 0] = np.nan
         return outputs
 
-    result, _ = measured(stargan_v2(), spoil)
-    assert np.isnan(result.checked_difference)
-    assert result.worst_signature == "style_from_latent"
+    result, _ = measured(stargan_v2(), spoil, floor=10.0)
+    assert result["status"] == "poor"
+    assert "not finite" in result["reason"]
 
 
 @pytest.mark.parametrize(("rows", "passes"), [(1, True), (2, False)])
@@ -70,15 +114,61 @@ def test_a_loose_share_forgives_no_more_than_it_says(rows, passes):
 
     # A row is 1/32 of a picture.
     result, _ = measured(stargan_v2(), spoil, loose_share=0.04)
-    assert result.max_difference == pytest.approx(0.5, rel=1e-4)
-    assert (result.checked_difference < 1e-3) == passes
+    assert (result["status"] == "good") == passes
 
 
-def test_signatures_that_a_file_lacks_are_not_measured():
+def test_lpips_is_the_mean_of_what_its_network_says():
+    seen = []
+
+    def distance(images, others):
+        seen.append((images, others))
+        return float(len(seen))
+
+    result, expected = measured(stargan_v2(), lambda _, outputs: outputs, distance)
+    assert result["lpips"] == 2.0  # of three flows: 1, 2, 3
+    for (images, others), one in zip(seen, expected, strict=True):
+        np.testing.assert_array_equal(images, others)
+        np.testing.assert_array_equal(others, one.pictures)
+
+
+def test_ways_to_pictures_that_a_file_lacks_are_left_out():
     model = stargan_v2()
     described = signatures.KINDS["StarGANv2"].describe(model)
-    runner = Runner(["translate"], lambda name, inputs: described.signatures[name].call(**inputs))
-    cases = list(described.cases())
-    result = report.measure(described, cases, "x", Path(__file__), "x", runner)
-    assert result.signatures == ["translate"]
-    assert result.max_difference == 0.0
+    runner = Runner(["style_from_latent", "translate"], described.run)
+    form = FORMS["saved-model"]._replace(open_runner=lambda path, threads: runner)
+    faces = signatures.drawn_faces([0], 32)
+    expected = report.expect(described, described.draw([0], faces))
+    assert len(expected) == 3
+    result, pictures = report.measure(described, expected, None, form, Path(__file__), 100.0)
+    assert list(result["signature_errors"]) == ["style_from_latent", "translate"]
+    assert list(pictures) == [0]
+    assert result["psnr_db"] is None
+
+
+def form(name, size, psnr, ms, status="good"):
+    return Result(name, f"{name}.tflite", status, None, 0.0, size, psnr_db=psnr, ms_per_picture=ms)
+
+
+def test_the_recommended_form_is_small_then_fast_then_like_keras():
+    big = form("float16", 50, 70.0, {"1": 5.0})
+    dynamic = form("dynamic", 26, 44.0, {"1": 9.0, "2": 5.0})
+    int8 = form("int8", 25, 33.0, {"1": 4.0})
+    slow = form("int16x8", 26, 48.0, {"1": 90.0})
+    assert recommend([big, dynamic, int8, slow], FILES) == "dynamic"
+    assert recommend([big, int8, slow], FILES) == "int8"
+    assert recommend([big, dataclasses.replace(dynamic, status="poor"), slow], FILES) == "int16x8"
+    assert recommend([form("saved-model", 9, math.inf, {"2": 1.0}), big], FILES) == "float16"
+    assert recommend([dataclasses.replace(big, status="failed")], FILES) is None
+    # Equal to Keras in every value is as like as can be.
+    assert (
+        recommend([big, dataclasses.replace(big, form="float32", psnr_db=None)], FILES) == "float32"
+    )
+
+
+def test_the_table_shows_forms_that_failed():
+    results = [form("dynamic", 26, 44.0, {"1": 9.0, "2": 5.0})]
+    results.append(Result("int8", "int8.tflite", "failed", "it broke", 32.0))
+    lines = report.table(results).splitlines()
+    assert lines[0].split()[:3] == ["form", "status", "PSNR"]
+    assert lines[1].split()[:4] == ["dynamic", "good", "44.0", "dB"]
+    assert lines[2].split()[:3] == ["int8", "failed", "-"]

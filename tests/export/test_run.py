@@ -1,30 +1,85 @@
 """The export command: what it refuses, what it keeps, what its help says."""
 
+import json
+
 import numpy as np
 import pytest
+from PIL import Image
 
-from export import run, signatures
-from export.saved_model import Runner
-from tests.export.small import stargan, stargan_v2, stylegan2
+from export import forms, run, signatures
+from export.signatures import kind_of
+from tests.export.small import forms_of, stargan, stargan_v2, stylegan2
+from tfgan.litert import Runner
 from tfgan.models.stylegan2 import StyleGAN2Discriminator
 
 
-def test_a_file_that_differs_is_not_kept(tmp_path, monkeypatch, capsys):
+def test_forms_that_fail_or_look_wrong_are_shown_and_told(tmp_path, monkeypatch, capsys):
     stylegan2().save(tmp_path / "face.keras")
-    black = {"images": np.zeros((3, 16, 16, 3), np.float32)}
-    wrong = run.Format(
-        "",
-        "wrong.bin",
-        lambda exportable, path: path.write_bytes(b"x"),
-        lambda path: Runner(["generate"], lambda signature, inputs: black),
+
+    def write(materials, path, floor):
+        path.write_bytes(b"x")
+        return ["layer"]
+
+    def fail(materials, path, floor):
+        path.write_bytes(b"half")
+        raise RuntimeError("\n  no such operator \nmore")
+
+    black = {"styles": np.zeros((3, 6, 8)), "images": np.zeros((3, 16, 16, 3), np.float32)}
+    runner = Runner(["generate"], lambda signature, inputs: black)
+    poor = forms.FORMS["saved-model"]._replace(
+        path="poor.bin", write=write, open_runner=lambda path, threads: runner
     )
-    monkeypatch.setitem(run.FORMATS, "float32", wrong)
-    assert run.main([str(tmp_path / "face.keras"), "--formats", "float32"]) == 1
-    assert "generate of float32 differs from Keras" in capsys.readouterr().err
-    assert list((tmp_path / "face-export").iterdir()) == []
+    monkeypatch.setitem(forms.FORMS, "int8", poor)
+    monkeypatch.setitem(forms.FORMS, "int16x8", poor._replace(path="failed.bin", write=fail))
+    out = tmp_path / "face-export"
+    asked = ["--formats", "float32", "int8", "int16x8"]
+    assert run.main([str(tmp_path / "face.keras"), *asked]) == 1
+    shown = capsys.readouterr().err
+    assert "int8 poor: PSNR against Keras is" in shown
+    assert "int16x8 failed: RuntimeError: no such operator" in shown
+    found = forms_of(out)
+    assert [found[name]["status"] for name in asked[1:]] == ["good", "poor", "failed"]
+    assert found["int8"]["float16_layers"] == ["layer"]
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert [form["form"] for form in manifest["forms"]] == ["float32", "int8"]
+    assert manifest["recommended"] == "float32"
+    names = ["float32.tflite", "manifest.json", "poor.bin", "report.html", "report.json"]
+    assert sorted(path.name for path in out.iterdir()) == names
+    page = (out / "report.html").read_text()
+    assert "no such operator" in page
+    assert "Ship float32.tflite" in page
 
 
-def test_a_second_export_replaces_the_first(tmp_path):
+def test_a_second_export_leaves_nothing_of_the_first(tmp_path, capsys):
+    stylegan2().save(tmp_path / "face.keras")
+    out = tmp_path / "face-export"
+    out.mkdir()
+    (out / "mine.txt").write_text("kept")
+    (out / "saved_model" / "1").mkdir(parents=True)
+    (out / "saved_model" / "2").mkdir()
+    (out / "dynamic.tflite").touch()
+    assert run.main([str(tmp_path / "face.keras"), "--formats", "float32"]) == 0
+    assert f"Removed {out / 'dynamic.tflite'} of an earlier export" in capsys.readouterr().out
+    names = ["float32.tflite", "manifest.json", "mine.txt", "report.html", "report.json"]
+    assert sorted(path.name for path in out.iterdir()) == [*names, "saved_model"]
+    assert [path.name for path in (out / "saved_model").iterdir()] == ["2"]
+
+
+def test_nothing_is_left_where_an_export_is_stopped(tmp_path, monkeypatch, capsys):
+    stylegan2().save(tmp_path / "face.keras")
+
+    def stop(materials, path, floor):
+        path.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(forms.FORMS, "float16", forms.FORMS["float16"]._replace(write=stop))
+    asked = ["--formats", "float32", "float16"]
+    assert run.main([str(tmp_path / "face.keras"), *asked]) == 130
+    assert "nothing was written" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["face.keras"]
+
+
+def test_a_file_or_a_folder_replaces_what_stood_there(tmp_path):
     new, old = tmp_path / "new", tmp_path / "old"
     for folder in (new, old):
         folder.mkdir()
@@ -32,6 +87,17 @@ def test_a_second_export_replaces_the_first(tmp_path):
     run._replace(new, old)
     assert [path.name for path in tmp_path.iterdir()] == ["old"]
     assert [path.name for path in old.iterdir()] == ["new"]
+
+
+def test_an_empty_folder_that_could_not_be_filled_is_no_longer_there(tmp_path, monkeypatch):
+    stylegan2().save(tmp_path / "face.keras")
+
+    def full(materials, path, floor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setitem(forms.FORMS, "float32", forms.FORMS["float32"]._replace(write=full))
+    assert run.main([str(tmp_path / "face.keras"), "--formats", "float32"]) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["face.keras"]
 
 
 @pytest.mark.parametrize(
@@ -44,32 +110,75 @@ def test_a_second_export_replaces_the_first(tmp_path):
         ),
         (["{tmp}/scores.keras"], "holds a StyleGAN2Discriminator"),
         (["{tmp}/broken.keras"], "not a .keras file"),
-        (["{tmp}/scores.keras", "-o", "/proc/none"], "cannot be written"),
+        (["{tmp}/face.keras", "-o", "/proc/none"], "cannot be written"),
+        (["{tmp}/face.keras", "--pictures", "avatars"], "belongs to models that change pictures"),
+        (["{tmp}/other.keras"], "--formats int8 must be calibrated with pictures"),
+        (["{tmp}/other.keras"], "or --formats saved-model float32 float16 dynamic."),
+        (
+            ["{tmp}/other.keras", "--pictures", "{tmp}/none"],
+            "--pictures must name a folder that exists",
+        ),
+        (["{tmp}/other.keras", "--pictures", "{tmp}/bad"], "must name readable pictures"),
+        (["{tmp}/face.keras", "--lpips", "{tmp}/none.pth"], "--lpips must name files"),
     ],
 )
 def test_a_mistake_gives_one_message(tmp_path, capsys, arguments, words):
     model = StyleGAN2Discriminator(16, channel_base=128, channel_max=16)
     model.build()
     model.save(tmp_path / "scores.keras")
+    stylegan2(resolution=32).save(tmp_path / "face.keras")
+    stargan().save(tmp_path / "other.keras")
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "a.png").write_bytes(b"no picture")
     (tmp_path / "broken.keras").write_bytes((tmp_path / "scores.keras").read_bytes()[:500])
+    before = sorted(path.name for path in tmp_path.iterdir())
     assert run.main([argument.format(tmp=tmp_path) for argument in arguments]) == 2
-    error = capsys.readouterr().err
-    assert words in error
-    assert len(error.strip().splitlines()) == 1
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["broken.keras", "scores.keras"]
+    shown = capsys.readouterr().err.strip().splitlines()
+    errors = [line for line in shown if not line.startswith("Left out")]
+    assert len(errors) == 1
+    assert words in errors[0]
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
-def test_an_unknown_format_is_named(capsys):
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [(["--formats", "int3"], "int3"), (["--min-psnr", "5"], "from 10 to 100 dB")],
+)
+def test_an_option_that_cannot_be_is_named(capsys, arguments, word):
     with pytest.raises(SystemExit) as stopped:
-        run.main(["face.keras", "--formats", "int3"])
+        run.main(["face.keras", *arguments])
     assert stopped.value.code == 2
-    assert "int3" in capsys.readouterr().err
+    assert word in capsys.readouterr().err
 
 
-def test_help_names_every_kind_of_model_and_its_signatures(capsys):
+def test_pictures_are_those_of_the_run_unless_others_are_named(tmp_path):
+    path = tmp_path / "model.keras"
+    stargan().save(path)
+    kind = kind_of(path)
+    (tmp_path / "config.json").write_text('{"data": ["avatars:attributes", "faces"]}')
+    assert run.picture_sets(None, path, kind, ["int8"]) == ["avatars:attributes", "faces"]
+    assert run.picture_sets(["mine"], path, kind, ["int8"]) == ["mine"]
+    (tmp_path / "config.json").write_text("{")
+    assert run.picture_sets(None, path, kind, ["dynamic"]) == []
+
+
+def test_models_of_translations_are_compared_on_the_pictures_that_are_named(tmp_path):
+    stargan().save(tmp_path / "face.keras")
+    (tmp_path / "faces").mkdir()
+    for i in range(2):
+        Image.new("RGB", (40, 32), (200, 100 * i, 0)).save(tmp_path / "faces" / f"{i}.png")
+    asked = ["--formats", "float32", "--pictures", str(tmp_path / "faces")]
+    assert run.main([str(tmp_path / "face.keras"), *asked]) == 0
+    made_with = json.loads((tmp_path / "face-export" / "report.json").read_text())["made_with"]
+    assert made_with["pictures"] == str(tmp_path / "faces")
+
+
+def test_help_names_every_kind_of_model_form_and_signature(capsys):
     with pytest.raises(SystemExit):
         run.main(["--help"])
     shown = capsys.readouterr().out
+    for name in forms.FORMS:
+        assert name in shown
     for model in (stylegan2(), stargan(), stargan_v2()):
         kind = signatures.KINDS[type(model).__name__]
         assert type(model).__name__ in shown
@@ -77,13 +186,20 @@ def test_help_names_every_kind_of_model_and_its_signatures(capsys):
             assert name in shown
 
 
-def test_every_signature_has_an_example_of_the_types_that_it_names():
+def test_flows_run_every_signature_on_the_types_that_it_names():
     for model in (stylegan2(), stylegan2(("a", "b")), stargan(), stargan_v2()):
         described = signatures.KINDS[type(model).__name__].describe(model)
-        assert {name for name, _ in described.examples} == set(described.signatures)
-        for name, inputs in described.examples:
-            specs = described.signatures[name].inputs
-            assert set(inputs) == set(specs)
+        faces = signatures.drawn_faces(range(3), model.resolution)
+        cases = [
+            case
+            for flow in described.flows
+            for drawn in described.draw(range(3), faces)
+            for case in signatures.follow(flow, described.run, drawn)[0]
+        ]
+        assert {case.signature for case in cases} == set(described.signatures)
+        for case in cases:
+            specs = described.signatures[case.signature].inputs
+            assert set(case.inputs) == set(specs)
             for key, (shape, dtype) in specs.items():
-                assert inputs[key].dtype == dtype
-                assert inputs[key].shape == tuple(3 if size is None else size for size in shape)
+                assert case.inputs[key].dtype == dtype
+                assert case.inputs[key].shape == tuple(3 if n is None else n for n in shape)

@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 
 from export import run
-from tests.export.small import FACES, MOODS, held_bytes, stargan, weight_bytes
+from export.forms import FORMS
+from tests.export.small import (
+    FACES,
+    MOODS,
+    check_forms,
+    forms_of,
+    held_bytes,
+    stargan,
+    weight_bytes,
+)
 from tfgan.label_sets import encode_labels
 
 
@@ -19,12 +28,14 @@ def exported(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("export")
     model = stargan(request.param)
     model.save(folder / "face.keras")
-    assert run.main([str(folder / "face.keras")]) == 0
+    # Weights that are drawn may be worse in 8 bits than is good, which the status tells.
+    arguments = [str(folder / "face.keras"), "--pictures", "avatars", "--formats", *FORMS]
+    assert run.main(arguments) in (0, 1)
     return model, folder / "face-export"
 
 
 def said_of(out):
-    return json.loads((out / "export.json").read_text())
+    return json.loads((out / "manifest.json").read_text())
 
 
 def open_tflite(out):
@@ -38,7 +49,7 @@ def images_of(count, seed=3):
 
 
 def label_vector(said, name, wanted):
-    """What an app makes of export.json alone: a vector for labels of one set."""
+    """What an app makes of manifest.json alone: a vector for labels of one set."""
     vector = np.zeros((1, said["label_width"]), np.float32)
     label_set = next(one for one in said["label_sets"] if one["name"] == name)
     for label, value in wanted.items():
@@ -50,15 +61,19 @@ def label_vector(said, name, wanted):
 
 def test_files_agree_with_keras(exported):
     _, out = exported
-    results = said_of(out)["results"]
-    assert [result["format"] for result in results] == ["saved-model", "float32"]
-    for result in results:
-        assert result["signatures"] == ["translate"]
-        # float32 sums in another order.
-        assert result["max_difference"] < 1e-5
+    check_forms(out, list(FORMS))
+    assert list(forms_of(out)["float32"]["signature_errors"]) == ["translate"]
 
 
-def test_export_json_says_what_an_app_needs(exported):
+def test_forms_of_fewer_bits_still_draw_the_same_pictures(exported):
+    found = forms_of(exported[1])
+    for name in ("float16", "dynamic", "int8", "int16x8"):
+        assert found[name]["status"] == "good", found[name]["reason"]
+        assert found[name]["psnr_db"] >= found[name]["floor_db"]
+        assert found[name]["bytes"] < found["float32"]["bytes"]
+
+
+def test_the_manifest_says_what_an_app_needs(exported):
     model, out = exported
     said = said_of(out)
     assert (said["resolution"], said["value_range"]) == (32, [-1.0, 1.0])
@@ -72,6 +87,7 @@ def test_export_json_says_what_an_app_needs(exported):
             "labels": {"shape": [None, model.label_width], "dtype": "float32"},
         },
         "outputs": {"images": {"shape": [None, 32, 32, 3], "dtype": "float32"}},
+        "in_tflite": True,
     }
     use = open_tflite(out)
     for name, spec in said["signatures"]["translate"]["inputs"].items():
@@ -80,7 +96,7 @@ def test_export_json_says_what_an_app_needs(exported):
         assert spec["dtype"] == tensor["dtype"].__name__
 
 
-def test_the_layout_of_export_json_gives_the_label_vectors_of_the_model(exported):
+def test_the_layout_of_the_manifest_gives_the_label_vectors_of_the_model(exported):
     model, out = exported
     said = said_of(out)
     blond = label_vector(said, "faces", {"Blond": 1, "Male": 0.5})
@@ -107,11 +123,8 @@ def test_every_label_and_its_strength_reach_the_tflite_file(exported):
             assert np.max(np.abs(one - other)) > 1e-3
 
 
-def test_the_tflite_file_has_built_in_operators_and_one_copy_of_the_weights(exported):
-    from export.tflite import check_operators
-
+def test_the_tflite_file_has_one_copy_of_the_weights(exported):
     model, out = exported
-    check_operators((out / "float32.tflite").read_bytes())
     # Shapes and the like come on top.
     assert weight_bytes(model) < held_bytes(out / "float32.tflite") < 1.1 * weight_bytes(model)
 

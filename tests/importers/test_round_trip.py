@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from export import run, tflite
+from export import run
 from tests.generate.pictures import read
 from tests.importers import pickled, saved
 from tests.importers.small import small_weights
@@ -16,6 +16,7 @@ from tests.parity.layouts import OfficialStyleGANCase
 from tests.parity.published import DATA, Case
 from tfgan.generate.__main__ import main as generate
 from tfgan.importers.__main__ import main
+from tfgan.litert import open_runner
 from tfgan.loading import load_model
 
 FILES = DATA / "checkpoints"
@@ -42,12 +43,12 @@ class Trip(NamedTuple):
 
 def stylegan2() -> Trip:
     arrays = Case("stylegan2_small").arrays
-    ones = {name: np.asarray(1, np.float32) for name in ("truncation_psi", "noise_scale")}
+    styles = np.repeat(arrays["w"][:, None], 8, axis=1)  # of 32 pixels
     return Trip(
         lambda folder: [str(FILES / "stylegan2_ada_small.pkl")],
         ["--seeds", "3"],
-        "generate",
-        {"latents": arrays["z"], **ones},
+        "synthesize",
+        {"styles": styles, "noise_scale": np.asarray(1, np.float32)},
         arrays["img_const_noise"],
     )
 
@@ -121,7 +122,7 @@ def test_a_published_file_becomes_pictures_and_tflite(system, tmp_path, monkeypa
     assert read(picture).shape == (model.resolution, model.resolution, 3)
     assert run.main(["model.keras", "--formats", "float32", "-o", "phone"]) == 0
     (file,) = (tmp_path / "phone").rglob("*.tflite")
-    images = tflite.open_runner(file).run(trip.signature, trip.inputs)["images"]
+    images = open_runner(file).run(trip.signature, trip.inputs)["images"]
     expected = trip.expected
     if expected is None:
         expected = np.asarray(model.translate(*trip.inputs.values()))

@@ -158,7 +158,7 @@ def open_labelled(
         DataError: If there is nothing to read there, or the labels are not as asked for.
     """
     check_resolution(resolution)
-    names = [_parse(text) for text in data]
+    names = [split_labels(text) for text in data]
     if not names:
         raise DataError("--data must name one or more data sets. Received: none.")
     folders = [place for place, _ in names if not _is_tfds(place)]
@@ -211,8 +211,8 @@ def _is_tfds(place: str) -> bool:
     return place == "avatars" or place.startswith("tfds:")
 
 
-def _parse(text: str) -> tuple[str, str | None]:
-    """What is named, and which of its labels, if that is said."""
+def split_labels(text: str) -> tuple[str, str | None]:
+    """What `--data` names, and which of its labels, if that is said."""
     place, colon, labels = text.rpartition(":")
     if text == "avatars":
         return text, "attributes"
@@ -387,9 +387,9 @@ def _with_names_of_their_own(offers: Sequence[_Offer]) -> list[_Offer]:
     names: list[str] = []
     for offer in offers:
         same = [before.data for before in offers[: len(names)] if before.name == offer.name]
-        place, labels = _parse(offer.data)
+        place, labels = split_labels(offer.data)
         again = (_real_path(place), labels) in [
-            (_real_path(place), labels) for place, labels in map(_parse, same)
+            (_real_path(place), labels) for place, labels in map(split_labels, same)
         ]
         if same and (again or _is_tfds(place)):
             raise DataError(

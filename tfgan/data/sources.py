@@ -178,15 +178,15 @@ class FolderSource:
         self._option = option
         self._root = os.path.expanduser(path)
         if not os.path.exists(self._root):
-            hint = f" Did you mean --data tfds:{path}?" if _is_registered(path) else ""
+            hint = f" Did you mean {option} tfds:{path}?" if _is_registered(path) else ""
             raise DataError(
-                f"--data must name a folder that exists, tfds:NAME or avatars. Received: {path}."
+                f"{option} must name a folder that exists, tfds:NAME or avatars. Received: {path}."
                 + (hint or " Check the spelling and the working directory.")
             )
         if not os.path.isdir(self._root):
             raise DataError(
-                f"--data must name a folder, not a file. Received: {path}. "
-                f"Use --data {os.path.dirname(path) or '.'} or unpack an archive first."
+                f"{option} must name a folder, not a file. Received: {path}. "
+                f"Use {option} {os.path.dirname(path) or '.'} or unpack an archive first."
             )
         # For millions of files: names stand behind one another in one buffer rather than in a
         # Python string each, and folders, which many files share, in a list.

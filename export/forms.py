@@ -1,0 +1,239 @@
+"""The forms that a model is exported in, and how each is made."""
+
+import functools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from export.signatures import Case, Exportable, Kind
+from tfgan.litert import Arrays, Runner
+from tfgan.terminal import quiet
+
+# TensorFlow and the quantizer are not imported here: --help need not wait for them.
+
+COMPARED = 3  # examples that a report compares
+SEARCHED = 2  # examples that a search looks at
+CALIBRATING = 32  # examples that ranges are found with
+PICTURES = COMPARED + SEARCHED + CALIBRATING
+BATCH = 4  # examples at a time while ranges are found
+
+
+class Form(NamedTuple):
+    """A kind of file that a model can be exported to.
+
+    Attributes:
+        about: One line for --help.
+        path: File or folder, relative to the output folder.
+        floor: Takes the kind of the model, and what the user asks of forms of 8 bits; returns the
+            PSNR in dB that is good enough.
+        exact: Whether it computes as Keras does.
+        in_tflite: Whether it is a `.tflite` file.
+        calibrated: Whether it is made with real pictures, if the model takes pictures.
+        write: Makes it at a path, and returns the layers that were kept in more bits.
+        open_runner: Loads it with so many threads.
+    """
+
+    about: str
+    path: str
+    floor: Callable[[Kind, float | None], float]
+    exact: bool
+    in_tflite: bool
+    calibrated: bool
+    write: Callable[["Materials", Path, float], list[str]]
+    open_runner: Callable[[Path, int], Runner]
+
+
+class Materials:
+    """What forms are made of, each made when it is first needed.
+
+    Args:
+        exportable: The model and its uses.
+        pictures: float32 [PICTURES, R, R, 3]; models that take none do not look at them.
+        cases: Of all signatures.
+        facts: What files say of themselves.
+    """
+
+    def __init__(
+        self,
+        exportable: Exportable,
+        pictures: np.ndarray,
+        cases: Sequence[Case],
+        facts: dict[str, Any],
+    ):
+        self.exportable = exportable
+        self.pictures = pictures
+        self.cases = cases
+        self.facts = facts
+
+    def draw(self, first: int, count: int) -> list[Arrays]:
+        """Inputs of flows, batch by batch."""
+        return self.exportable.draw(
+            range(first, first + count), self.pictures[first : first + count]
+        )
+
+    @functools.cached_property
+    def content(self) -> bytes:
+        """The float32 `.tflite` file as it is converted."""
+        from export import tflite
+
+        return tflite.convert(self.exportable)
+
+    @functools.cached_property
+    def layers(self):
+        """What a search may keep in more bits."""
+        from export import quantization
+
+        return quantization.find_layers(self.content)
+
+    @functools.cached_property
+    def ranges(self):
+        """Ranges of what goes into layers and comes out."""
+        from export import quantization
+
+        first = COMPARED + SEARCHED
+        places = range(first, PICTURES, BATCH)
+        drawn = [x for place in places for x in self.draw(place, min(BATCH, PICTURES - place))]
+        return quantization.find_ranges(self.content, self.exportable, drawn)
+
+    @functools.cached_property
+    def looked_at(self) -> list[tuple[Arrays, np.ndarray]]:
+        """Inputs of the first flow, and what Keras makes of them: what a search compares."""
+        run, flow = self.exportable.run, self.exportable.flows[0]
+        return [(drawn, flow.pictures(run, drawn)) for drawn in self.draw(COMPARED, SEARCHED)]
+
+    def error_of(self, content: bytes) -> float:
+        """Mean squared error of pictures that a file makes, as a share of their range."""
+        from tfgan.litert import open_runner
+
+        low, high = self.exportable.model.value_range
+        run, flow = open_runner(content, threads=2).run, self.exportable.flows[0]
+        errors = [
+            np.mean(((flow.pictures(run, drawn) - expected) / (high - low)) ** 2)
+            for drawn, expected in self.looked_at
+        ]
+        return float(np.mean(errors))
+
+
+def _write_saved_model(materials: Materials, path: Path, floor: float) -> list[str]:
+    from export import saved_model
+
+    with quiet():
+        saved_model.write(materials.exportable, path)
+    saved_model.write_warm_up(materials.cases, path)
+    return []
+
+
+def _open_saved_model(path: Path, threads: int) -> Runner:
+    from export import saved_model
+
+    return saved_model.open_runner(path)
+
+
+def _open_tflite(path: Path, threads: int) -> Runner:
+    from tfgan.litert import open_runner
+
+    return open_runner(path, threads)
+
+
+def _write_file(materials: Materials, path: Path, content: bytes, name: str, kept=()) -> list[str]:
+    from export import tflite
+
+    facts = {**materials.facts, "form": name, "float16_layers": list(kept)}
+    path.write_bytes(tflite.finish(content, facts))
+    return list(kept)
+
+
+def _write_float32(materials: Materials, path: Path, floor: float) -> list[str]:
+    return _write_file(materials, path, materials.content, "float32")
+
+
+def _write_float16(materials: Materials, path: Path, floor: float) -> list[str]:
+    from export import tflite
+
+    return _write_file(materials, path, tflite.halve(materials.content), "float16")
+
+
+def _write_quantized(
+    name: str, activation_bits: int | None, materials: Materials, path: Path, floor: float
+) -> list[str]:
+    from export import quantization, tflite
+
+    ranges = materials.ranges if activation_bits else {}
+
+    def build(kept):
+        content = quantization.quantize(materials.content, activation_bits, ranges, kept)
+        return tflite.halve(content)
+
+    chosen = quantization.search(
+        materials.layers, build, materials.error_of, 10 ** (-floor / 10), f"Searching {name}"
+    )
+    return _write_file(materials, path, chosen.content, name, chosen.kept)
+
+
+def _quantized(
+    name: str, activation_bits: int | None, floor: Callable[[Kind], float], about: str
+) -> Form:
+    return Form(
+        about,
+        f"{name}.tflite",
+        lambda kind, asked: asked or floor(kind),
+        exact=False,
+        in_tflite=True,
+        calibrated=activation_bits is not None,
+        write=functools.partial(_write_quantized, name, activation_bits),
+        open_runner=_open_tflite,
+    )
+
+
+FORMS = {
+    "saved-model": Form(
+        "for TensorFlow and TensorFlow Serving, any batch size",
+        "saved_model/1",
+        lambda kind, asked: 100.0,
+        exact=True,
+        in_tflite=False,
+        calibrated=False,
+        write=_write_saved_model,
+        open_runner=_open_saved_model,
+    ),
+    "float32": Form(
+        ".tflite as exact as Keras",
+        "float32.tflite",
+        lambda kind, asked: 100.0,
+        exact=True,
+        in_tflite=True,
+        calibrated=False,
+        write=_write_float32,
+        open_runner=_open_tflite,
+    ),
+    "float16": Form(
+        ".tflite of half the size: weights in float16",
+        "float16.tflite",
+        lambda kind, asked: 60.0,
+        exact=False,
+        in_tflite=True,
+        calibrated=False,
+        write=_write_float16,
+        open_runner=_open_tflite,
+    ),
+    "dynamic": _quantized(
+        "dynamic",
+        None,
+        lambda kind: kind.floor,
+        ".tflite of a quarter: weights in int8, convolutions in int8 with ranges found per picture",
+    ),
+    "int8": _quantized(
+        "int8",
+        8,
+        lambda kind: 32.0,
+        ".tflite of a quarter: the same with ranges found beforehand (calibrated)",
+    ),
+    "int16x8": _quantized(
+        "int16x8",
+        16,
+        lambda kind: 38.0,
+        ".tflite of a quarter: convolutions in int16 with int8 weights (calibrated); slow on CPUs",
+    ),
+}

@@ -1,0 +1,248 @@
+"""`report.html`: what was measured of every form, with pictures, in one file."""
+
+import base64
+import html
+import io
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from export.report import Result, number, psnr_text
+from tfgan.figures import to_uint8
+
+SHOWN_SIDE = 256  # pixels of a picture on the page; larger ones are made smaller
+DIFFERENCE_GAIN = 8  # a difference of an eighth of the range is white
+
+
+class Row(NamedTuple):
+    """Pictures of one input.
+
+    Attributes:
+        source: What they are made of, [R, R, 3] in [-1, 1]; None where that is no picture.
+        expected: What Keras makes of it.
+        made: By name of a form, what its file makes of it.
+    """
+
+    source: np.ndarray | None
+    expected: np.ndarray
+    made: dict[str, np.ndarray]
+
+
+_STYLE = """
+:root { --ink: #17191d; --soft: #5c6370; --line: #dfe3e8; --ground: #ffffff; --card: #f6f7f9;
+  --good: #13713a; --good-ground: #dff5e7; --poor: #8a4b00; --poor-ground: #ffedd2;
+  --failed: #a11524; --failed-ground: #fde3e5; --accent: #3454d1; }
+@media (prefers-color-scheme: dark) { :root { --ink: #eceef2; --soft: #a3abb8; --line: #343a44;
+  --ground: #14161a; --card: #1d2026; --good: #7fe0a5; --good-ground: #12331f; --poor: #ffc876;
+  --poor-ground: #3b2807; --failed: #ff9aa4; --failed-ground: #43131a; --accent: #9db0ff; } }
+* { box-sizing: border-box; }
+body { margin: 0 auto; padding: 2.5rem 1.25rem 4rem; max-width: 74rem; color: var(--ink);
+  background: var(--ground); font: 16px/1.5 system-ui, -apple-system, "Segoe UI", sans-serif; }
+h1 { font-size: 1.7rem; margin: 0; overflow-wrap: anywhere; } h2 { font-size: 1.15rem;
+  margin: 2.5rem 0 .75rem; } p { margin: .35rem 0; } .soft { color: var(--soft); }
+.choice { margin: 1.5rem 0 0; padding: 1rem 1.25rem; border-radius: .75rem; background: var(--card);
+  border-left: .35rem solid var(--accent); } .choice strong { font-size: 1.15rem; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+th, td { padding: .5rem .6rem; text-align: right; border-bottom: 1px solid var(--line);
+  white-space: nowrap; vertical-align: top; }
+th { color: var(--soft); font-weight: 600; font-size: .85rem; }
+th:first-child, td:first-child, td.text, th.text { text-align: left; }
+td.wide { white-space: normal; min-width: 16rem; }
+tr.recommended td { background: var(--card); } tr.recommended td:first-child { font-weight: 700; }
+.status { padding: .1rem .55rem; border-radius: 1rem; font-size: .85rem; font-weight: 600; }
+.good { color: var(--good); background: var(--good-ground); }
+.poor { color: var(--poor); background: var(--poor-ground); }
+.failed { color: var(--failed); background: var(--failed-ground); }
+.bar { display: block; height: .3rem; margin-top: .3rem; border-radius: .2rem;
+  background: var(--accent); margin-left: auto; }
+.pictures td, .pictures th { padding: .25rem; border: 0; text-align: center; }
+.pictures th { padding-bottom: .4rem; }
+.pictures img { display: block; width: clamp(5.5rem, 8.6vw, 8rem); aspect-ratio: 1;
+  border-radius: .4rem; background: var(--card); }
+.pictures tr.last td { padding-bottom: 1.4rem; }
+.pictures td.name { color: var(--soft); font-size: .85rem; vertical-align: middle;
+  text-align: right; white-space: normal; width: 6rem; }
+code, pre { font: .9rem/1.5 ui-monospace, Menlo, Consolas, monospace; }
+pre { padding: 1rem; border-radius: .6rem; background: var(--card); overflow-x: auto; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1.25rem; margin: 0; }
+dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
+"""
+
+
+def _png(image: np.ndarray, alt: str) -> str:
+    """An <img> of a uint8 picture."""
+    picture = Image.fromarray(image)
+    if picture.width > SHOWN_SIDE:
+        picture = picture.resize((SHOWN_SIDE, SHOWN_SIDE), Image.Resampling.BOX)
+    content = io.BytesIO()
+    picture.save(content, "PNG", optimize=True)
+    data = base64.b64encode(content.getvalue()).decode()
+    return f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{data}">'
+
+
+def _difference(image: np.ndarray, expected: np.ndarray, span: float) -> np.ndarray:
+    """How far two pictures are apart, uint8 [R, R, 3]: black where they are equal."""
+    apart = np.max(np.abs(image - expected), axis=-1, keepdims=True) / span
+    side = -(-apart.shape[0] // SHOWN_SIDE)  # of squares whose largest difference is shown
+    if side > 1:
+        small = apart.shape[0] // side
+        apart = apart[: small * side, : small * side].reshape(small, side, small, side, 1)
+        apart = apart.max(axis=(1, 3))
+    shown = np.round(255 * np.clip(DIFFERENCE_GAIN * apart, 0, 1)).astype(np.uint8)
+    return np.repeat(shown, 3, axis=-1)
+
+
+def _status(result: Result) -> str:
+    return f'<span class="status {result.status}">{result.status}</span>'
+
+
+def _forms(results: Sequence[Result], recommended: str | None) -> str:
+    """The table of forms."""
+    counts = list(dict.fromkeys(key for r in results for key in r.ms_per_picture))
+    heads = [("1 thread" if count == "1" else f"{count} threads") for count in counts]
+    metrics = list(dict.fromkeys(key for r in results for key in r.metrics))
+    whole = max((r.bytes or 0 for r in results if r.form == "float32"), default=0)
+    widest = max((r.bytes or 0 for r in results), default=0)
+    lpips = any(r.lpips is not None for r in results)
+    names = ["form", "status", "size", "of float32", *heads, "PSNR", "SSIM"]
+    names += (["LPIPS"] if lpips else []) + ["mean error", "largest error", *metrics]
+    lines = [
+        "<tr>" + "".join(f"<th scope=col>{html.escape(name)}</th>" for name in names) + "</tr>"
+    ]
+    for r in results:
+        size = "-" if r.bytes is None else f"{r.bytes / 1e6:.2f} MB"
+        bar = 0 if r.bytes is None else max(2, round(100 * r.bytes / widest))
+        cells = [
+            f"<td>{html.escape(r.form)}</td><td>{_status(r)}</td>",
+            f'<td>{size}<span class=bar style="width:{bar}%"></span></td>',
+            f"<td>{number(r.bytes / whole, 3) if r.bytes and whole else '-'}</td>",
+            *(f"<td>{number(r.ms_per_picture.get(count), 1, ' ms')}</td>" for count in counts),
+            f"<td>{psnr_text(r)}</td><td>{number(r.ssim, 4)}</td>",
+            *([f"<td>{number(r.lpips, 4)}</td>"] if lpips else []),
+            f"<td>{number(r.mean_error, 5)}</td><td>{number(r.largest_error, 4)}</td>",
+            *(f"<td>{html.escape(str(r.metrics.get(name, '-')))}</td>" for name in metrics),
+        ]
+        mark = ' class="recommended"' if r.form == recommended else ""
+        lines.append(f"<tr{mark}>{''.join(cells)}</tr>")
+    return f'<div class="scroll"><table>{"".join(lines)}</table></div>'
+
+
+def _notes(results: Sequence[Result]) -> str:
+    """What is to be said of forms in words."""
+    lines = []
+    for r in results:
+        said = [html.escape(r.reason)] if r.reason else []
+        if r.not_accelerated is not None:
+            outside = [
+                f"{html.escape(name)}: "
+                + ", ".join(f"{count} {html.escape(kind)}" for kind, count in found.items())
+                for name, found in r.not_accelerated.items()
+                if found
+            ]
+            said.append(
+                "not accelerated by XNNPACK: " + "; ".join(outside)
+                if outside
+                else "all operators are accelerated by XNNPACK"
+            )
+        if r.float16_layers:
+            kept = ", ".join(map(html.escape, r.float16_layers))
+            said.append(f"kept in float16, for they spoil the picture in 8 bits: {kept}")
+        if said:
+            words = "".join(f"<p>{line}</p>" for line in said)
+            lines.append(
+                f"<tr><td>{html.escape(r.form)}</td><td class='text wide'>{words}</td></tr>"
+            )
+    return f'<div class="scroll"><table>{"".join(lines)}</table></div>'
+
+
+def _pictures(rows: Sequence[Row], span: float) -> str:
+    """Side by side: what a picture is made of, Keras, and each form with its difference below."""
+    forms = list(rows[0].made)
+    has_source = rows[0].source is not None
+    heads = ["", *(["source"] if has_source else []), "Keras", *forms]
+    lines = [
+        "<tr>" + "".join(f"<th scope=col>{html.escape(name)}</th>" for name in heads) + "</tr>"
+    ]
+    for i, row in enumerate(rows):
+        cells = [f"<td class=name>{i + 1}</td>"]
+        if row.source is not None:
+            cells.append(f"<td>{_png(to_uint8(row.source), f'source {i + 1}')}</td>")
+        cells.append(f"<td>{_png(to_uint8(row.expected), f'Keras, picture {i + 1}')}</td>")
+        apart = [
+            f"<td class=name>difference, x {DIFFERENCE_GAIN}</td>" + "<td></td>" * (1 + has_source)
+        ]
+        for form, image in row.made.items():
+            cells.append(f"<td>{_png(to_uint8(image), f'{form}, picture {i + 1}')}</td>")
+            shown = _difference(image, row.expected, span)
+            apart.append(f"<td>{_png(shown, f'difference of {form}, picture {i + 1}')}</td>")
+        lines += [f"<tr>{''.join(cells)}</tr>", f'<tr class="last">{"".join(apart)}</tr>']
+    return f'<div class="scroll"><table class="pictures">{"".join(lines)}</table></div>'
+
+
+def _facts(pairs: dict[str, Any]) -> str:
+    lines = (
+        f"<dt>{html.escape(name)}</dt><dd>{html.escape(str(value))}</dd>"
+        for name, value in pairs.items()
+    )
+    return f"<dl>{''.join(lines)}</dl>"
+
+
+def page(
+    facts: dict[str, Any],
+    results: Sequence[Result],
+    recommended: str | None,
+    rows: Sequence[Row],
+    about: dict[str, Any],
+    usage: str,
+) -> str:
+    """The report as HTML.
+
+    Args:
+        facts: What `export.manifest.facts_of` gave.
+        results: Of all forms.
+        recommended: Name of the form to ship; None if none is good.
+        rows: Pictures, at least one row.
+        about: What the measuring was done with, by name.
+        usage: Python that runs the recommended file.
+    """
+    title = f"{facts['name']}: {facts['kind']}, {facts['resolution']} pixels"
+    low, high = facts["value_range"]
+    by_form = {result.form: result for result in results}
+    if recommended is None:
+        choice = (
+            "<strong>No .tflite file is good enough to ship.</strong><p>The table says why.</p>"
+        )
+    else:
+        best = by_form[recommended]
+        choice = (
+            f"<strong>Ship {html.escape(best.path)}</strong><p>{(best.bytes or 0) / 1e6:.2f} MB, "
+            f"{min(best.ms_per_picture.values()):.1f} ms per picture on this machine, PSNR "
+            f"{psnr_text(best)} against Keras. Of the good files that are nearly as small as the "
+            "smallest and nearly as fast as the fastest, it is the one most like Keras.</p>"
+        )
+    usage = f"<h2>How to run it</h2><pre>{html.escape(usage)}</pre>" if usage else ""
+    return f"""<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{html.escape(title)}</title>
+<style>{_STYLE}</style>
+<h1>{html.escape(facts["name"])}</h1>
+<p class="soft">{html.escape(facts["kind"])}, {facts["resolution"]} pixels</p>
+<div class="choice">{choice}</div>
+<h2>Forms</h2>
+{_forms(results, recommended)}
+<p class="soft">Errors are shares of the range of pixel values. All are against Keras in float32,
+told the same latents or pictures; a form is good from the PSNR on that report.json names.</p>
+<h2>Pictures</h2>
+{_pictures(rows, high - low)}
+<h2>What slows forms down, and what was spared</h2>
+{_notes(results)}
+{usage}
+<h2>Made with</h2>
+{_facts({**about, **facts["provenance"]})}
+</html>
+"""

@@ -1,0 +1,80 @@
+"""Real pictures that models of translations are compared and calibrated with."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from export.signatures import drawn_faces
+
+# What opens pictures is imported where it is used: --help need not wait for TensorFlow.
+
+FIRST_FACE = 2_000_000  # no run learns from drawn faces beyond its own, which begin at 0
+
+
+def data_of_run(model_file: Path) -> list[str]:
+    """What the run whose model this is was trained on, as after `--data`; empty without a run."""
+    try:
+        options = json.loads((model_file.parent / "config.json").read_text("utf-8"))
+        return [str(data) for data in options["data"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def read_pictures(names: list[str], resolution: int, count: int) -> np.ndarray:
+    """Reads pictures from all over some data sets, in turn.
+
+    Args:
+        names: Of the sets, as after `--data`: folders, `tfds:NAME` or `avatars`, of which new
+            faces are drawn.
+        resolution: R, to which pictures are cropped and resized.
+        count: How many are read.
+
+    Returns:
+        float32 [count, R, R, 3] in [-1, 1]; some again and again where there are fewer.
+
+    Raises:
+        DataError: If a set cannot be opened, or has no readable picture.
+    """
+    from tfgan.data.labelled import split_labels
+    from tfgan.data.sources import FolderSource, open_source
+
+    parts = []
+    for index, name in enumerate(names):
+        share = len(range(index, count, len(names)))
+        place = split_labels(name)[0]
+        if place == "avatars":
+            parts.append(drawn_faces(range(FIRST_FACE, FIRST_FACE + share), resolution))
+        elif place.startswith("tfds:"):
+            parts.append(_read(open_source(place, resolution=resolution), resolution, share))
+        else:
+            parts.append(_read(FolderSource(place, option="--pictures"), resolution, share))
+    longest = max(map(len, parts))
+    turns = [part[i] for i in range(longest) for part in parts if i < len(part)]
+    return np.stack(turns)
+
+
+def _read(source: Any, resolution: int, count: int) -> np.ndarray:
+    from tfgan.data.pipeline import decode_picture, explain
+    from tfgan.data.sources import DataError
+
+    images: list[np.ndarray] = []
+    order = np.random.default_rng(0).permutation(len(source))
+    for place in map(int, order):
+        if len(images) == count:
+            break
+        try:
+            images.append(decode_picture(source.read(place).content, resolution)[0])
+        except MemoryError:
+            raise
+        # Pillow's plugins raise nearly anything on damaged files.
+        except Exception as error:
+            print(f"Left out  {source.describe(place)}: {explain(error)}", file=sys.stderr)
+    if not images:
+        raise DataError(
+            f"--pictures must name readable pictures. Received: {source.name}, which has none."
+        )
+    chosen = np.stack([images[i % len(images)] for i in range(count)])
+    return np.asarray(chosen / 127.5 - 1, np.float32)

@@ -1,0 +1,196 @@
+"""Forms of 8 bits: which operators compute how, and which layers are kept out of it."""
+
+import contextlib
+import io
+import re
+import warnings
+from collections.abc import Callable, Collection, Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+from ai_edge_quantizer.qtyping import TFLOperationName
+from ai_edge_quantizer.quantizer import Quantizer
+from tqdm import tqdm
+
+from export import flatbuffer
+from export.signatures import Exportable
+from tfgan.litert import Arrays, open_interpreter, run_each
+
+CONVOLUTIONS = ("CONV_2D", "TRANSPOSE_CONV")
+# As the quantizer calls them.
+_CONVOLUTIONS = (TFLOperationName.CONV_2D, TFLOperationName.CONV_2D_TRANSPOSE)
+_WEIGHT_BITS = 8
+
+Ranges = dict[str, dict[str, np.ndarray]]
+
+
+class Layer(NamedTuple):
+    """A convolution with weights.
+
+    Attributes:
+        name: Of its output in the float32 file.
+        size: Number of its weights.
+    """
+
+    name: str
+    size: int
+
+
+class Chosen(NamedTuple):
+    """A form that was searched for.
+
+    Attributes:
+        content: Of the file.
+        kept: Names of layers that are kept in float16.
+    """
+
+    content: bytes
+    kept: list[str]
+
+
+def find_layers(content: bytes) -> list[Layer]:
+    """The convolutions of a float32 file, each once, in the order of their names."""
+    flat = flatbuffer.read(content)
+    sizes = {}
+    for graph in flat.subgraphs:
+        for operator in graph.operators:
+            if flatbuffer.kind_of(flat, operator) in CONVOLUTIONS:
+                weights = graph.tensors[operator.inputs[1]]
+                name = graph.tensors[operator.outputs[0]].name.decode()
+                sizes[name] = len(flatbuffer.constant(flat, weights)) // 4
+    return [Layer(name, sizes[name]) for name in sorted(sizes) if sizes[name]]
+
+
+def find_ranges(content: bytes, exportable: Exportable, drawn: Iterable[Arrays]) -> Ranges:
+    """Smallest and largest values that go into convolutions of a float32 file and come out.
+
+    All values count, not percentiles: what is cut off here is what one sees first.
+
+    Args:
+        content: Of the file.
+        exportable: Its model.
+        drawn: What flows are run on.
+    """
+    flat = flatbuffer.read(content)
+    places: list[set[int]] = [set() for _ in flat.subgraphs]
+    for graph, found in zip(flat.subgraphs, places, strict=True):
+        for operator in graph.operators:
+            if flatbuffer.kind_of(flat, operator) in CONVOLUTIONS:
+                found.update([*operator.inputs, *operator.outputs])
+    with warnings.catch_warnings(action="ignore"):  # all tensors take memory: they are looked at
+        interpreter = open_interpreter(content, threads=2, experimental_preserve_all_tensors=True)
+    graphs = {one.signatureKey.decode(): one.subgraphIndex for one in flat.signatureDefs}
+    ranges: dict[str, list[Any]] = {}
+
+    def run(name: str, inputs: Arrays) -> Arrays:
+        graph, runner = graphs[name], interpreter.get_signature_runner(name)
+
+        def call(**one):
+            outputs = runner(**one)
+            for place in places[graph]:
+                tensor = flat.subgraphs[graph].tensors[place]
+                if tensor.type != flatbuffer.schema.TensorType.FLOAT32:
+                    continue
+                if flatbuffer.constant(flat, tensor):
+                    continue
+                values = interpreter.get_tensor(place, graph)
+                low, high, _ = ranges.get(tensor.name.decode(), [np.inf, -np.inf, 0])
+                ranges[tensor.name.decode()] = [
+                    min(low, values.min()),
+                    max(high, values.max()),
+                    values.ndim,
+                ]
+            return outputs
+
+        return run_each(call, inputs)
+
+    for one in drawn:
+        for flow in exportable.flows_of(exportable.in_tflite):
+            flow.pictures(run, one)
+    return {
+        name: {
+            "min": np.full([1] * rank, low, np.float32),
+            "max": np.full([1] * rank, high, np.float32),
+        }
+        for name, (low, high, rank) in ranges.items()
+    }
+
+
+def quantize(
+    content: bytes, activation_bits: int | None, ranges: Ranges, kept: Collection[str] = ()
+) -> bytes:
+    """Quantises a float32 file.
+
+    Weights of convolutions and of dense layers become int8, with a scale for each output channel.
+    Dense layers compute in float32: they are cheap, and decide the style of all that follows.
+    Normalisations and activations do as well, for their errors would show everywhere.
+
+    Args:
+        content: Of the float32 file.
+        activation_bits: 8 or 16, in which convolutions compute within known ranges; None: 8, in
+            ranges that the runtime finds for each picture.
+        ranges: What `find_ranges` gave, where there are bits.
+        kept: Names of layers that are left in float32.
+    """
+    quantizer = Quantizer(content)
+    quantizer.add_weight_only_config(".*", TFLOperationName.FULLY_CONNECTED, _WEIGHT_BITS)
+    quantizer.add_weight_only_config(".*", TFLOperationName.BATCH_MATMUL, _WEIGHT_BITS)
+    for operation in _CONVOLUTIONS:
+        if activation_bits is None:
+            quantizer.add_dynamic_config(".*", operation, _WEIGHT_BITS)
+        else:
+            quantizer.add_static_config(".*", operation, activation_bits, _WEIGHT_BITS)
+        for name in kept:
+            quantizer.update_quantization_recipe(
+                f"^{re.escape(name)};", operation, algorithm_key="no_quantize"
+            )
+    # It tells its sizes, and of progress that is over at once.
+    with (
+        warnings.catch_warnings(action="ignore"),
+        contextlib.redirect_stderr(io.StringIO()),
+        contextlib.redirect_stdout(io.StringIO()),
+    ):
+        made = quantizer.quantize(ranges if quantizer.need_calibration else None)
+    return bytes(made.quantized_model)
+
+
+def search(
+    layers: list[Layer],
+    build: Callable[[Collection[str]], bytes],
+    error_of: Callable[[bytes], float],
+    largest_error: float,
+    title: str,
+) -> Chosen:
+    """Finds few layers to keep in float16, so that the rest is good enough.
+
+    Layers are tried one by one; those that lower the error most for their size are kept first.
+
+    Args:
+        layers: All that may be kept.
+        build: Makes the content with some of them kept.
+        error_of: Mean squared error of pictures that a content makes.
+        largest_error: What is good enough.
+        title: Of the progress bar.
+
+    Returns:
+        The smallest choice that is good enough, in this order; or with all layers kept, if even
+        that is not.
+    """
+    whole = build(())
+    error = error_of(whole)
+    if error <= largest_error:
+        return Chosen(whole, [])
+    gains = {}
+    for layer in tqdm(layers, title, delay=2):
+        gains[layer.name] = (error - error_of(build([layer.name]))) / layer.size
+    order = sorted(gains, key=lambda name: gains[name], reverse=True)
+    few, many = 0, len(order)  # too few, enough
+    best = build(order)
+    while many - few > 1:
+        middle = (few + many) // 2
+        content = build(order[:middle])
+        if error_of(content) <= largest_error:
+            many, best = middle, content
+        else:
+            few = middle
+    return Chosen(best, order[:many])

@@ -1,0 +1,128 @@
+"""Forms of 8 bits: ranges, kept layers, and the search for them."""
+
+import numpy as np
+import pytest
+
+from export import flatbuffer, quantization, tflite
+from export.forms import COMPARED, SEARCHED, Materials
+from export.quantization import Chosen, Layer, search
+from export.signatures import KINDS, drawn_faces
+from tests.export.small import stargan
+from tfgan.litert import open_runner
+
+
+@pytest.fixture(scope="module")
+def materials():
+    exportable = KINDS["StarGAN"].describe(stargan())
+    return Materials(exportable, drawn_faces(range(COMPARED + SEARCHED + 5), 32), [], {})
+
+
+def types_of(content):
+    """Types of the inputs and weights of convolutions, by name of their output."""
+    flat = flatbuffer.read(content)
+    types = {}
+    for graph in flat.subgraphs:
+        for operator in graph.operators:
+            if flatbuffer.kind_of(flat, operator) in quantization.CONVOLUTIONS:
+                name = graph.tensors[operator.outputs[0]].name.decode()
+                # A transposed convolution has its shape first and its input last.
+                weights, x = graph.tensors[operator.inputs[1]], graph.tensors[operator.inputs[0]]
+                if flatbuffer.kind_of(flat, operator) == "TRANSPOSE_CONV":
+                    x = graph.tensors[operator.inputs[2]]
+                types[name] = (x.type, weights.type)
+    return types
+
+
+def test_ranges_are_the_smallest_and_largest_values_of_all_examples(materials):
+    drawn = materials.draw(0, 4)
+    ranges = quantization.find_ranges(materials.content, materials.exportable, drawn)
+    images = np.concatenate([one["images"] for one in drawn])
+    made = [materials.exportable.run("translate", one)["images"] for one in drawn]
+    # The last convolution gives pictures before their tanh, the first takes pictures with labels.
+    lowest = min(float(found["min"].min()) for found in ranges.values())
+    assert lowest <= np.arctanh(np.min(made)) + 1e-3
+    flat = flatbuffer.read(materials.content)
+    first = next(
+        operator
+        for operator in flat.subgraphs[0].operators
+        if flatbuffer.kind_of(flat, operator) == "CONV_2D"
+    )
+    name = flat.subgraphs[0].tensors[first.inputs[0]].name.decode()
+    labels = np.concatenate([one["labels"] for one in drawn])
+    assert ranges[name]["min"].item() == min(images.min(), labels.min())
+    assert ranges[name]["max"].item() == max(images.max(), labels.max())
+    assert ranges[name]["min"].shape == (1, 1, 1, 1)
+
+
+@pytest.mark.parametrize(("bits", "type_"), [(None, "FLOAT32"), (8, "INT8"), (16, "INT16")])
+def test_convolutions_compute_in_the_bits_of_the_form(materials, bits, type_):
+    ranges = quantization.find_ranges(materials.content, materials.exportable, materials.draw(0, 2))
+    made = quantization.quantize(materials.content, bits, ranges)
+    kinds = flatbuffer.schema.TensorType
+    assert set(types_of(made).values()) == {(getattr(kinds, type_), kinds.INT8)}
+    # Inputs and outputs stay as they were: apps need not know.
+    result = open_runner(made).run("translate", materials.draw(0, 1)[0])["images"]
+    assert result.dtype == np.float32
+
+
+def test_kept_layers_and_no_others_stay_in_float32(materials):
+    layers = quantization.find_layers(materials.content)
+    assert sum(layer.size for layer in layers) > 1000
+    kept = [layers[0].name, layers[-1].name]
+    made = types_of(quantization.quantize(materials.content, None, {}, kept))
+    assert {layer.name for layer in layers} == set(made)
+    floats = {name for name, (_, weights) in made.items() if weights == 0}
+    assert floats == set(kept)
+
+
+def test_weights_have_a_scale_for_each_output_channel(materials):
+    flat = flatbuffer.read(quantization.quantize(materials.content, None, {}))
+    graph = flat.subgraphs[0]
+    for operator in graph.operators:
+        if flatbuffer.kind_of(flat, operator) == "CONV_2D":
+            weights = graph.tensors[operator.inputs[1]]
+            assert len(weights.quantization.scale) == weights.shape[0]
+
+
+def build(kept):
+    """A content that says which layers it keeps."""
+    return " ".join(sorted(kept)).encode()
+
+
+def error_of(harm):
+    """The sum of the harm of the layers that are not kept, as that of a content of `build`."""
+    return lambda content: sum(
+        x for name, x in harm.items() if name not in content.decode().split()
+    )
+
+
+LAYERS = [Layer("a", 10), Layer("b", 100), Layer("c", 10), Layer("d", 1)]
+HARM = {"a": 5.0, "b": 6.0, "c": 1.0, "d": 0.01}
+
+
+@pytest.mark.parametrize(
+    ("largest", "kept"),
+    [(100.0, []), (12.0, ["a"]), (7.1, ["a"]), (6.1, ["a", "c"]), (5.0, ["a", "c", "b"])],
+)
+def test_layers_that_do_most_harm_for_their_size_are_kept_first(largest, kept):
+    found = search(LAYERS, build, error_of(HARM), largest, "")
+    assert found == Chosen(build(kept), kept)
+
+
+def test_a_search_that_finds_nothing_keeps_all_layers():
+    found = search(LAYERS, build, lambda content: 1.0 + error_of(HARM)(content), 0.5, "")
+    assert sorted(found.kept) == ["a", "b", "c", "d"]
+    assert found.content == build("abcd")
+
+
+def test_a_floor_that_8_bits_miss_is_reached_by_keeping_layers(materials):
+    def make(kept):
+        return tflite.halve(quantization.quantize(materials.content, None, {}, kept))
+
+    whole = materials.error_of(make([]))
+    goal = whole / 4
+    found = search(materials.layers, make, materials.error_of, goal, "")
+    assert 0 < len(found.kept) < len(materials.layers)
+    assert materials.error_of(found.content) <= goal
+    everything = make([layer.name for layer in materials.layers])
+    assert len(make([])) < len(found.content) < len(everything)
