@@ -123,7 +123,7 @@ def _forms(results: Sequence[Result], recommended: str | None) -> str:
             f"<td>{psnr_text(r)}</td><td>{number(r.ssim, 4)}</td>",
             *([f"<td>{number(r.lpips, 4)}</td>"] if lpips else []),
             f"<td>{number(r.mean_error, 5)}</td><td>{number(r.largest_error, 4)}</td>",
-            *(f"<td>{html.escape(str(r.metrics.get(name, '-')))}</td>" for name in metrics),
+            *(f"<td>{number(r.metrics.get(name), 3)}</td>" for name in metrics),
         ]
         mark = ' class="recommended"' if r.form == recommended else ""
         lines.append(f"<tr{mark}>{''.join(cells)}</tr>")

@@ -57,7 +57,7 @@ class Result:
         not_accelerated: By signature, operators that run outside of XNNPACK, and how many; None
             for a SavedModel.
         float16_layers: Layers that were kept out of 8 bits.
-        metrics: What `training.evaluate` says of it, where asked.
+        metrics: What `training.evaluate` says of it, where asked, by name.
     """
 
     form: str
@@ -77,7 +77,7 @@ class Result:
     timed_signature: str | None = None
     not_accelerated: dict[str, dict[str, int]] | None = None
     float16_layers: list[str] = field(default_factory=list)
-    metrics: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """The same as a dictionary."""

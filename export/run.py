@@ -1,11 +1,16 @@
 """Command line: a trained model as SavedModel and `.tflite` files, each compared with Keras."""
 
 import argparse
+import dataclasses
+import functools
 import json
 import os
+import shlex
 import shutil
 import signal
+import subprocess
 import sys
+import tempfile
 import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -107,6 +112,13 @@ def _parser() -> argparse.ArgumentParser:
         "--help (default: the files in TFGAN_LPIPS_ALEX)",
     )
     parser.add_argument(
+        "--evaluate",
+        metavar="OPTIONS",
+        type=shlex.split,
+        help="also measure Keras and each .tflite with python -m training.evaluate MODEL OPTIONS, "
+        'such as "--metrics swd avatar-fd --count 600"',
+    )
+    parser.add_argument(
         "-o",
         "--out",
         type=Path,
@@ -163,6 +175,26 @@ def _open_lpips(files: Sequence[Path] | None, resolution: int) -> Callable[..., 
             raise ExportError(f"--lpips must name files. Received: {file}, which is none.")
     network = load_lpips("alex", files)
     return lambda images, others: float(np.mean(network(images, others)))
+
+
+def evaluate(
+    model_file: Path, options: Sequence[str], tflite: Path | None = None
+) -> dict[str, float]:
+    """What `training.evaluate` measures of a model, or of a `.tflite` file in its place, by name.
+
+    Raises:
+        ExportError: If it says that something is wrong.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "evaluation.json"
+        named = [] if tflite is None else ["--tflite", str(tflite)]
+        command = [sys.executable, "-m", "training.evaluate", str(model_file), *named, *options]
+        if subprocess.run([*command, "--out", str(out)], check=False).returncode != 0:
+            raise ExportError(
+                f"--evaluate must be options of python -m training.evaluate that it can do. "
+                f"Received: {shlex.join(options)}. The message above says what is wrong."
+            )
+        return json.loads(out.read_text("utf-8"))["curves"]
 
 
 def _remove(path: Path) -> None:
@@ -233,6 +265,7 @@ def export(
     expected: Sequence["Expected"],
     distance: "Distance | None",
     floors: dict[str, float],
+    metrics_of: Callable[[Path], dict[str, float]] | None,
     about: dict[str, Any],
     out: Path,
 ) -> list["Result"]:
@@ -245,6 +278,7 @@ def export(
         expected: What Keras makes of the inputs that they are compared on.
         distance: LPIPS; None without its network.
         floors: Forms to write, and the PSNR in dB that is good enough for each.
+        metrics_of: Measures a `.tflite` file by other means; None: nothing does.
         about: What the report says of how it was made.
         out: The folder; it is made if need be.
     """
@@ -260,6 +294,9 @@ def export(
         results, made = [], {}
         for name, floor in floors.items():
             result, pictures = make_form(name, materials, expected, distance, floor, partial)
+            if metrics_of and FORMS[name].in_tflite and pictures:
+                metrics = metrics_of(partial / FORMS[name].path)
+                result = dataclasses.replace(result, metrics=metrics)
             results.append(result)
             made[name] = pictures
         recommended = recommend(results, [name for name in floors if FORMS[name].in_tflite])
@@ -334,8 +371,15 @@ def _run(options: argparse.Namespace) -> int:
     facts = facts_of(exportable, list(cases.values()), model_file)
     materials = Materials(exportable, pictures, list(cases.values()), facts)
     floors = {name: FORMS[name].floor(kind, options.min_psnr) for name in formats}
-    about = {**machine(), "pictures": ", ".join(sets) or "drawn"}
-    results = export(materials, expected, distance, floors, about, out)
+    about: dict[str, Any] = {**machine(), "pictures": ", ".join(sets) or "drawn"}
+    metrics_of = None
+    if options.evaluate is not None:
+        # First of all, for it may have been told something that cannot be.
+        found = evaluate(model_file, options.evaluate)
+        about["metrics"] = shlex.join(options.evaluate)
+        about["Keras"] = ", ".join(f"{name} {value:.4g}" for name, value in found.items())
+        metrics_of = functools.partial(evaluate, model_file, options.evaluate)
+    results = export(materials, expected, distance, floors, metrics_of, about, out)
     print(table(results))
     for result in results:
         if result.status != "good":

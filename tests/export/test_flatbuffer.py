@@ -109,7 +109,7 @@ def test_facts_are_read_as_they_were_written(content, tmp_path):
 @pytest.mark.parametrize("damage", [b"", b"no file of LiteRT at all", None])
 def test_a_file_of_others_has_no_facts(content, tmp_path, damage):
     (tmp_path / "a.tflite").write_bytes(content if damage is None else damage)
-    with pytest.raises(UserError, match="that export.run wrote is needed. Received: "):
+    with pytest.raises(UserError, match=r"that export\.run wrote is needed\. Received: "):
         read_facts(tmp_path / "a.tflite")
 
 

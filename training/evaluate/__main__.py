@@ -126,12 +126,19 @@ def parse(argv: list[str]) -> argparse.Namespace:
     add("--count", type=int, help="most pictures, pairs or the like; see above for the defaults")
     add("--seed", type=int, default=0, help="of all that is drawn (default: 0)")
     add("--psi", type=float, help="truncation, with StyleGAN and StyleGAN2 (default: 1, none)")
+    add(
+        "--tflite",
+        type=Path,
+        metavar="FILE",
+        help="an export of MODEL, which then makes the pictures in its place",
+    )
     add("--outputs", type=int, help="outputs of each picture, with StarGAN v2 (default: 10)")
     add(
         "--out",
         type=Path,
         metavar="JSON",
-        help="default: evaluation.json in the run folder, NAME-evaluation.json beside NAME.keras",
+        help="default: evaluation.json in the run folder, NAME-evaluation.json beside NAME.keras "
+        "or NAME.tflite",
     )
     add(
         "--cache",
@@ -219,6 +226,8 @@ def find_places(options: argparse.Namespace, file: Path) -> tuple[Path, Path]:
         out, cache = folder / "evaluation.json", folder.absolute().parent / CACHE
     else:
         out, cache = file.with_name(f"{file.stem}-evaluation.json"), file.parent / CACHE
+    if options.tflite is not None:
+        out = options.tflite.with_name(f"{options.tflite.stem}-evaluation.json")
     out, cache = options.out or out, options.cache or cache
     if out.suffix != ".json":
         raise EvaluationError(f"--out must end in .json. Received: {out}.")
@@ -302,7 +311,7 @@ def run(argv: list[str]) -> int:
     chosen = choose_metrics(options, file, entry)
     given = {option: getattr(options, option) for option in NETWORKS}
     networks = find_networks(given, entry.metrics, chosen)
-    print(f"Model       {file}", flush=True)
+    print(f"Model       {options.tflite or file}", flush=True)
     import_tensorflow()
     import tensorflow as tf
 
@@ -317,6 +326,10 @@ def run(argv: list[str]) -> int:
     strategy = make_strategy(options.devices, options.virtual_devices)
     with strategy.scope():
         model = load_model(file)
+    if options.tflite is not None:
+        from training.evaluate.exported import open_exported
+
+        model = open_exported(model, file, options.tflite)
     config, fingerprint = data_config(options, file, kind, model.resolution)
     set_values = {
         name: getattr(options, name)
@@ -348,6 +361,7 @@ def run(argv: list[str]) -> int:
         measure = kind.MEASURES[name]
         measured = measure.find(subject, name)
         result["metrics"][name] = measured
+        result["curves"].update(measure.curves(measured))
         # At once, for the next one may take hours.
         write_json(out, result)
         print(measure.describe(measured), flush=True)
@@ -360,10 +374,10 @@ def kept_result(out: Path, head: Mapping[str, Any]) -> dict[str, Any]:
     try:
         before = json.loads(out.read_text("utf-8"))
         if all(before[name] == value for name, value in head.items()):
-            return {**head, "metrics": dict(before["metrics"])}
+            return {**head, **{part: dict(before[part]) for part in ("metrics", "curves")}}
     except (OSError, ValueError, KeyError, TypeError):  # there is none, or it is of something else
         pass
-    return {**head, "metrics": {}}
+    return {**head, "metrics": {}, "curves": {}}
 
 
 def as_json(value: Any) -> Any:

@@ -77,7 +77,7 @@ class Generator:
             "count": count,
             "seed": self.seed,
             "truncation_psi": self.psi,
-            "noise": NOISE,
+            "noise": getattr(self.model, "noise", NOISE),
         }
 
 
