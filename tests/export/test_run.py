@@ -1,6 +1,8 @@
 """The export command: what it refuses, what it keeps, what its help says."""
 
 import json
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from tfgan.models.stylegan2 import StyleGAN2Discriminator
 
 
 def test_forms_that_fail_or_look_wrong_are_shown_and_told(tmp_path, monkeypatch, capsys):
-    stylegan2().save(tmp_path / "face.keras")
+    stargan().save(tmp_path / "face.keras")
 
     def write(materials, path, floor):
         path.write_bytes(b"x")
@@ -24,8 +26,8 @@ def test_forms_that_fail_or_look_wrong_are_shown_and_told(tmp_path, monkeypatch,
         path.write_bytes(b"half")
         raise RuntimeError("\n  no such operator \nmore")
 
-    black = {"styles": np.zeros((3, 6, 8)), "images": np.zeros((3, 16, 16, 3), np.float32)}
-    runner = Runner(["generate"], lambda signature, inputs: black)
+    black = {"images": np.zeros((3, 32, 32, 3), np.float32)}
+    runner = Runner(["translate"], lambda signature, inputs: black)
     poor = forms.FORMS["saved-model"]._replace(
         path="poor.bin", write=write, open_runner=lambda path, threads: runner
     )
@@ -33,7 +35,8 @@ def test_forms_that_fail_or_look_wrong_are_shown_and_told(tmp_path, monkeypatch,
     monkeypatch.setitem(forms.FORMS, "int16x8", poor._replace(path="failed.bin", write=fail))
     out = tmp_path / "face-export"
     asked = ["--formats", "float32", "int8", "int16x8"]
-    assert run.main([str(tmp_path / "face.keras"), *asked]) == 1
+    pictures = ["--pictures", "avatars"]
+    assert run.main([str(tmp_path / "face.keras"), *asked, *pictures]) == 1
     shown = capsys.readouterr().err
     assert "int8 poor: PSNR against Keras is" in shown
     assert "int16x8 failed: RuntimeError: no such operator" in shown
@@ -51,7 +54,7 @@ def test_forms_that_fail_or_look_wrong_are_shown_and_told(tmp_path, monkeypatch,
 
 
 def test_a_second_export_leaves_nothing_of_the_first(tmp_path, capsys):
-    stylegan2().save(tmp_path / "face.keras")
+    stargan().save(tmp_path / "face.keras")
     out = tmp_path / "face-export"
     out.mkdir()
     (out / "mine.txt").write_text("kept")
@@ -66,7 +69,7 @@ def test_a_second_export_leaves_nothing_of_the_first(tmp_path, capsys):
 
 
 def test_nothing_is_left_where_an_export_is_stopped(tmp_path, monkeypatch, capsys):
-    stylegan2().save(tmp_path / "face.keras")
+    stargan().save(tmp_path / "face.keras")
 
     def stop(materials, path, floor):
         path.write_bytes(b"half")
@@ -90,7 +93,7 @@ def test_a_file_or_a_folder_replaces_what_stood_there(tmp_path):
 
 
 def test_an_empty_folder_that_could_not_be_filled_is_no_longer_there(tmp_path, monkeypatch):
-    stylegan2().save(tmp_path / "face.keras")
+    stargan().save(tmp_path / "face.keras")
 
     def full(materials, path, floor):
         raise OSError(28, "No space left on device")
@@ -203,3 +206,53 @@ def test_flows_run_every_signature_on_the_types_that_it_names():
             for key, (shape, dtype) in specs.items():
                 assert case.inputs[key].dtype == dtype
                 assert case.inputs[key].shape == tuple(3 if n is None else n for n in shape)
+
+
+def test_lpips_is_reported_where_its_weights_are(tmp_path, monkeypatch):
+    from tests.layers.layer_check import randomize
+    from tfgan.models.lpips import LPIPS
+
+    network = LPIPS("alex")
+    network.build()
+    randomize(network, spread=0.05)
+    network.save(tmp_path / "alex.keras")
+    stargan().save(tmp_path / "face.keras")
+    monkeypatch.setenv("TFGAN_LPIPS_ALEX", str(tmp_path / "alex.keras"))
+    assert run.main([str(tmp_path / "face.keras"), "--formats", "float32", "float16"]) == 0
+    found = forms_of(tmp_path / "face-export")
+    assert abs(found["float32"]["lpips"]) < abs(found["float16"]["lpips"])
+    assert "<th scope=col>LPIPS</th>" in (tmp_path / "face-export" / "report.html").read_text()
+
+
+def test_metrics_of_training_evaluate_are_asked_of_keras_and_each_file(tmp_path, monkeypatch):
+    stargan().save(tmp_path / "face.keras")
+    asked = []
+
+    def answer(command, check):
+        asked.append(command)
+        curves = {"swd": 10.0 + len(asked)}
+        Path(command[-1]).write_text(json.dumps({"curves": curves}))
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(run.subprocess, "run", answer)
+    options = ["--formats", "saved-model", "float32", "--evaluate", "--metrics swd --count 4"]
+    assert run.main([str(tmp_path / "face.keras"), *options]) == 0
+    for command in asked:
+        assert command[1:4] == ["-m", "training.evaluate", str(tmp_path / "face.keras")]
+        assert command[-6:-2] == ["--metrics", "swd", "--count", "4"]
+    assert "--tflite" not in asked[0]
+    assert asked[1][asked[1].index("--tflite") + 1].endswith("/float32.tflite")
+    report = json.loads((tmp_path / "face-export" / "report.json").read_text())
+    assert [form["metrics"] for form in report["forms"]] == [{}, {"swd": 12.0}]
+    assert report["made_with"]["Keras"] == "swd 11"
+
+
+def test_metrics_that_cannot_be_stop_before_anything_is_converted(tmp_path, capfd):
+    stargan().save(tmp_path / "face.keras")
+    options = ["--formats", "float32", "--evaluate", "--metrics fidd --data avatars"]
+    assert run.main([str(tmp_path / "face.keras"), *options]) == 2
+    shown = capfd.readouterr()
+    assert "--metrics of StarGAN are translation" in shown.err
+    assert "--evaluate must be options of python -m training.evaluate" in shown.err
+    assert "Writing" not in shown.out
+    assert [path.name for path in tmp_path.iterdir()] == ["face.keras"]

@@ -25,10 +25,16 @@ def exported(model, folder, *forms):
     return load_model(file), file, folder / "face-export"
 
 
-@pytest.mark.parametrize("class_names", [(), ("a", "b")])
-def test_a_file_draws_what_its_model_draws(tmp_path, class_names):
-    model, file, out = exported(stylegan2(class_names), tmp_path, "float32", "dynamic")
-    labels = np.array([0, 1, 1]) if class_names else None
+@pytest.fixture(scope="module")
+def generator(tmp_path_factory):
+    """A StyleGAN2 with classes, and its export."""
+    model = stylegan2(("a", "b"))
+    return exported(model, tmp_path_factory.mktemp("generator"), "float32", "dynamic")
+
+
+def test_a_file_draws_what_its_model_draws(generator):
+    model, file, out = generator
+    labels = np.array([0, 1, 1])
     expected = Generator(model, labels, 0.7, seed=0)
     inputs = expected.inputs(0, 3)
     noise = [np.repeat(one, 3, axis=0) for one in model.synthesis.fixed_noise(1.0)]
@@ -63,8 +69,8 @@ def test_translations_are_those_of_the_file(tmp_path):
         np.testing.assert_allclose(made, right, atol=4e-5)
 
 
-def test_a_file_of_another_model_is_refused(tmp_path):
-    _, _, out = exported(stylegan2(), tmp_path, "float32")
+def test_a_file_of_another_model_is_refused(generator, tmp_path):
+    _, _, out = generator
     other = tmp_path / "other.keras"
     model = stylegan2()
     model.mapping.average.assign(model.mapping.average + 1.0)
