@@ -64,7 +64,7 @@ tr.recommended td { background: var(--card); } tr.recommended td:first-child { f
   border-radius: .4rem; background: var(--card); }
 .pictures tr.last td { padding-bottom: 1.4rem; }
 .pictures td.name { color: var(--soft); font-size: .85rem; vertical-align: middle;
-  text-align: right; white-space: normal; width: 6rem; }
+  text-align: right; white-space: normal; min-width: 6.5rem; }
 code, pre { font: .9rem/1.5 ui-monospace, Menlo, Consolas, monospace; }
 pre { padding: 1rem; border-radius: .6rem; background: var(--card); overflow-x: auto; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1.25rem; margin: 0; }
@@ -101,7 +101,7 @@ def _status(result: Result) -> str:
 
 def _forms(results: Sequence[Result], recommended: str | None) -> str:
     """The table of forms."""
-    counts = list(dict.fromkeys(key for r in results for key in r.ms_per_picture))
+    counts = sorted({key for r in results for key in r.ms_per_picture}, key=int)
     heads = [("1 thread" if count == "1" else f"{count} threads") for count in counts]
     metrics = list(dict.fromkeys(key for r in results for key in r.metrics))
     whole = max((r.bytes or 0 for r in results if r.form == "float32"), default=0)
