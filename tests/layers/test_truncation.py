@@ -3,8 +3,9 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from tfgan.layers.truncation import move_average, truncate
+from tfgan.layers.truncation import move_average, style_of, truncate
 
 
 def normal(*shape, seed=0):
@@ -31,6 +32,12 @@ def test_one_style_serves_all_layers():
     np.testing.assert_array_equal(
         truncate(styles, average, 4, 0.6, 2), truncate(repeated, average, 4, 0.6, 2)
     )
+
+
+def test_a_layer_has_its_own_style():
+    styles = normal(2, 3, 5)
+    for layer in range(3):
+        np.testing.assert_array_equal(style_of(tf.constant(styles), layer), styles[:, layer])
 
 
 def test_psi_one_leaves_every_bit():

@@ -1,4 +1,4 @@
-"""The truncation trick: styles move towards their running average.
+"""Styles of all layers, and the truncation trick: they move towards their running average.
 
 Reference:
     Karras et al. 2018, arXiv:1812.04948, section 4 and appendix B.
@@ -22,12 +22,18 @@ def truncate(styles, average, num_styles: int, psi=1.0, cutoff: int | None = Non
         [B, L, W], float32.
     """
     if len(styles.shape) == 2:
-        styles = tf.repeat(styles[:, None], num_styles, axis=1)
+        styles = styles[:, None]
     layers = num_styles if cutoff is None else cutoff
     truncated = (np.arange(num_styles) < layers).astype(np.float32)[:, None]
     scale = 1.0 + (tf.cast(psi, tf.float32) - 1.0) * truncated  # [L, 1]
     # At psi 1 the scale is exactly 1, and styles must come out untouched.
     return styles * scale + tf.convert_to_tensor(average) * (1.0 - scale)
+
+
+def style_of(styles, layer: int):
+    """The style of one layer: [B, L, W] -> [B, W]."""
+    # XNNPACK does not take an index, but a slice of one.
+    return tf.reshape(styles[:, layer : layer + 1], [-1, styles.shape[-1]])
 
 
 def move_average(average, styles, decay: float) -> None:

@@ -25,7 +25,7 @@ from tfgan.layers.noise import Noise, choose_noise, draw_noise
 from tfgan.layers.pixel_norm import pixel_norm
 from tfgan.layers.precision import PRECISIONS, check_precision
 from tfgan.layers.resample import blur, mean_down, nearest_up
-from tfgan.layers.truncation import move_average, truncate
+from tfgan.layers.truncation import move_average, style_of, truncate
 from tfgan.layers.widths import channels_at
 
 GAIN = math.sqrt(2.0)  # He's, on the kernels of all layers with an activation
@@ -347,8 +347,8 @@ class StyleGANSynthesisBlock(keras.layers.Layer):
         if self.resolution == 4:
             batch = tf.shape(styles)[0] if styles.shape[0] is None else styles.shape[0]
             x = tf.tile(tf.convert_to_tensor(self.const)[None], [batch, 1, 1, 1])
-        x = self.layer0(tf.cast(x, self.compute_dtype), styles[:, 0], first)
-        return self.layer1(x, styles[:, 1], second)
+        x = self.layer0(tf.cast(x, self.compute_dtype), style_of(styles, 0), first)
+        return self.layer1(x, style_of(styles, 1), second)
 
     def get_config(self):
         return {

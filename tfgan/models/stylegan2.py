@@ -19,7 +19,7 @@ from tfgan.layers.noise import Noise, choose_noise, draw_noise
 from tfgan.layers.pixel_norm import pixel_norm
 from tfgan.layers.precision import PRECISIONS, check_precision
 from tfgan.layers.resample import downsample, upsample
-from tfgan.layers.truncation import move_average, truncate
+from tfgan.layers.truncation import move_average, style_of, truncate
 from tfgan.layers.widths import channels_at
 
 ARCHITECTURES = ("orig", "skip", "resnet")
@@ -330,14 +330,14 @@ class SynthesisBlock(keras.layers.Layer):
             x = tf.tile(tf.convert_to_tensor(self.const)[None], [batch, 1, 1, 1])
         else:
             shortcut = self.skip(x) if self.skip is not None else None
-            x = self.conv0(x, styles[:, 0], noise[0])
-        x = self.conv1(x, styles[:, self.num_convs - 1], noise[-1])
+            x = self.conv0(x, style_of(styles, 0), noise[0])
+        x = self.conv1(x, style_of(styles, self.num_convs - 1), noise[-1])
         if self.skip is not None:
             x = x + shortcut
         if image is not None:
             image = upsample(image)
         if self.torgb is not None:
-            rgb = self.torgb(x, styles[:, self.num_convs])
+            rgb = self.torgb(x, style_of(styles, self.num_convs))
             image = rgb if image is None else image + rgb
         return x, image
 
