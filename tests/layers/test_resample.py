@@ -25,6 +25,12 @@ def test_fir_agrees_with_loops_to_the_second_derivative(padding, gain, stride):
     )
 
 
+@pytest.fixture(params=["joined", "apart"])
+def joining(request, monkeypatch):
+    """Both ways to repeat and to average pixels beside a convolution, whatever the size."""
+    monkeypatch.setattr(resample, "JOINED_FROM", {"joined": 1, "apart": 1024}[request.param])
+
+
 @pytest.mark.parametrize("name", ["upsample", "downsample", "blur", "nearest_up", "mean_down"])
 def test_resampling_agrees_with_loops_to_the_second_derivative(name):
     check_derivatives(getattr(resample, name), getattr(plain, name), [normal(2, 4, 6, 2)])
@@ -40,9 +46,19 @@ def test_resampling_agrees_with_loops_to_the_second_derivative(name):
         ("convolve_mean_down", 3),
     ],
 )
+@pytest.mark.usefixtures("joining")
 def test_resampling_convolution_agrees_with_loops_to_the_second_derivative(name, size):
     x, kernel = normal(1, 2, 4, 2), normal(size, size, 2, 3, seed=1)
     check_derivatives(getattr(resample, name), getattr(plain, name), [x, kernel])
+
+
+def test_adding_repeated_pixels_agrees_with_loops_to_the_second_derivative():
+    def plain_sum(y, x):
+        return y + plain.nearest_up(x)
+
+    check_derivatives(
+        resample.add_nearest_up, plain_sum, [normal(2, 8, 12, 2), normal(2, 4, 6, 2, seed=1)]
+    )
 
 
 @pytest.mark.parametrize(
@@ -60,6 +76,7 @@ def test_resampling_convolution_agrees_with_loops_to_the_second_derivative(name,
     ],
 )
 @pytest.mark.parametrize("channels", [1, 3, 16])
+@pytest.mark.usefixtures("joining")
 def test_result_holds_in_float32_for_any_channel_count(name, channels):
     inputs = [normal(2, 6, 10, channels).astype(np.float32)]
     if name.startswith("convolve"):

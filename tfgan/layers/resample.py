@@ -5,7 +5,8 @@ StyleGAN2 filters with [1, 3, 3, 1] (`fir`, `upsample`, `downsample`, `convolve_
 Zero-insertion up-sampling multiplies it by 2 per axis so that the mean is kept.
 
 StyleGAN repeats pixels and takes means of squares, beside a filter [1, 2, 1] (`nearest_up`,
-`mean_down`, `blur`, `convolve_nearest_up`, `convolve_mean_down`).
+`add_nearest_up`, `mean_down`, `blur`, `convolve_nearest_up`, `convolve_mean_down`); so does StarGAN
+v2, without that filter.
 
 Reference:
     Karras et al. 2020, arXiv:1912.04958, appendix B; NVlabs/stylegan2-ada-pytorch,
@@ -17,6 +18,9 @@ import numpy as np
 import tensorflow as tf
 
 TAPS = (1.0, 3.0, 3.0, 1.0)
+# Pixels of the larger maps from which on repeating or averaging is part of a convolution. Below,
+# that saves little time, while an exported file holds 4x4 kernels, often of most channels, for 3x3.
+JOINED_FROM = 32
 
 
 def fir_kernel(gain: float = 1.0) -> np.ndarray:
@@ -98,8 +102,16 @@ def blur(x):
 def nearest_up(x):
     """Repeats each pixel along H and W: [B, H, W, C] -> [B, 2H, 2W, C]."""
     _, height, width, channels = x.shape
-    x = tf.tile(x[:, :, None, :, None, :], [1, 1, 2, 1, 2, 1])
+    # A sum, because XNNPACK broadcasts within arithmetic and nowhere else.
+    x = x[:, :, None, :, None, :] + tf.zeros([2, 1, 2, 1], x.dtype)
     return tf.reshape(x, [-1, 2 * height, 2 * width, channels])
+
+
+def add_nearest_up(y, x):
+    """y + nearest_up(x), where nothing is repeated in memory: [B, 2H, 2W, C] and [B, H, W, C]."""
+    _, height, width, channels = x.shape
+    y = tf.reshape(y, [-1, height, 2, width, 2, channels]) + x[:, :, None, :, None, :]
+    return tf.reshape(y, [-1, 2 * height, 2 * width, channels])
 
 
 def mean_down(x):
@@ -109,14 +121,19 @@ def mean_down(x):
 
 def _spread(kernel):
     """The 4x4 kernel that is a 3x3 one after, or before, a 2x2 kernel of ones."""
-    kernel = tf.pad(kernel, [[1, 1], [1, 1], [0, 0], [0, 0]])
-    return kernel[1:, 1:] + kernel[1:, :-1] + kernel[:-1, 1:] + kernel[:-1, :-1]
+    # One axis after the other: the `.tflite` converter computes constants beforehand unless a step
+    # more than doubles them.
+    rows = tf.pad(kernel, [[1, 0], [0, 0], [0, 0], [0, 0]])
+    rows += tf.pad(kernel, [[0, 1], [0, 0], [0, 0], [0, 0]])
+    columns = tf.pad(rows, [[0, 0], [1, 0], [0, 0], [0, 0]])
+    return columns + tf.pad(rows, [[0, 0], [0, 1], [0, 0], [0, 0]])
 
 
 def convolve_nearest_up(x, kernel):
-    """convolve(nearest_up(x)) at 16 products a pixel of `x` instead of 36.
+    """convolve(nearest_up(x)), from `JOINED_FROM` on at 16 products a pixel of `x` instead of 36.
 
-    The published code does so from 128 pixels on, and stores those kernels turned by 180 degrees.
+    StyleGAN's published code does so from 128 pixels on, and stores those kernels turned by 180
+    degrees.
 
     Args:
         x: Feature maps, [B, H, W, C].
@@ -126,6 +143,8 @@ def convolve_nearest_up(x, kernel):
         [B, 2H, 2W, O].
     """
     batch, height, width, _ = x.shape
+    if 2 * height < JOINED_FROM:
+        return convolve(nearest_up(x), kernel)
     batch = tf.shape(x)[0] if batch is None else batch
     shape = [batch, 2 * height, 2 * width, kernel.shape[3]]
     # A transposed convolution turns its kernel.
@@ -134,7 +153,7 @@ def convolve_nearest_up(x, kernel):
 
 
 def convolve_mean_down(x, kernel):
-    """mean_down(convolve(x)) at 16 products a pixel of the result instead of 36.
+    """mean_down(convolve(x)), from `JOINED_FROM` on at 16 products a pixel of the result, not 36.
 
     Args:
         x: Feature maps, [B, H, W, C].
@@ -143,4 +162,6 @@ def convolve_mean_down(x, kernel):
     Returns:
         [B, H/2, W/2, O].
     """
+    if x.shape[1] < JOINED_FROM:
+        return mean_down(convolve(x, kernel))
     return tf.nn.conv2d(x, _spread(kernel) * 0.25, 2, "SAME")

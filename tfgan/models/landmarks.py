@@ -12,6 +12,7 @@ import keras
 import tensorflow as tf
 
 from tfgan.layers.coord_conv import CoordConv2D
+from tfgan.layers.resample import add_nearest_up
 
 NUM_LANDMARKS = 98
 SIZE = 256  # pixels of the images that the network sees
@@ -202,7 +203,7 @@ class Hourglass(keras.layers.Layer):
     def call(self, x):
         y = self.before(tf.nn.avg_pool2d(x, 2, 2, "VALID"))
         y = self.after(self.inner(y))
-        return self.skip(x) + tf.image.resize(y, x.shape[1:3], "nearest")
+        return add_nearest_up(self.skip(x), y)
 
     def get_config(self):
         return {**super().get_config(), "depth": self.depth, "filters": self.filters}

@@ -6,7 +6,7 @@ Reference:
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -18,6 +18,12 @@ from tfgan.layers.heads import DomainDense
 from tfgan.layers.high_pass import HighPass
 from tfgan.layers.instance_norm import InstanceNorm
 from tfgan.layers.precision import PRECISIONS, check_precision
+from tfgan.layers.resample import (
+    add_nearest_up,
+    convolve_mean_down,
+    convolve_nearest_up,
+    mean_down,
+)
 
 LEAKY_SLOPE = 0.2
 SQRT_HALF = math.sqrt(0.5)
@@ -61,14 +67,19 @@ def activate(x):
     return tf.nn.leaky_relu(x, LEAKY_SLOPE)
 
 
-def halve(x):
-    """Mean of each 2 x 2 pixels: [B, H, W, C] -> [B, H/2, W/2, C]."""
-    return tf.nn.avg_pool2d(x, 2, 2, "VALID")
+def convolve(layer: keras.layers.Conv2D, x, operation: Callable[..., Any]):
+    """What `layer` makes of `x`, with its convolution and a resampling in one operation.
 
+    Args:
+        layer: A 3x3 convolution with a bias.
+        x: [B, H, W, C] in the layer's compute dtype.
+        operation: Of `resample`: takes `x` and the kernel.
 
-def double(x):
-    """Repeats each pixel 2 x 2: [B, H, W, C] -> [B, 2H, 2W, C]."""
-    return tf.image.resize(x, [2 * x.shape[1], 2 * x.shape[2]], "nearest")
+    Returns:
+        [B, H', W', filters] in the dtype of `x`.
+    """
+    x = operation(x, tf.cast(layer.kernel, x.dtype))
+    return tf.nn.bias_add(x, tf.cast(layer.bias, x.dtype))
 
 
 @keras.saving.register_keras_serializable("tfgan")
@@ -115,10 +126,12 @@ class ResidualBlock(keras.layers.Layer):
 
     def call(self, x):
         y = x if self.norm1 is None else self.norm1(x)
-        y = self.conv1(activate(y))
+        y = activate(y)
         if self.downsample:
             # The published shortcut convolves first: the same numbers for four times the work.
-            x, y = halve(x), halve(y)
+            x, y = mean_down(x), convolve(self.conv1, y, convolve_mean_down)
+        else:
+            y = self.conv1(y)
         y = y if self.norm2 is None else self.norm2(y)
         y = self.conv2(activate(y))
         x = x if self.conv1x1 is None else self.conv1x1(x)
@@ -181,14 +194,13 @@ class AdaINBlock(keras.layers.Layer):
 
     def call(self, x, style):
         y = activate(self.norm1(x, style))
-        y = self.conv1(double(y) if self.upsample else y)
+        y = convolve(self.conv1, y, convolve_nearest_up) if self.upsample else self.conv1(y)
         y = self.conv2(activate(self.norm2(y, style)))
         if not self.shortcut:
             return y
         # The published shortcut convolves last: the same numbers for four times the work.
         x = x if self.conv1x1 is None else self.conv1x1(x)
-        x = double(x) if self.upsample else x
-        return (x + y) * SQRT_HALF
+        return (add_nearest_up(y, x) if self.upsample else y + x) * SQRT_HALF
 
     def get_config(self):
         return {
