@@ -159,15 +159,25 @@ def add_metadata(flat: Any, name: str, content: bytes) -> None:
     flat.metadata = [*(flat.metadata or []), entry]
 
 
+def split(content: bytes) -> dict[str, bytes]:
+    """Each signature of a file as a file of its graph alone, by its name."""
+    parts = {}
+    for index in range(len(read(content).signatureDefs)):
+        flat = read(content)
+        signature = flat.signatureDefs[index]
+        flat.subgraphs = [flat.subgraphs[signature.subgraphIndex]]
+        signature.subgraphIndex = 0
+        flat.signatureDefs = [signature]
+        parts[signature.signatureKey.decode()] = write(flat)
+    return parts
+
+
 def not_accelerated(content: bytes) -> dict[str, dict[str, int]]:
     """Which operators run outside of XNNPACK on this machine, how often, by signature."""
     found = {}
-    for index, signature in enumerate(read(content).signatureDefs):
-        # LiteRT tells the operators of the first graph alone.
-        flat = read(content)
-        flat.subgraphs = [flat.subgraphs[flat.signatureDefs[index].subgraphIndex]]
-        flat.signatureDefs = []
-        interpreter = open_interpreter(write(flat))
+    # LiteRT tells the operators of the first graph alone.
+    for name, part in split(content).items():
+        interpreter = open_interpreter(part)
         interpreter.allocate_tensors()
         makers: dict[int, Any] = {}
         for operator in interpreter._get_ops_details():
@@ -184,5 +194,5 @@ def not_accelerated(content: bytes) -> dict[str, dict[str, int]]:
                 todo += operator["inputs"].tolist()
         counts = Counter(running.values())
         del counts["DELEGATE"]
-        found[signature.signatureKey.decode()] = dict(sorted(counts.items()))
+        found[name] = dict(sorted(counts.items()))
     return found

@@ -169,7 +169,8 @@ def _write_quantized(
     chosen = quantization.search(
         materials.layers, build, materials.error_of, 10 ** (-floor / 10), f"Searching {name}"
     )
-    return _write_file(materials, path, chosen.content, name, chosen.kept)
+    kept = dict.fromkeys(map(quantization.title, chosen.kept))
+    return _write_file(materials, path, chosen.content, name, list(kept))
 
 
 def _quantized(

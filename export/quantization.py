@@ -61,6 +61,16 @@ def find_layers(content: bytes) -> list[Layer]:
     return [Layer(name, sizes[name]) for name in sorted(sizes) if sizes[name]]
 
 
+def title(layer: str) -> str:
+    """Name of a layer for people: of its output, without operator and marks of the converter.
+
+    Parts of a layer that `export.xnnpack` makes of it have its name.
+    """
+    name = re.sub(r"/(part|squares)\d+$", "", layer.partition(";")[0])
+    above = re.sub(r"_1(?=/|$)", "", name).rpartition("/")[0]
+    return above or "the output"
+
+
 def find_ranges(content: bytes, exportable: Exportable, drawn: Iterable[Arrays]) -> Ranges:
     """Smallest and largest values that go into convolutions of a float32 file and come out.
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from export import flatbuffer, saved_model
+from export import flatbuffer, saved_model, xnnpack
 from export.signatures import Exportable
 from tfgan.litert import FACTS
 from tfgan.terminal import quiet
@@ -38,7 +38,7 @@ def convert(exportable: Exportable) -> bytes:
     custom = flatbuffer.custom_operators(flatbuffer.read(content))
     if custom:
         raise ConversionError(f"the file needs operators that are not built in: {custom}.")
-    return content
+    return xnnpack.rewrite(content)
 
 
 def halve(content: bytes) -> bytes:

@@ -4,9 +4,13 @@ from typing import NamedTuple
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
-from tensorflow.lite.tools import flatbuffer_utils
+
+from export import flatbuffer
 
 STRIDE = 2
+# Multiplications of a transposed convolution from which on plain ones pay: below, they save no time
+# that one could notice, and a small file has no bytes for them.
+LEAST_PRODUCTS = 4_000_000
 LANES = 16  # output channels that XNNPACK computes together, however few a convolution has
 
 
@@ -62,7 +66,9 @@ class _Graph:
     def add(self, name: str, shape, values: np.ndarray | None = None) -> int:
         """A float32 tensor, or a constant of the type of `values`."""
         tensor = schema.TensorT()
-        tensor.name, tensor.shape = name.encode(), np.asarray(shape, np.int32)
+        # Quantisers know tensors by their names.
+        tensor.name = f"{name}{len(self.graph.tensors)}".encode()
+        tensor.shape = np.asarray(shape, np.int32)
         tensor.type = schema.TensorType.FLOAT32
         tensor.buffer = 0  # the empty one, of what is computed
         if values is not None:
@@ -166,6 +172,8 @@ def _without_transposing(at: _Graph, operator) -> list | None:
     if kernel is None or (options.strideH, options.strideW) != (STRIDE, STRIDE):
         return None
     sizes = tensors[x].shape[1:3]
+    if kernel.size * int(np.prod(sizes)) < LEAST_PRODUCTS:
+        return None
     # Of what VALID makes, SAME cuts off the same on each side, or one more at the end.
     paddings = [
         max(STRIDE * (int(inputs) - 1) + taps - int(outputs), 0) // 2
@@ -285,7 +293,7 @@ def rewrite(content: bytes) -> bytes:
     any; convolutions of few filters make several pixels at once, 3 times faster. In TensorFlow, and
     in training, they are fastest as they were.
     """
-    model = flatbuffer_utils.convert_bytearray_to_object(bytearray(content))
+    model = flatbuffer.read(content)
     for graph in model.subgraphs:
         at = _Graph(model, graph)
         operators = []
@@ -295,4 +303,4 @@ def rewrite(content: bytes) -> bytes:
             operators += [operator] if made is None else made
         graph.operators = operators
     _remove_unused(model)
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+    return flatbuffer.write(model)

@@ -134,18 +134,12 @@ def download(folder: Path) -> None:
 
 def split(path: Path, folder: Path) -> list[str]:
     """Writes each signature of a file as a file of that graph alone, by its name."""
-    from tensorflow.lite.tools import flatbuffer_utils
+    from export import flatbuffer
 
-    content = bytearray(path.read_bytes())
     written = []
-    for number in range(len(flatbuffer_utils.convert_bytearray_to_object(content).signatureDefs)):
-        model = flatbuffer_utils.convert_bytearray_to_object(content)
-        signature = model.signatureDefs[number]
-        model.subgraphs = [model.subgraphs[signature.subgraphIndex]]
-        signature.subgraphIndex = 0
-        model.signatureDefs = [signature]
-        written.append(str(folder / signature.signatureKey.decode()))
-        Path(written[-1]).write_bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+    for name, content in flatbuffer.split(path.read_bytes()).items():
+        written.append(str(folder / name))
+        Path(written[-1]).write_bytes(content)
     return written
 
 

@@ -124,3 +124,13 @@ def check_forms(out: Path, names: Sequence[str]) -> None:
         assert forms[name]["largest_error"] < 1e-5
         assert max(forms[name]["signature_errors"].values()) < 1e-5
         assert all(ms > 0 for ms in forms[name]["ms_per_picture"].values())
+
+
+def check_fewer_bits(out: Path) -> None:
+    """What holds of forms of fewer bits, also of weights that are drawn, which are harder."""
+    forms = forms_of(out)
+    for name, form in forms.items():
+        if name not in ("saved-model", "float32"):
+            assert form["psnr_db"] > (50 if name == "float16" else 25)
+            assert (form["status"] == "good") == (form["psnr_db"] >= form["floor_db"])
+            assert form["bytes"] < forms["float32"]["bytes"]

@@ -126,3 +126,16 @@ def test_a_floor_that_8_bits_miss_is_reached_by_keeping_layers(materials):
     assert materials.error_of(found.content) <= goal
     everything = make([layer.name for layer in materials.layers])
     assert len(make([])) < len(found.content) < len(everything)
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("synthesis_1/b4_1/conv1_1/conv_1/Conv2D", "synthesis/b4/conv1/conv"),
+        ("generator_1/b1_1/convolution1;generator_1/b1_1/Relu", "generator/b1"),
+        ("synthesis_1/b32_1/conv0_1/conv_1/conv2d_transpose/part431", "synthesis/b32/conv0/conv"),
+        ("StatefulPartitionedCall_3:0", "the output"),
+    ],
+)
+def test_layers_have_names_that_people_know(name, title):
+    assert quantization.title(name) == title

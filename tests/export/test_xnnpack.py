@@ -1,3 +1,5 @@
+"""Convolutions that are written anew for XNNPACK, against what they were."""
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -34,6 +36,11 @@ def kernel(*shape) -> np.ndarray:
     return np.random.default_rng(1).standard_normal(shape).astype(np.float32)
 
 
+@pytest.fixture
+def small_ones_too(monkeypatch):
+    monkeypatch.setattr(xnnpack, "LEAST_PRODUCTS", 0)
+
+
 TRANSPOSED = {
     "4x4": (kernel(4, 4, 5, 3), [1, 12, 20, 5], "SAME"),
     "3x3": (kernel(3, 3, 5, 3), [1, 12, 20, 5], "SAME"),
@@ -45,6 +52,7 @@ TRANSPOSED = {
 
 @pytest.mark.parametrize("case", TRANSPOSED)
 @pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.usefixtures("small_ones_too")
 def test_transposed_convolutions_become_plain_ones_of_the_same_numbers(case, bias):
     weights, shape, padding = TRANSPOSED[case]
 
@@ -61,6 +69,7 @@ def test_transposed_convolutions_become_plain_ones_of_the_same_numbers(case, bia
 
 
 @pytest.mark.parametrize("shape", [[1, 13, 21, 5], [1, 13, 22, 5]])
+@pytest.mark.usefixtures("small_ones_too")
 def test_an_odd_size_is_made_even_with_zeros_that_a_padding_would_add(shape):
     weights = kernel(3, 3, 5, 3)
 
@@ -125,6 +134,7 @@ STAY = {
 
 
 @pytest.mark.parametrize("case", STAY)
+@pytest.mark.usefixtures("small_ones_too")
 def test_what_cannot_be_written_so_stays(case):
     function, shapes = STAY[case]
     before = converted(function, *shapes)
@@ -133,6 +143,15 @@ def test_what_cannot_be_written_so_stays(case):
     np.testing.assert_array_equal(run(after), run(before))
 
 
+def test_transposed_convolutions_that_take_no_time_stay():
+    weights = kernel(4, 4, 5, 3)
+    before = converted(
+        lambda x: tf.nn.conv2d_transpose(x, weights, [1, 12, 20, 5], 2, "SAME"), [1, 6, 10, 3]
+    )
+    assert operators(xnnpack.rewrite(before)) == operators(before)
+
+
+@pytest.mark.usefixtures("small_ones_too")
 def test_weights_that_are_replaced_leave_the_file():
     weights = kernel(4, 4, 64, 64)
     before = converted(
