@@ -12,6 +12,7 @@ from tfgan.metrics.frechet import (
     frechet_interval,
     merge,
     moments,
+    root_factor,
 )
 
 
@@ -57,6 +58,15 @@ def test_a_set_is_at_no_distance_from_itself(count, width):
     x = 10 * draw(2, count, width)
     assert abs(frechet_distance(moments([x]), moments([x[::-1]]))) < 1e-6
     assert frechet_distance(moments([x]), moments([0 * x])) > 1
+
+
+@pytest.mark.parametrize(("count", "rank"), [(60, 40), (12, 11)])
+def test_a_root_has_no_more_columns_than_its_covariance_has_directions(count, rank):
+    covariance = moments([draw(12, count, 40)]).covariance
+    root = root_factor(covariance)
+    assert root.shape == (40, rank)
+    scale = np.abs(covariance).max()
+    np.testing.assert_allclose(root @ root.T, covariance, rtol=0, atol=1e-14 * 40 * scale)
 
 
 def test_a_feature_that_is_always_the_same_adds_nothing():
