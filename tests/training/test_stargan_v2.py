@@ -57,7 +57,9 @@ def test_resumed_run_is_bit_identical_to_an_undisturbed_one(tmp_path, undisturbe
 
 
 @pytest.mark.parametrize(("devices", "rounds"), [(2, 1), (1, 2)], ids=["replicas", "rounds"])
-def test_one_step_in_two_parts_equals_one_step_in_one(tmp_path, undisturbed, devices, rounds):
+def test_one_step_in_two_parts_equals_one_step_in_one(
+    tmp_path, undisturbed, eagerly, devices, rounds
+):
     config = dataclasses.replace(CONFIG, total_kimg=0.004, accumulate=rounds)
     double = make_trainer(tmp_path, config, devices)
     double.train()
@@ -75,7 +77,7 @@ def test_one_step_in_two_parts_equals_one_step_in_one(tmp_path, undisturbed, dev
 
 
 @pytest.mark.parametrize("precision", ["float16", "bfloat16"])
-def test_half_precision_steps_as_float32_does(tmp_path, undisturbed, precision):
+def test_half_precision_steps_as_float32_does(tmp_path, undisturbed, eagerly, precision):
     config = dataclasses.replace(CONFIG, total_kimg=0.004, precision=precision)
     half = make_trainer(tmp_path, config)
     half.train()
@@ -90,7 +92,7 @@ def test_half_precision_steps_as_float32_does(tmp_path, undisturbed, precision):
     assert any(rounded[name] != exact[name] for name in curves)
 
 
-def test_each_update_changes_exactly_the_networks_that_it_names(tmp_path):
+def test_each_update_changes_exactly_the_networks_that_it_names(tmp_path, eagerly):
     trainer = make_trainer(tmp_path)
     (stage,) = trainer.stages
     batch = next(trainer._batches(trainer.pipeline))
