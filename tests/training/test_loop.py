@@ -110,7 +110,7 @@ def test_run_folder_holds_model_checkpoint_curves_and_pictures(undisturbed):
         assert json.loads(line)["images_seen"] <= 32
 
 
-def test_each_phase_changes_only_the_variables_that_it_names(tmp_path):
+def test_each_phase_changes_only_the_variables_that_it_names(tmp_path, eagerly):
     trainer = make_trainer(tmp_path)
     (stage,) = trainer.stages
     batch = next(trainer._batches(trainer.pipeline))
@@ -128,7 +128,7 @@ def test_each_phase_changes_only_the_variables_that_it_names(tmp_path):
         assert {n.split("/")[0] for n in moved} <= {network, optimizer}, phase.name
 
 
-def test_two_rounds_give_the_update_of_one(tmp_path):
+def test_two_rounds_give_the_update_of_one(tmp_path, eagerly):
     whole, halves = (make_trainer(tmp_path / str(rounds)) for rounds in (1, 2))
     batch = next(whole._batches(whole.pipeline))
     for index, name in ((0, "g_main"), (2, "d_main"), (3, "d_r1")):
@@ -185,7 +185,7 @@ def test_tensorboard_shows_curves_pictures_options_graph_and_profile(tmp_path):
     assert list(tmp_path.glob("plugins/profile/*/*.xplane.pb"))
 
 
-def test_a_step_in_float16_moves_every_weight_and_leaves_it_finite(tmp_path):
+def test_a_step_in_float16_moves_every_weight_and_leaves_it_finite(tmp_path, eagerly):
     config = dataclasses.replace(CONFIG, precision="float16", half_resolutions=1)
     trainer = make_trainer(tmp_path, dataclasses.replace(config, total_kimg=0.008))
     before = values(trainer)
@@ -223,7 +223,7 @@ def test_damaged_checkpoints_say_which_other_one_there_is(tmp_path, undisturbed)
         resumed.restore()
 
 
-def test_a_loss_that_is_not_finite_stops_and_names_a_usable_checkpoint(tmp_path):
+def test_a_loss_that_is_not_finite_stops_and_names_a_usable_checkpoint(tmp_path, eagerly):
     trainer = make_trainer(tmp_path, dataclasses.replace(CONFIG, learning_rate=1e30))
     with pytest.raises(TrainingError, match=r"stopped being finite.*image 0 is from before"):
         trainer.train()
