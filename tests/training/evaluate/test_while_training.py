@@ -47,7 +47,7 @@ def test_what_only_measurements_need_is_a_mistake_without_them():
         dataclasses.replace(config_of(), evaluate_every=0.0).check()
 
 
-def test_a_run_measures_as_the_command_line_does(tmp_path, monkeypatch, capsys):
+def test_a_run_measures_as_the_command_line_does(tmp_path, monkeypatch, capsys, eagerly):
     monkeypatch.chdir(tmp_path)
     arguments = ["--model", "stylegan2", "--preset", "smoke", "--devices", "1"]
     arguments += [
@@ -104,7 +104,7 @@ def trained(folder, measure, **options):
     return trainer, end, [line for line in lines if any("metrics/" in name for name in line)]
 
 
-def test_what_cannot_be_measured_does_not_end_training(tmp_path, capsys):
+def test_what_cannot_be_measured_does_not_end_training(tmp_path, capsys, eagerly):
     def measure(model):
         raise UserError("the pictures are gone.")
 
@@ -113,7 +113,7 @@ def test_what_cannot_be_measured_does_not_end_training(tmp_path, capsys):
     assert capsys.readouterr().out.count("Not measured: the pictures are gone.") == 2
 
 
-def test_a_signal_ends_a_measurement_and_training_saves(tmp_path):
+def test_a_signal_ends_a_measurement_and_training_saves(tmp_path, eagerly):
     def measure(model):
         os.kill(os.getpid(), signal.SIGTERM)
         raise AssertionError("the measurement went on")
@@ -123,7 +123,7 @@ def test_a_signal_ends_a_measurement_and_training_saves(tmp_path):
     assert trainer.newest_checkpoint() == 16
 
 
-def test_a_signal_during_a_step_starts_no_measurement(tmp_path, monkeypatch):
+def test_a_signal_during_a_step_starts_no_measurement(tmp_path, monkeypatch, eagerly):
     measured = []
     original = stylegan2.StyleGAN2System.after_step
 
@@ -137,7 +137,7 @@ def test_a_signal_during_a_step_starts_no_measurement(tmp_path, monkeypatch):
     assert (end, trainer.images_seen, measured) == ("SIGTERM", 16, [])
 
 
-def test_measuring_changes_nothing_of_the_training(tmp_path):
+def test_measuring_changes_nothing_of_the_training(tmp_path, eagerly):
     def measure(model):
         np.random.default_rng(0).random()
         model(np.zeros((2, model.latent_dim), np.float32))
