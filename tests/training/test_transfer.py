@@ -162,7 +162,7 @@ def test_frozen_layers_are_those_nearest_to_the_images(name):
     assert not any(path.partition("/")[2] in left for path in changed if "discriminator" in path)
 
 
-def test_frozen_layers_stay_while_others_learn(tmp_path):
+def test_frozen_layers_stay_while_others_learn(tmp_path, eagerly):
     config = dataclasses.replace(stylegan2.smoke(), freeze_d=1, total_kimg=0.016, batch_size=8)
     trainer = make_trainer(tmp_path / "run", stylegan2, config)
     before = values(trainer)
@@ -181,7 +181,7 @@ def test_more_layers_than_there_are_is_a_mistake():
         make("stylegan2", freeze_d=9)
 
 
-def test_a_run_starts_from_a_model_and_resumes_without_it(tmp_path, monkeypatch, capsys):
+def test_a_run_starts_from_a_model_and_resumes_without_it(tmp_path, monkeypatch, capsys, eagerly):
     monkeypatch.chdir(tmp_path)
     saved("stylegan2", tmp_path)
     arguments = [
