@@ -124,7 +124,7 @@ def test_one_step_in_two_parts_equals_one_step_in_one(tmp_path, one_step, device
 
 
 @pytest.mark.parametrize("precision", ["float16", "bfloat16"])
-def test_half_precision_steps_as_float32_does(tmp_path, one_step, precision):
+def test_half_precision_steps_as_float32_does(tmp_path, one_step, eagerly, precision):
     half = make_trainer(tmp_path, dataclasses.replace(EVERY_STEP, precision=precision))
     half.train()
     assert {v.numpy().dtype.name for v in half.variables.values()} <= {"float32", "int64"}
@@ -135,7 +135,7 @@ def test_half_precision_steps_as_float32_does(tmp_path, one_step, precision):
         assert rounded[name] != exact[name], name
 
 
-def test_each_update_changes_exactly_its_network(tmp_path):
+def test_each_update_changes_exactly_its_network(tmp_path, eagerly):
     trainer = make_trainer(tmp_path)
     (stage,) = trainer.stages
     batch = next(trainer._batches(trainer.pipeline))
@@ -227,7 +227,7 @@ def test_curves_of_all_losses_and_accuracies_are_written(undisturbed):
     assert "accuracy/fake/moods" in fourth
 
 
-def test_accuracies_of_one_set_need_no_name(tmp_path):
+def test_accuracies_of_one_set_need_no_name(tmp_path, eagerly):
     trainer = make_trainer(tmp_path, EVERY_STEP, label_sets=[FACES])
     trainer.train()
     (line,) = stats_of(trainer)
