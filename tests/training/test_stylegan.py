@@ -177,7 +177,7 @@ def test_run_resumed_before_and_in_a_fade_is_bit_identical(tmp_path, undisturbed
 
 @pytest.mark.parametrize(("devices", "rounds"), [(2, 1), (1, 2)])
 def test_a_step_within_a_fade_in_two_parts_equals_one_in_one(
-    tmp_path, undisturbed, devices, rounds
+    tmp_path, undisturbed, eagerly, devices, rounds
 ):
     config = dataclasses.replace(CONFIG, total_kimg=0.032, accumulate=rounds)
     double = resumed(tmp_path, undisturbed, 24, config, devices)
@@ -199,7 +199,7 @@ def test_a_step_within_a_fade_in_two_parts_equals_one_in_one(
     assert sum(not np.array_equal(before[n], v) for n, v in weights.items()) > 20
 
 
-def test_each_phase_changes_exactly_what_its_stage_uses(tmp_path):
+def test_each_phase_changes_exactly_what_its_stage_uses(tmp_path, eagerly):
     trainer = make_trainer(tmp_path)
     system = trainer.system
     for stage in trainer.stages:
@@ -222,7 +222,7 @@ def test_each_phase_changes_exactly_what_its_stage_uses(tmp_path):
             }
 
 
-def test_optimisers_begin_anew_with_each_stage(tmp_path, undisturbed):
+def test_optimisers_begin_anew_with_each_stage(tmp_path, undisturbed, eagerly):
     for images_seen in (16, 48):
         found = checkpoint_values(undisturbed, images_seen)
         for name, value in found.items():
@@ -262,7 +262,7 @@ def test_curves_show_the_schedule_and_pictures_grow_in_place(undisturbed):
     assert len(shapes) == 1
 
 
-def test_model_file_of_a_fade_draws_what_the_run_shows(tmp_path, undisturbed):
+def test_model_file_of_a_fade_draws_what_the_run_shows(tmp_path, undisturbed, eagerly):
     config = dataclasses.replace(CONFIG, total_kimg=0.04)
     trainer = resumed(tmp_path, undisturbed, 24, config)
     trainer.train()  # to alpha 0.75
@@ -304,7 +304,7 @@ def test_average_copies_what_is_not_in_use_and_moves_what_is(undisturbed):
         {"precision": "bfloat16"},
     ],
 )
-def test_other_losses_forms_and_precisions_train_what_is_in_use(tmp_path, changes):
+def test_other_losses_forms_and_precisions_train_what_is_in_use(tmp_path, eagerly, changes):
     config = dataclasses.replace(
         CONFIG, **changes, stable_kimg=0.0, total_kimg=0.016, style_mixing=1.0
     )
