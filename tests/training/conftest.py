@@ -1,16 +1,12 @@
 """What tests of training share."""
 
 import pytest
-import tensorflow as tf
+
+from tests.training import runs
 
 
-@pytest.fixture
-def eagerly():
-    """Runs what is compiled operator by operator, for tests of a few steps.
-
-    Building a graph takes ten times as long as one step. Each system trains as graphs in other
-    tests, some of which give the numbers that these are compared with.
-    """
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+@pytest.fixture(name="eagerly")
+def run_eagerly():
+    """Without graphs for the length of a test, see `runs.eagerly`."""
+    with runs.eagerly():
+        yield

@@ -1,6 +1,8 @@
 """Small runs for tests of the loop: pictures from memory, one strategy per device count."""
 
 import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -22,6 +24,20 @@ def mirrored(devices: int) -> tf.distribute.MirroredStrategy:
     over the same devices of one process take each other's messages.
     """
     return tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(devices)])
+
+
+@contextmanager
+def eagerly() -> Iterator[None]:
+    """Runs operator by operator what is compiled otherwise, for tests of a few steps.
+
+    Building a graph takes ten times as long as one step. Each system trains as graphs in other
+    tests, some of which give the numbers that these are compared with.
+    """
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(False)
 
 
 class RandomPictures:

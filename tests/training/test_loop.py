@@ -72,15 +72,28 @@ def test_resumed_run_is_bit_identical_to_an_undisturbed_one(tmp_path, undisturbe
         np.testing.assert_array_equal(value, expected[name], err_msg=name)
 
 
-def test_one_step_on_two_replicas_equals_one_step_on_one(tmp_path, undisturbed):
-    trainer, before = undisturbed
-    one_step = dataclasses.replace(CONFIG, total_kimg=0.008)  # runs all four phases
-    double = make_trainer(tmp_path, one_step, devices=2)
-    double.train()
-    expected = checkpoint_values(trainer, 8)
-    assert too_far(values(double), expected) == {}
-    moved = [name for name, value in expected.items() if not np.array_equal(value, before[name])]
-    assert {"generator", "discriminator"} <= {name.split("/")[0] for name in moved}
+def test_each_phase_on_two_replicas_equals_that_on_one(tmp_path):
+    trainers = [make_trainer(tmp_path / str(devices), devices=devices) for devices in (1, 2)]
+    single, double = trainers
+    batches = [next(trainer._batches(trainer.pipeline)) for trainer in trainers]
+    for index, phase in enumerate(single.stages[0].phases):
+        # From the same values again: Adam's steps magnify rounding errors of small gradients, and
+        # the gradient of R1, the last phase, would be off by up to 1e-4 after them.
+        before = values(single)
+        for name, variable in double.variables.items():
+            variable.assign(before[name])
+        steps = [
+            compile_phase(trainer.stages[0].phases[index], index, trainer.strategy, 0, rounds=1)
+            for trainer in trainers
+        ]
+        with runs.eagerly():
+            steps[0](batches[0], tf.constant(0, tf.int64))
+        steps[1](batches[1], tf.constant(0, tf.int64))
+        expected = values(single)
+        assert too_far(values(double), expected) == {}, phase.name
+        network = "generator" if phase.name.startswith("g_") else "discriminator"
+        moved = {name for name in expected if not np.array_equal(expected[name], before[name])}
+        assert network in {name.split("/")[0] for name in moved}, phase.name
 
 
 def test_every_trained_weight_and_the_averages_move(undisturbed):
