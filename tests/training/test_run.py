@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -183,7 +184,7 @@ def test_damaged_options_of_a_run_are_one_message(tmp_path, capsys, change, word
     assert len(error.strip().splitlines()) == 1
 
 
-def test_classes_of_a_folder_are_trained_saved_and_resumed(tmp_path, pictures, capsys):
+def test_classes_of_a_folder_are_trained_saved_and_resumed(tmp_path, pictures, capsys, eagerly):
     runs = ["--runs", str(tmp_path / "runs")]
     arguments = ["--data", str(pictures), "--conditional", "--total-kimg", "0.008"]
     assert run.main([*TINY, *arguments, *runs]) == 0
@@ -211,7 +212,7 @@ def test_classes_of_a_folder_are_trained_saved_and_resumed(tmp_path, pictures, c
     assert "not those that this run began with" in capsys.readouterr().err
 
 
-def test_a_second_signal_stops_at_once_and_says_how_to_go_on(tmp_path, pictures, capsys):
+def test_a_second_signal_stops_at_once_and_says_how_to_go_on(tmp_path, pictures, capsys, eagerly):
     def interrupt(*_):
         raise KeyboardInterrupt
 
@@ -240,21 +241,37 @@ def start(tmp_path: Path, pictures: Path) -> subprocess.Popen:
     return process
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_saves_and_the_run_goes_on_from_there(tmp_path, pictures, number, capsys):
+def check_a_stopped_run(tmp_path, name, said):
+    """What a run says and leaves that was stopped by a signal: its folder, images seen."""
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert f"Stopped by {name} at" in said
+    assert f"--resume {folder}" in said
+    stopped_at = int(sorted((folder / "checkpoints").iterdir())[-1].stem)
+    assert stopped_at > 0
+    assert list((folder / "samples").glob(f"*-{stopped_at:09d}.png"))
+    return folder, stopped_at
+
+
+def test_ctrl_c_saves_and_the_run_goes_on_from_there(tmp_path, pictures, capsys):
     process = start(tmp_path, pictures)
-    process.send_signal(number)
+    process.send_signal(signal.SIGINT)
     try:
         assert process.wait(60) == 0
     finally:
         process.kill()
-    (folder,) = (tmp_path / "runs").iterdir()
-    log = (tmp_path / "log").read_text()
-    assert f"Stopped by {number.name} at" in log
-    assert f"--resume {folder}" in log
-    stopped_at = int(sorted((folder / "checkpoints").iterdir())[-1].stem)
-    assert stopped_at > 0
-    assert list((folder / "samples").glob(f"*-{stopped_at:09d}.png"))
+    folder, stopped_at = check_a_stopped_run(tmp_path, "SIGINT", (tmp_path / "log").read_text())
     arguments = ["--resume", str(folder), "--devices", "1"]
     assert run.main([*arguments, "--total-kimg", str((stopped_at + 8) / 1000)]) == 0
     assert f"Finished at {stopped_at + 8:,} images" in capsys.readouterr().out
+
+
+def test_sigterm_saves_as_ctrl_c_does(tmp_path, pictures, capsys, monkeypatch, eagerly):
+    monkeypatch.setattr(
+        "training.systems.stylegan2.StyleGAN2System.after_step",
+        lambda *_: os.kill(os.getpid(), signal.SIGTERM),
+    )
+    arguments = ["--data", str(pictures), "--runs", str(tmp_path / "runs")]
+    assert run.main([*TINY, *arguments]) == 0
+    shown = capsys.readouterr()
+    _, stopped_at = check_a_stopped_run(tmp_path, "SIGTERM", shown.out + shown.err)
+    assert stopped_at == 8
