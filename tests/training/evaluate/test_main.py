@@ -65,6 +65,12 @@ def short(monkeypatch):
     monkeypatch.setattr(classifier, "RECIPE", recipe)
 
 
+@pytest.fixture
+def untaught(monkeypatch, eagerly):
+    """A classifier of two steps, for tests of what is not its business."""
+    monkeypatch.setattr(classifier, "RECIPE", classifier.Recipe(images=40, batch_size=20))
+
+
 def read(path, metric):
     """What a result says of a metric."""
     return json.loads(path.read_text())["metrics"][metric]
@@ -132,7 +138,7 @@ def test_a_model_from_elsewhere_is_measured_on_a_folder(files, tmp_path, short, 
     assert len(list((tmp_path / "kept").iterdir())) == 1
 
 
-def test_a_run_knows_its_data_and_keeps_the_result(tmp_path, short, capsys, monkeypatch):
+def test_a_run_knows_its_data_and_keeps_the_result(tmp_path, untaught, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     sets = str(tmp_path / "sets")
     config = stargan_v2.smoke()
@@ -194,8 +200,7 @@ def test_a_stargan_from_elsewhere_is_measured_on_folders(files, tmp_path, short,
         assert word in shown
 
 
-def test_a_joint_run_knows_its_data(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(classifier, "RECIPE", classifier.Recipe(images=40, batch_size=20))
+def test_a_joint_run_knows_its_data(tmp_path, untaught, capsys):
     config = dataclasses.replace(
         stargan.smoke(),
         data=("avatars:attributes", "avatars:domain"),
