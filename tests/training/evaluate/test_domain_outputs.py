@@ -109,7 +109,7 @@ def test_devices_and_batches_do_not_matter(subject_of):
     np.testing.assert_allclose(found[0], found[1], atol=2e-3)
 
 
-def test_distances_are_those_of_the_features_to_pictures_that_are_learned_from(subject_of):
+def test_distances_are_those_of_the_features_to_pictures_that_are_learned_from(subject_of, eagerly):
     subject = subject_of()
     found = domain_outputs.find_distances(lambda reals: NETWORK, subject, "fid")
     assert found["facts"]["real"] == {"counts": {"blue": 30, "red": 20}}
@@ -131,7 +131,9 @@ def test_distances_are_those_of_the_features_to_pictures_that_are_learned_from(s
             np.testing.assert_allclose(pairs[name], expected, rtol=1e-4)
 
 
-def test_diversity_is_the_mean_distance_of_all_pairs_of_outputs(data, model, tmp_path, monkeypatch):
+def test_diversity_is_the_mean_distance_of_all_pairs_of_outputs(
+    data, model, tmp_path, monkeypatch, eagerly
+):
     tf.keras.utils.set_random_seed(1)
     network = LPIPS("alex")
     network.build()

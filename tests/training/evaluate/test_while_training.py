@@ -96,7 +96,16 @@ def test_a_network_that_grows_is_measured_at_the_size_that_it_has(tmp_path, monk
 
 def trained(folder, measure, **options):
     config = dataclasses.replace(
-        stylegan2.smoke(), total_kimg=0.032, batch_size=8, evaluate_every=0.016, **options
+        stylegan2.smoke(),
+        resolution=8,
+        channel_base=64,
+        channel_max=8,
+        total_kimg=0.032,
+        batch_size=8,
+        sample_rows=1,
+        sample_columns=2,
+        evaluate_every=0.016,
+        **options,
     )
     trainer = make_trainer(folder, stylegan2, config, measure=measure)
     end = trainer.train()
