@@ -89,7 +89,7 @@ def test_a_generator_is_measured_beside_other_real_pictures(files, tmp_path, cap
     assert other["generated"] != result["generated"]
 
 
-def test_results_are_kept_as_they_come_and_added_to(files, tmp_path, capsys, monkeypatch):
+def test_results_are_kept_as_they_come_and_added_to(files, tmp_path, capsys, monkeypatch, eagerly):
     out = tmp_path / "out.json"
     arguments = [str(files / "plain.keras"), "--data", str(files / "data"), "--out", str(out)]
     arguments += ["--count", "4", "--metrics", "swd"]
@@ -132,14 +132,16 @@ def test_a_network_that_cannot_be_used_is_found_before_anything_is_measured(
     assert not out.exists()
 
 
-def test_fewer_pictures_than_asked_for_are_said(files, tmp_path, capsys):
+def test_fewer_pictures_than_asked_for_are_said(files, tmp_path, capsys, eagerly):
     arguments = [str(files / "plain.keras"), "--data", str(files / "data")]
     assert evaluate.main([*arguments, "--out", str(tmp_path / "o.json"), "--count", "17"]) == 0
     words = "the folder has 16 pictures: as many of each set are compared, not 17"
     assert words in capsys.readouterr().err
 
 
-def test_what_draws_real_pictures_gets_what_other_real_pictures_get(files, tmp_path, monkeypatch):
+def test_what_draws_real_pictures_gets_what_other_real_pictures_get(
+    files, tmp_path, monkeypatch, eagerly
+):
     monkeypatch.setattr(
         latents.Subject, "pictures", property(lambda own: own.reals.held_back.others)
     )
@@ -151,7 +153,7 @@ def test_what_draws_real_pictures_gets_what_other_real_pictures_get(files, tmp_p
     assert result["generated"] == result["other_real"]
 
 
-def test_a_run_knows_its_data(tmp_path, monkeypatch, capsys):
+def test_a_run_knows_its_data(tmp_path, monkeypatch, capsys, eagerly):
     monkeypatch.chdir(tmp_path)
     config = dataclasses.replace(stylegan2.smoke(), data_dir=str(tmp_path / "sets"))
     data = config.open_data()
@@ -183,7 +185,7 @@ def test_pictures_of_other_classes_are_a_mistake(files, capsys):
 
 
 def test_inception_metrics_take_their_network_from_the_environment(
-    files, tmp_path, monkeypatch, capsys
+    files, tmp_path, monkeypatch, capsys, eagerly
 ):
     network = InceptionV3()
     network.build()
@@ -191,7 +193,8 @@ def test_inception_metrics_take_their_network_from_the_environment(
     monkeypatch.setenv("TFGAN_INCEPTION", str(tmp_path / "inception.keras"))
     out, cache = tmp_path / "out.json", tmp_path / "cache"
     arguments = [str(files / "plain.keras"), "--data", str(files / "data"), "--out", str(out)]
-    arguments += ["--cache", str(cache), "--count", "12", "--metrics"]
+    arguments += ["--cache", str(cache), "--count", "12", "--batch-size", "12", "--devices", "1"]
+    arguments += ["--metrics"]
     assert evaluate.main([*arguments, "fid", "kid", "pr", "is", "--real-count", "20"]) == 0
     found = json.loads(out.read_text())["metrics"]
     assert list(found) == ["fid", "kid", "pr", "is"]
