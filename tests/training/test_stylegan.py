@@ -165,12 +165,15 @@ def test_a_run_that_ended_where_a_stage_does_goes_on_as_if_it_had_not(tmp_path, 
         np.testing.assert_array_equal(value, expected[name], err_msg=name)
 
 
-@pytest.mark.parametrize("images_seen", [16, 32])
-def test_run_resumed_before_and_in_a_fade_is_bit_identical(tmp_path, undisturbed, images_seen):
-    trainer = resumed(tmp_path, undisturbed, images_seen)
+@pytest.mark.parametrize(("images_seen", "until"), [(16, 32), (32, 72)])
+def test_run_resumed_before_and_in_a_fade_is_bit_identical(
+    tmp_path, undisturbed, images_seen, until
+):
+    config = dataclasses.replace(CONFIG, total_kimg=until / 1000)
+    trainer = resumed(tmp_path, undisturbed, images_seen, config)
     assert trainer.images_seen == images_seen
     trainer.train()
-    expected = values(undisturbed)
+    expected = checkpoint_values(undisturbed, until)
     for name, value in values(trainer).items():
         np.testing.assert_array_equal(value, expected[name], err_msg=name)
 
