@@ -3,7 +3,7 @@
 The published code saves a network with drawn weights, our importer reads that file, and each form
 of the exported model makes the same picture as PyTorch, ONNX Runtime (torch.onnx) and LiteRT
 (litert-torch) make of the published network. Each of them is a process of its own; they take turns,
-picture by picture, on a machine that should do nothing else, and the median of each counts.
+picture by picture in any order, on a machine that should do nothing else. Medians are shown.
 
 Examples:
   python -m tests.benchmarks.export_paper_size --published CODE --torch-python PYTHON
@@ -18,6 +18,7 @@ Examples:
 import argparse
 import json
 import math
+import random
 import statistics
 import subprocess
 import sys
@@ -326,8 +327,10 @@ def compare(options: argparse.Namespace, name: str, folder: Path) -> None:
                 python = sys.executable if ours else options.torch_python
                 given = [*paths, f"--time={timed}", f"--threads={threads}"]
                 processes[timed] = Timed(command_of(python, name, *given))
+            turns = random.Random(0)
             for _ in range(options.repeats):
-                for process in processes.values():
+                # In another order each time, for what runs after a busy one is slower.
+                for process in turns.sample(list(processes.values()), len(processes)):
                     process.run()
                     time.sleep(PAUSE)
         finally:
