@@ -20,6 +20,9 @@ PICTURES = COMPARED + SEARCHED + CALIBRATING
 BATCH = 4  # examples at a time while ranges are found
 
 
+Spared = dict[str, list[str]]
+
+
 class Form(NamedTuple):
     """A kind of file that a model can be exported to.
 
@@ -31,7 +34,8 @@ class Form(NamedTuple):
         exact: Whether it computes as Keras does.
         in_tflite: Whether it is a `.tflite` file.
         calibrated: Whether it is made with real pictures, if the model takes pictures.
-        write: Makes it at a path, and returns the layers that were kept in more bits.
+        write: Makes it at a path, and returns the layers that were spared, by how they compute
+            instead.
         open_runner: Loads it with so many threads.
     """
 
@@ -41,7 +45,7 @@ class Form(NamedTuple):
     exact: bool
     in_tflite: bool
     calibrated: bool
-    write: Callable[["Materials", Path, float], list[str]]
+    write: Callable[["Materials", Path, float], Spared]
     open_runner: Callable[[Path, int], Runner]
 
 
@@ -82,7 +86,7 @@ class Materials:
 
     @functools.cached_property
     def layers(self):
-        """What a search may keep in more bits."""
+        """What a search may spare."""
         from export import quantization
 
         return quantization.find_layers(self.content)
@@ -116,13 +120,13 @@ class Materials:
         return float(np.mean(errors))
 
 
-def _write_saved_model(materials: Materials, path: Path, floor: float) -> list[str]:
+def _write_saved_model(materials: Materials, path: Path, floor: float) -> Spared:
     from export import saved_model
 
     with quiet():
         saved_model.write(materials.exportable, path)
     saved_model.write_warm_up(materials.cases, path)
-    return []
+    return {}
 
 
 def _open_saved_model(path: Path, threads: int) -> Runner:
@@ -137,19 +141,22 @@ def _open_tflite(path: Path, threads: int) -> Runner:
     return open_runner(path, threads)
 
 
-def _write_file(materials: Materials, path: Path, content: bytes, name: str, kept=()) -> list[str]:
+def _write_file(
+    materials: Materials, path: Path, content: bytes, name: str, spared: Spared | None = None
+) -> Spared:
     from export import tflite
 
-    facts = {**materials.facts, "form": name, "float16_layers": list(kept)}
+    spared = spared or {}
+    facts = {**materials.facts, "form": name, "spared_layers": spared}
     path.write_bytes(tflite.finish(content, facts))
-    return list(kept)
+    return spared
 
 
-def _write_float32(materials: Materials, path: Path, floor: float) -> list[str]:
+def _write_float32(materials: Materials, path: Path, floor: float) -> Spared:
     return _write_file(materials, path, materials.content, "float32")
 
 
-def _write_float16(materials: Materials, path: Path, floor: float) -> list[str]:
+def _write_float16(materials: Materials, path: Path, floor: float) -> Spared:
     from export import tflite
 
     return _write_file(materials, path, tflite.halve(materials.content), "float16")
@@ -157,20 +164,26 @@ def _write_float16(materials: Materials, path: Path, floor: float) -> list[str]:
 
 def _write_quantized(
     name: str, activation_bits: int | None, materials: Materials, path: Path, floor: float
-) -> list[str]:
+) -> Spared:
     from export import quantization, tflite
 
     ranges = materials.ranges if activation_bits else {}
+    ways = (quantization.DYNAMIC, quantization.FLOAT16)
 
-    def build(kept):
-        content = quantization.quantize(materials.content, activation_bits, ranges, kept)
-        return tflite.halve(content)
+    # The smaller way first.
+    for way in ways if activation_bits else ways[1:]:
 
-    chosen = quantization.search(
-        materials.layers, build, materials.error_of, 10 ** (-floor / 10), f"Searching {name}"
-    )
-    kept = dict.fromkeys(map(quantization.title, chosen.kept))
-    return _write_file(materials, path, chosen.content, name, list(kept))
+        def build(spared, way=way):
+            args = materials.content, activation_bits, ranges, spared, way
+            return tflite.halve(quantization.quantize(*args))
+
+        chosen = quantization.search(
+            materials.layers, build, materials.error_of, 10 ** (-floor / 10), f"Searching {name}"
+        )
+        if chosen.enough:
+            break
+    titles = list(dict.fromkeys(map(quantization.title, chosen.spared)))
+    return _write_file(materials, path, chosen.content, name, {way: titles} if titles else {})
 
 
 def _quantized(

@@ -14,6 +14,10 @@ from tfgan.figures import to_uint8
 
 SHOWN_SIDE = 256  # pixels of a picture on the page; larger ones are made smaller
 DIFFERENCE_GAIN = 8  # a difference of an eighth of the range is white
+SPARED_IN = {
+    "dynamic": "with ranges found for each picture, for fixed ones spoil it",
+    "float16": "kept in float16, for they spoil the picture in 8 bits",
+}
 
 
 class Row(NamedTuple):
@@ -147,9 +151,8 @@ def _notes(results: Sequence[Result]) -> str:
                 if outside
                 else "all operators are accelerated by XNNPACK"
             )
-        if r.float16_layers:
-            kept = ", ".join(map(html.escape, r.float16_layers))
-            said.append(f"kept in float16, for they spoil the picture in 8 bits: {kept}")
+        for way, layers in r.spared_layers.items():
+            said.append(f"{SPARED_IN[way]}: {', '.join(map(html.escape, layers))}")
         if said:
             words = "".join(f"<p>{line}</p>" for line in said)
             lines.append(

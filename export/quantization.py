@@ -1,4 +1,4 @@
-"""Forms of 8 bits: which operators compute how, and which layers are kept out of it."""
+"""Forms of 8 bits: which operators compute how, and which layers are spared."""
 
 import contextlib
 import io
@@ -20,6 +20,9 @@ CONVOLUTIONS = ("CONV_2D", "TRANSPOSE_CONV")
 # As the quantizer calls them.
 _CONVOLUTIONS = (TFLOperationName.CONV_2D, TFLOperationName.CONV_2D_TRANSPOSE)
 _WEIGHT_BITS = 8
+# How a convolution can compute whose errors in the bits of a form show: with int8 weights and
+# ranges found for each picture, or with float16 weights, which are twice as large.
+DYNAMIC, FLOAT16 = "dynamic", "float16"
 
 Ranges = dict[str, dict[str, np.ndarray]]
 
@@ -41,11 +44,13 @@ class Chosen(NamedTuple):
 
     Attributes:
         content: Of the file.
-        kept: Names of layers that are kept in float16.
+        spared: Names of layers that are spared.
+        enough: Whether it is good enough.
     """
 
     content: bytes
-    kept: list[str]
+    spared: list[str]
+    enough: bool
 
 
 def find_layers(content: bytes) -> list[Layer]:
@@ -127,7 +132,11 @@ def find_ranges(content: bytes, exportable: Exportable, drawn: Iterable[Arrays])
 
 
 def quantize(
-    content: bytes, activation_bits: int | None, ranges: Ranges, kept: Collection[str] = ()
+    content: bytes,
+    activation_bits: int | None,
+    ranges: Ranges,
+    spared: Collection[str] = (),
+    way: str = FLOAT16,
 ) -> bytes:
     """Quantises a float32 file.
 
@@ -140,7 +149,8 @@ def quantize(
         activation_bits: 8 or 16, in which convolutions compute within known ranges; None: 8, in
             ranges that the runtime finds for each picture.
         ranges: What `find_ranges` gave, where there are bits.
-        kept: Names of layers that are left in float32.
+        spared: Names of layers that compute another way.
+        way: `DYNAMIC`, or `FLOAT16`, for which they are left in float32 here.
     """
     quantizer = Quantizer(content)
     quantizer.add_weight_only_config(".*", TFLOperationName.FULLY_CONNECTED, _WEIGHT_BITS)
@@ -150,10 +160,12 @@ def quantize(
             quantizer.add_dynamic_config(".*", operation, _WEIGHT_BITS)
         else:
             quantizer.add_static_config(".*", operation, activation_bits, _WEIGHT_BITS)
-        for name in kept:
-            quantizer.update_quantization_recipe(
-                f"^{re.escape(name)};", operation, algorithm_key="no_quantize"
-            )
+        for name in spared:
+            layer = f"^{re.escape(name)};"
+            if way == DYNAMIC:
+                quantizer.add_dynamic_config(layer, operation, _WEIGHT_BITS)
+            else:
+                quantizer.update_quantization_recipe(layer, operation, algorithm_key="no_quantize")
     # It tells its sizes, and of progress that is over at once.
     with (
         warnings.catch_warnings(action="ignore"),
@@ -171,31 +183,33 @@ def search(
     largest_error: float,
     title: str,
 ) -> Chosen:
-    """Finds few layers to keep in float16, so that the rest is good enough.
+    """Finds few layers to spare, so that the rest is good enough.
 
-    Layers are tried one by one; those that lower the error most for their size are kept first.
+    Layers are tried one by one; those that lower the error most for their size are spared first.
 
     Args:
-        layers: All that may be kept.
-        build: Makes the content with some of them kept.
+        layers: All that may be spared.
+        build: Makes the content with some of them spared.
         error_of: Mean squared error of pictures that a content makes.
         largest_error: What is good enough.
         title: Of the progress bar.
 
     Returns:
-        The smallest choice that is good enough, in this order; or with all layers kept, if even
+        The smallest choice that is good enough, in this order; or with all layers spared, if even
         that is not.
     """
     whole = build(())
     error = error_of(whole)
     if error <= largest_error:
-        return Chosen(whole, [])
+        return Chosen(whole, [], enough=True)
+    best = build([layer.name for layer in layers])
+    if error_of(best) > largest_error:
+        return Chosen(best, [layer.name for layer in layers], enough=False)
     gains = {}
     for layer in tqdm(layers, title, delay=2):
         gains[layer.name] = (error - error_of(build([layer.name]))) / layer.size
     order = sorted(gains, key=lambda name: gains[name], reverse=True)
     few, many = 0, len(order)  # too few, enough
-    best = build(order)
     while many - few > 1:
         middle = (few + many) // 2
         content = build(order[:middle])
@@ -203,4 +217,4 @@ def search(
             many, best = middle, content
         else:
             few = middle
-    return Chosen(best, order[:many])
+    return Chosen(best, order[:many], enough=True)

@@ -56,7 +56,8 @@ class Result:
         timed_signature: See there.
         not_accelerated: By signature, operators that run outside of XNNPACK, and how many; None
             for a SavedModel.
-        float16_layers: Layers that were kept out of 8 bits.
+        spared_layers: Layers that do not compute in the bits of the form, by how they do instead:
+            "dynamic" or "float16".
         metrics: What `training.evaluate` says of it, where asked, by name.
     """
 
@@ -76,7 +77,7 @@ class Result:
     ms_per_picture: dict[str, float] = field(default_factory=dict)
     timed_signature: str | None = None
     not_accelerated: dict[str, dict[str, int]] | None = None
-    float16_layers: list[str] = field(default_factory=list)
+    spared_layers: dict[str, list[str]] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:

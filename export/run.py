@@ -93,8 +93,8 @@ def _parser() -> argparse.ArgumentParser:
         "--min-psnr",
         type=_decibels,
         metavar="DB",
-        help="likeness to Keras that forms of 8 bits must reach; layers are kept in float16 until "
-        "they do (default: 38 for StyleGANs and 35 for StarGANs; int8 32, int16x8 38)",
+        help="likeness to Keras that forms of 8 bits must reach; layers that spoil it are spared "
+        "until they do (default: 38 for StyleGANs and 35 for StarGANs; int8 32, int16x8 38)",
     )
     parser.add_argument(
         "--pictures",
@@ -237,7 +237,7 @@ def make_form(
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         print(f"Writing {name}", flush=True)
-        kept = form.write(materials, path, floor)
+        spared = form.write(materials, path, floor)
         print(f"Comparing {name} with Keras", flush=True)
         values, pictures = measure(materials.exportable, expected, distance, form, path, floor)
     except (MemoryError, OSError):
@@ -254,7 +254,7 @@ def make_form(
         floor_db=floor,
         bytes=size_of(path),
         sha256=digest_of(path) if path.is_file() else None,
-        float16_layers=kept,
+        spared_layers=spared,
         **values,
     )
     return found, pictures

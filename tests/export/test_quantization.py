@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 
 from export import flatbuffer, quantization, tflite
-from export.forms import COMPARED, SEARCHED, Materials
+from export.forms import FORMS, PICTURES, Materials
 from export.quantization import Chosen, Layer, search
 from export.signatures import KINDS, drawn_faces
 from tests.export.small import stargan
-from tfgan.litert import open_runner
+from tfgan.litert import open_runner, read_facts
 
 
 @pytest.fixture(scope="module")
 def materials():
     exportable = KINDS["StarGAN"].describe(stargan())
-    return Materials(exportable, drawn_faces(range(COMPARED + SEARCHED + 5), 32), [], {})
+    return Materials(exportable, drawn_faces(range(PICTURES), 32), [], {})
 
 
 def types_of(content):
@@ -75,6 +75,28 @@ def test_kept_layers_and_no_others_stay_in_float32(materials):
     assert floats == set(kept)
 
 
+def test_spared_layers_and_no_others_find_ranges_for_each_picture(materials):
+    layers = quantization.find_layers(materials.content)
+    spared = [layers[0].name, layers[-1].name]
+    ranges = quantization.find_ranges(materials.content, materials.exportable, materials.draw(0, 2))
+    made = quantization.quantize(materials.content, 8, ranges, spared, quantization.DYNAMIC)
+    kinds = flatbuffer.schema.TensorType
+    for name, found in types_of(made).items():
+        inputs = kinds.FLOAT32 if name in spared else kinds.INT8
+        assert found == (inputs, kinds.INT8)
+
+
+@pytest.mark.parametrize(("share", "way"), [(0.9, "dynamic"), (0.01, "float16")])
+def test_int8_is_spared_in_the_smallest_way_that_is_enough(materials, tmp_path, share, way):
+    ranges = materials.ranges
+    error = materials.error_of(quantization.quantize(materials.content, 8, ranges))
+    floor = -10 * np.log10(share * error)
+    spared = FORMS["int8"].write(materials, tmp_path / "int8.tflite", floor)
+    assert list(spared) == [way]
+    assert read_facts(tmp_path / "int8.tflite")["spared_layers"] == spared
+    assert materials.error_of((tmp_path / "int8.tflite").read_bytes()) <= share * error
+
+
 def test_weights_have_a_scale_for_each_output_channel(materials):
     flat = flatbuffer.read(quantization.quantize(materials.content, None, {}))
     graph = flat.subgraphs[0]
@@ -106,12 +128,13 @@ HARM = {"a": 5.0, "b": 6.0, "c": 1.0, "d": 0.01}
 )
 def test_layers_that_do_most_harm_for_their_size_are_kept_first(largest, kept):
     found = search(LAYERS, build, error_of(HARM), largest, "")
-    assert found == Chosen(build(kept), kept)
+    assert found == Chosen(build(kept), kept, enough=True)
 
 
 def test_a_search_that_finds_nothing_keeps_all_layers():
     found = search(LAYERS, build, lambda content: 1.0 + error_of(HARM)(content), 0.5, "")
-    assert sorted(found.kept) == ["a", "b", "c", "d"]
+    assert sorted(found.spared) == ["a", "b", "c", "d"]
+    assert not found.enough
     assert found.content == build("abcd")
 
 
@@ -122,7 +145,7 @@ def test_a_floor_that_8_bits_miss_is_reached_by_keeping_layers(materials):
     whole = materials.error_of(make([]))
     goal = whole / 4
     found = search(materials.layers, make, materials.error_of, goal, "")
-    assert 0 < len(found.kept) < len(materials.layers)
+    assert 0 < len(found.spared) < len(materials.layers)
     assert materials.error_of(found.content) <= goal
     everything = make([layer.name for layer in materials.layers])
     assert len(make([])) < len(found.content) < len(everything)

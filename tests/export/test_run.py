@@ -20,7 +20,7 @@ def test_forms_that_fail_or_look_wrong_are_shown_and_told(tmp_path, monkeypatch,
 
     def write(materials, path, floor):
         path.write_bytes(b"x")
-        return ["layer"]
+        return {"float16": ["layer"]}
 
     def fail(materials, path, floor):
         path.write_bytes(b"half")
@@ -42,7 +42,7 @@ def test_forms_that_fail_or_look_wrong_are_shown_and_told(tmp_path, monkeypatch,
     assert "int16x8 failed: RuntimeError: no such operator" in shown
     found = forms_of(out)
     assert [found[name]["status"] for name in asked[1:]] == ["good", "poor", "failed"]
-    assert found["int8"]["float16_layers"] == ["layer"]
+    assert found["int8"]["spared_layers"] == {"float16": ["layer"]}
     manifest = json.loads((out / "manifest.json").read_text())
     assert [form["form"] for form in manifest["forms"]] == ["float32", "int8"]
     assert manifest["recommended"] == "float32"
