@@ -14,6 +14,7 @@ from tfgan.figures import to_uint8
 
 SHOWN_SIDE = 256  # pixels of a picture on the page; larger ones are made smaller
 DIFFERENCE_GAIN = 8  # a difference of an eighth of the range is white
+NAMED = 8  # layers; report.json has them all
 SPARED_IN = {
     "dynamic": "with ranges found for each picture, for fixed ones spoil it",
     "float16": "kept in float16, for they spoil the picture in 8 bits",
@@ -152,7 +153,8 @@ def _notes(results: Sequence[Result]) -> str:
                 else "all operators are accelerated by XNNPACK"
             )
         for way, layers in r.spared_layers.items():
-            said.append(f"{SPARED_IN[way]}: {', '.join(map(html.escape, layers))}")
+            more = f" and {len(layers) - NAMED} more" if len(layers) > NAMED else ""
+            said.append(f"{SPARED_IN[way]}: {html.escape(', '.join(layers[:NAMED]))}{more}")
         if said:
             words = "".join(f"<p>{line}</p>" for line in said)
             lines.append(

@@ -63,7 +63,7 @@ def shown():
         {"1": 9.0, "2": 5.04},
         "translate",
         {"translate": {"GATHER": 2}, "map": {}},
-        ["synthesis/b4"],
+        {"float16": ["synthesis/b4", *map(str, range(9))]},
         {"swd": 12.5},
     )
     failed = Result("int8", "int8.tflite", "failed", "no <operator>", 32.0)
@@ -77,7 +77,14 @@ def test_every_form_is_told_and_every_picture_has_words(shown):
     text = " ".join(reader.text)
     for words in ("Ship dynamic.tflite", "2.50 MB", "44.4 dB", "5.0 ms", "12.500", "failed"):
         assert words in text
-    for words in ("no <operator>", "translate: 2 GATHER", "synthesis/b4", "use('<x>')", "a & b"):
+    for words in (
+        "no <operator>",
+        "translate: 2 GATHER",
+        "synthesis/b4",
+        "6 and 2 more",
+        "use('<x>')",
+        "a & b",
+    ):
         assert words in text
     # Two rows of a source, Keras, a form and its difference.
     assert len(reader.images) == 8
