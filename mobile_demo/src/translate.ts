@@ -1,0 +1,91 @@
+/** The screens of StarGAN and StarGAN v2: what they share is the picture that is translated. */
+
+import { Comparison } from "./compare";
+import { el } from "./dom";
+import type { Run } from "./engine";
+import { Latest } from "./latest";
+import type { Model } from "./manifest";
+import { cropSquare, enlarge, paint, type Picture } from "./pictures";
+import { type Chosen, openSample, sourcePicker } from "./sources";
+import { numberOf, type Screen, type Studio } from "./studio";
+
+/** What the systems do differently. */
+export interface Part {
+  controls: HTMLElement[];
+  /** Learns of a new picture, before it is translated. */
+  see(picture: Picture, labels: string[] | null): Promise<void>;
+  translate(run: Run, picture: Picture): Promise<unknown>;
+  parameters(): Record<string, string>;
+}
+
+/** The picture of a chosen source, at the resolution of a model. */
+export function pictureOf({ shot }: Chosen, model: Model): Picture {
+  return cropSquare(shot.image, shot.width, shot.height, model.resolution, model.value_range);
+}
+
+// So that a photo stays when another model is chosen.
+let kept: Chosen | null = null;
+
+/**
+ * A screen around the part of a system.
+ *
+ * @param makePart Is given what the part calls when something to translate to has changed.
+ */
+export function translationScreen(
+  model: Model,
+  studio: Studio,
+  parameters: URLSearchParams,
+  makePart: (changed: (step?: boolean) => void) => Part,
+): Screen {
+  const comparison = new Comparison();
+  const jobs = new Latest();
+  let picture: Picture | null = null;
+  const part = makePart((step = false) => {
+    studio.remember(step);
+    void draw();
+  });
+
+  async function draw(): Promise<void> {
+    await jobs.run(async () => {
+      if (!picture) return;
+      const source = picture;
+      const pixels = await studio.picture((run) => part.translate(run, source));
+      if (pixels) paint(comparison.after, pixels);
+    });
+  }
+
+  async function choose(chosen: Chosen): Promise<void> {
+    kept = chosen;
+    picker.mark(chosen.sample);
+    const source = pictureOf(chosen, model);
+    paint(comparison.before, enlarge(source.values, source.size, model.value_range));
+    picture = source;
+    await part.see(source, chosen.labels);
+    studio.remember(false);
+    await draw();
+  }
+
+  const picker = sourcePicker("Picture to translate", studio.samples, studio.say, (chosen) => {
+    void choose(chosen);
+  });
+
+  return {
+    stage: comparison.element,
+    controls: el("div", { class: "panel" }, picker.element, ...part.controls),
+    shared: () => ({ canvas: comparison.after, name: "translation" }),
+    parameters: () => ({
+      ...(kept?.sample != null ? { sample: String(kept.sample) } : {}),
+      ...part.parameters(),
+    }),
+    refresh: async () => {
+      if (picture) return draw();
+      const last = studio.samples.length - 1;
+      const asked = Math.floor(numberOf(parameters, "sample", 0, last, -1));
+      const index = asked >= 0 ? asked : 0;
+      const again = kept && (asked < 0 || kept.sample === asked);
+      const chosen = again ? kept : await openSample(studio.samples, index, studio.say);
+      if (chosen) await choose(chosen);
+    },
+    leave: () => {},
+  };
+}
