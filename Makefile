@@ -1,17 +1,22 @@
-# make train, make test and make lint each do all their set-up in .venv.
+# make train, make demo, make test and make lint each do all their set-up in .venv.
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
+BROWSER := $(VENV)/.browser
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: train test lint clean
+.PHONY: train demo test lint clean
 
 train: $(READY)
 	$(RUN) -m training.run --model stylegan2
 	$(RUN) -m export.run latest
 
-test: $(READY)
+# For the phones of this network; what --https is for: .venv/bin/python -m mobile_demo --help
+demo: $(READY)
+	$(RUN) -m mobile_demo --host 0.0.0.0 --https
+
+test: $(READY) $(BROWSER)
 	$(RUN) -m pytest
 
 lint: $(READY)
@@ -23,6 +28,12 @@ $(READY): setup.cfg pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "tfgan needs Python 3.11 or newer: make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	touch $@
+
+# The tests of the app drive a Chromium: the system's, or else one that playwright or Debian brings.
+$(BROWSER): $(READY)
+	command -v chromium || command -v chromium-browser || command -v google-chrome || \
+		$(RUN) -m playwright install --with-deps chromium || apt-get install --yes chromium
 	touch $@
 
 clean:

@@ -1,0 +1,101 @@
+"""Which exports are shown, and which folders are refused."""
+
+import hashlib
+import json
+import os
+import sys
+
+import pytest
+
+from mobile_demo import exports
+
+DIGEST = hashlib.sha256(b"TFL3").hexdigest()
+
+
+def write(folder, kind="StyleGAN2Generator", **changes):
+    """An export folder with one small file."""
+    folder.mkdir(parents=True)
+    (folder / "float32.tflite").write_bytes(b"TFL3")
+    manifest = {
+        "name": folder.parent.name,
+        "kind": kind,
+        "forms": [{"form": "float32", "path": "float32.tflite", "sha256": DIGEST}],
+    }
+    (folder / "manifest.json").write_text(json.dumps({**manifest, **changes}))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda folder: (folder / "manifest.json").unlink(), "an export folder with a manifest"),
+        (lambda folder: (folder / "manifest.json").write_text("{"), "must be as python -m export"),
+        (lambda folder: (folder / "manifest.json").write_text("{}"), "KeyError('name')"),
+        (lambda folder: (folder / "float32.tflite").unlink(), "Received: no such file"),
+        (lambda folder: (folder / "float32.tflite").write_bytes(b"T"), f"begins with {DIGEST[:8]}"),
+    ],
+)
+def test_a_spoilt_folder_is_refused(tmp_path, spoil, words):
+    folder = write(tmp_path / "run" / "export")
+    spoil(folder)
+    with pytest.raises(exports.ExportError) as refused:
+        exports.read_export(folder)
+    message = str(refused.value)
+    assert words in message
+    assert "Received: " in message
+    assert "python -m export.run" in message
+    assert len(message.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"kind": "FaceLandmarks"}, "of a FaceLandmarks"),
+        ({"forms": [{"path": "saved_model/1", "sha256": None}]}, "which has none"),
+    ],
+)
+def test_an_export_that_the_app_cannot_show_is_refused(tmp_path, changes, words):
+    with pytest.raises(exports.ExportError, match=words):
+        exports.read_export(write(tmp_path / "run" / "export", **changes))
+
+
+def test_the_newest_export_of_each_kind_that_can_be_shown_is_taken(tmp_path, capsys):
+    ages = {"old": ("StarGAN", 3), "new": ("StarGAN", 1), "faces": ("StyleGAN2Generator", 2)}
+    for name, (kind, age) in ages.items():
+        folder = write(tmp_path / name / "export", kind)
+        os.utime(folder / "manifest.json", (10**9 - age, 10**9 - age))
+    (tmp_path / "unfinished" / "export").mkdir(parents=True)
+    write(tmp_path / "landmarks" / "export", "FaceLandmarks")
+    found = exports.newest_exports(tmp_path)
+    assert [export.name for export in found] == ["faces", "new"]
+    assert "left out: the app shows" in capsys.readouterr().err
+
+
+def test_without_exports_all_four_systems_are_trained_and_exported(tmp_path, monkeypatch):
+    commands = []
+
+    def run(*command, accepted):
+        commands.append(command)
+        if command[0] == "training.run":
+            (tmp_path / command[2]).mkdir()
+        else:
+            kinds = {name: kind for kind, name in exports.KINDS.items()}
+            write(
+                tmp_path / os.path.basename(command[1]) / "export",
+                kinds[os.path.basename(command[1])],
+            )
+
+    monkeypatch.setattr(exports, "_run", run)
+    found = exports.make_exports(tmp_path)
+    assert {export.kind for export in found} == set(exports.KINDS)
+    assert commands[:2] == [
+        ("training.run", "--model", "stylegan2", "--preset", "smoke", "--runs", str(tmp_path)),
+        ("export.run", str(tmp_path / "stylegan2"), "--formats", *exports.SMOKE_FORMS),
+    ]
+
+
+def test_a_program_that_fails_is_named(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(exports.ExportError, match=r"python -m training.run .*exit status 1"):
+        exports._run("training.run", "--model", "stylegan2", accepted=(0,))
+    assert capsys.readouterr().out == "python -m training.run --model stylegan2\n"
