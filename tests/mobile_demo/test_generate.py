@@ -1,0 +1,135 @@
+"""Faces from random numbers: all that a user can do, through the interface."""
+
+import numpy as np
+import pytest
+
+from tests.mobile_demo.latents import latents, slerp
+
+LATENTS = 8
+
+
+def picture(run, seed=None, psi=0.7, noise=1.0, z=None, label=None):
+    """What the Python runtime draws of a seed, or of latents."""
+    inputs = {"latents": latents(seed, LATENTS) if z is None else z}
+    if label is not None:
+        inputs["labels"] = np.array([label], np.int32)
+    return synthesize(run, styles_of(run, psi, **inputs), noise)
+
+
+def styles_of(run, psi, **inputs):
+    mapped = run("map", **inputs)["styles"]
+    return run("truncate", styles=mapped, truncation_psi=np.float32(psi))["styles"]
+
+
+def synthesize(run, styles, noise=1.0):
+    return run("synthesize", styles=styles, noise_scale=np.float32(noise))["images"]
+
+
+def test_a_link_shows_what_the_python_runtime_draws(site, phone):
+    phone.open("#model=stylegan2&seed=7&psi=0.5&noise=1")
+    phone.expect(picture(site.runner("stylegan2"), 7, psi=0.5))
+    phone.shoot("tiny-generate")
+
+
+def test_a_tap_gives_a_new_face_and_back_the_one_before(site, phone):
+    phone.open("#model=stylegan2&seed=7")
+    phone.page.get_by_role("button", name="New face", exact=True).tap()
+    phone.page.wait_for_function("!location.hash.includes('seed=7&')")
+    seed = int(phone.link()["seed"])
+    phone.expect(picture(site.runner("stylegan2"), seed))
+    assert phone.page.get_by_label("Seed").input_value() == str(seed)
+    phone.page.go_back()
+    phone.expect(picture(site.runner("stylegan2"), 7))
+
+
+def test_truncation_and_noise_are_what_the_model_is_told(site, phone):
+    phone.open("#model=stylegan2&seed=3")
+    run = site.runner("stylegan2")
+    phone.page.get_by_label("Truncation").fill("0.25")
+    phone.expect(picture(run, 3, psi=0.25))
+    phone.page.get_by_label("Noise").tap()
+    phone.expect(picture(run, 3, psi=0.25, noise=0))
+    assert np.max(np.abs(picture(run, 3, psi=0.25) - picture(run, 3, psi=0.25, noise=0))) > 0.02
+    assert phone.link()["noise"] == "0"
+
+
+# Styles of 4, 8, 8, 16 and 16 pixels, and of what becomes the picture.
+@pytest.mark.parametrize(
+    ("level", "layers"), [("Coarse", [0]), ("Middle", [1, 2]), ("Fine", [3, 4, 5])]
+)
+def test_mixing_takes_the_styles_of_one_level(site, phone, level, layers):
+    phone.open("#model=stylegan2&seed=3&other=11&mix=Coarse&psi=1")
+    phone.page.locator("label", has_text=level).tap()
+    run = site.runner("stylegan2")
+
+    both = styles_of(run, 1, latents=latents(3, LATENTS)).copy()
+    both[:, layers] = styles_of(run, 1, latents=latents(11, LATENTS))[:, layers]
+    phone.expect(synthesize(run, both))
+    assert phone.link()["mix"] == level
+
+
+def test_a_walk_goes_along_the_arc_to_the_next_face(site, phone):
+    phone.open("#model=stylegan2&seed=3")
+    pixels = phone.pixels(16)
+    phone.page.get_by_role("button", name="Walk").tap()
+    phone.until(lambda: not np.array_equal(phone.pixels(16), pixels))
+    phone.page.get_by_role("button", name="Pause").tap()
+    phone.page.wait_for_function("location.hash.includes('at=')")
+    link = phone.link()
+    seed, at = int(link["seed"]), float(link["at"])
+    assert 0 < at <= 1
+    # The link says three digits, so it must be opened to be compared.
+    phone.open(f"#model=stylegan2&seed={seed}&at={at}")
+    z = slerp(latents(seed, LATENTS), latents(seed + 1, LATENTS), at)
+    phone.expect(picture(site.runner("stylegan2"), z=z))
+
+
+def test_a_copied_link_shows_the_same_on_another_phone(phone, open_phone):
+    phone.open("#model=stylegan2&seed=5")
+    phone.page.get_by_label("Seed").fill("12345")
+    phone.page.get_by_label("Seed").press("Enter")
+    phone.page.wait_for_function("location.hash.includes('seed=12345')")
+    phone.page.get_by_role("button", name="Copy a link to this").tap()
+    phone.page.get_by_text("The link is copied.").wait_for()
+    link = phone.page.evaluate("navigator.clipboard.readText()")
+    other = open_phone(phone.address)
+    other.open(link.removeprefix(phone.address))
+    phone.until(lambda: np.array_equal(other.pixels(16), phone.pixels(16)))
+
+
+def test_a_wrong_seed_is_refused_in_words(phone):
+    phone.open("#model=stylegan2&seed=5")
+    phone.page.get_by_label("Seed").fill("-3")
+    phone.page.get_by_label("Seed").press("Enter")
+    phone.page.get_by_text(
+        "A seed is a whole number from 0 to 4294967295. Received: -3."
+    ).wait_for()
+    assert phone.page.get_by_label("Seed").input_value() == "5"
+
+
+def test_classes_of_the_manifest_can_be_chosen(site, phone):
+    phone.open("#model=stylegan&seed=4")
+    run = site.runner("stylegan")
+    phone.expect(picture(run, 4, label=0))
+    phone.page.locator("label", has_text="rough").tap()
+    phone.expect(picture(run, 4, label=1))
+    assert phone.link()["class"] == "1"
+
+
+def test_a_picture_is_saved_with_its_seed(phone, tmp_path):
+    phone.open("#model=stylegan2&seed=5")
+    with phone.page.expect_download() as download:
+        phone.page.get_by_role("button", name="Save or share the picture").tap()
+    assert download.value.suggested_filename == "face-5.png"
+    download.value.save_as(tmp_path / "face.png")
+    assert (tmp_path / "face.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_models_run_away_from_the_thread_of_the_page(site, phone):
+    phone.open("#model=stylegan2&seed=5")
+    # The runtime and its threads.
+    assert len(phone.page.workers) > 1
+    # What runs a model is not even part of the page's own code.
+    for part, runs in (("index", False), ("worker", True)):
+        (code,) = (site.folder / "assets").glob(f"{part}-*.js")
+        assert ("loadAndCompile" in code.read_text()) == runs
