@@ -1,13 +1,13 @@
 """The forms that a model is exported in, and how each is made."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from export.signatures import Case, Exportable, Kind
+from export.signatures import Exportable, Kind
 from tfgan.litert import Arrays, Runner
 from tfgan.terminal import quiet
 
@@ -55,7 +55,7 @@ class Materials:
     Args:
         exportable: The model and its uses.
         pictures: float32 [PICTURES, R, R, 3]; models that take none do not look at them.
-        cases: Of all signatures.
+        expected: What Keras makes of the first COMPARED examples, as `export.report.expect` says.
         facts: What files say of themselves.
     """
 
@@ -63,12 +63,12 @@ class Materials:
         self,
         exportable: Exportable,
         pictures: np.ndarray,
-        cases: Sequence[Case],
+        expected: Sequence[Any],
         facts: dict[str, Any],
     ):
         self.exportable = exportable
         self.pictures = pictures
-        self.cases = cases
+        self.expected = expected
         self.facts = facts
 
     def draw(self, first: int, count: int) -> list[Arrays]:
@@ -85,13 +85,6 @@ class Materials:
         return tflite.convert(self.exportable)
 
     @functools.cached_property
-    def layers(self):
-        """What a search may spare."""
-        from export import quantization
-
-        return quantization.find_layers(self.content)
-
-    @functools.cached_property
     def ranges(self):
         """Ranges of what goes into layers and comes out."""
         from export import quantization
@@ -102,22 +95,34 @@ class Materials:
         return quantization.find_ranges(self.content, self.exportable, drawn)
 
     @functools.cached_property
-    def looked_at(self) -> list[tuple[Arrays, np.ndarray]]:
-        """Inputs of the first flow, and what Keras makes of them: what a search compares."""
-        run, flow = self.exportable.run, self.exportable.flows[0]
-        return [(drawn, flow.pictures(run, drawn)) for drawn in self.draw(COMPARED, SEARCHED)]
+    def searched(self) -> list[Any]:
+        """What Keras makes of other examples, which a search compares."""
+        from export.report import expect
 
-    def error_of(self, content: bytes) -> float:
-        """Mean squared error of pictures that a file makes, as a share of their range."""
+        return expect(self.exportable, self.draw(COMPARED, SEARCHED))
+
+    def _error(self, content: bytes, expected: Iterable[Any]) -> float:
         from tfgan.litert import open_runner
 
         low, high = self.exportable.model.value_range
-        run, flow = open_runner(content, threads=2).run, self.exportable.flows[0]
+        runner = open_runner(content, threads=2)
+        able = self.exportable.flows_of(runner.signatures)
         errors = [
-            np.mean(((flow.pictures(run, drawn) - expected) / (high - low)) ** 2)
-            for drawn, expected in self.looked_at
+            np.mean(((one.flow.pictures(runner.run, one.drawn) - one.pictures) / (high - low)) ** 2)
+            for one in expected
+            if one.flow in able
         ]
         return float(np.mean(errors))
+
+    def error_of(self, content: bytes) -> float:
+        """Mean squared error of a few pictures that a file makes, as a share of their range."""
+        first = self.searched[0].flow
+        return self._error(content, [one for one in self.searched if one.flow is first])
+
+    def is_good(self, content: bytes, floor: float) -> bool:
+        """Whether pictures reach a PSNR, those of the search and those that the report compares."""
+        largest = 10 ** (-floor / 10)
+        return all(self._error(content, each) <= largest for each in (self.searched, self.expected))
 
 
 def _write_saved_model(materials: Materials, path: Path, floor: float) -> Spared:
@@ -125,7 +130,8 @@ def _write_saved_model(materials: Materials, path: Path, floor: float) -> Spared
 
     with quiet():
         saved_model.write(materials.exportable, path)
-    saved_model.write_warm_up(materials.cases, path)
+    cases = {case.signature: case for one in materials.expected for case in one.cases}
+    saved_model.write_warm_up(list(cases.values()), path)
     return {}
 
 
@@ -177,8 +183,13 @@ def _write_quantized(
             args = materials.content, activation_bits, ranges, spared, way
             return tflite.halve(quantization.quantize(*args))
 
+        layers = quantization.find_layers(materials.content, quantization.SPARED[way])
         chosen = quantization.search(
-            materials.layers, build, materials.error_of, 10 ** (-floor / 10), f"Searching {name}"
+            layers,
+            build,
+            materials.error_of,
+            functools.partial(materials.is_good, floor=floor),
+            f"Searching {name}",
         )
         if chosen.enough:
             break

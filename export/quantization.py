@@ -17,18 +17,21 @@ from export.signatures import Exportable
 from tfgan.litert import Arrays, open_interpreter, run_each
 
 CONVOLUTIONS = ("CONV_2D", "TRANSPOSE_CONV")
+DENSE = ("FULLY_CONNECTED", "BATCH_MATMUL")
 # As the quantizer calls them.
 _CONVOLUTIONS = (TFLOperationName.CONV_2D, TFLOperationName.CONV_2D_TRANSPOSE)
+_DENSE = (TFLOperationName.FULLY_CONNECTED, TFLOperationName.BATCH_MATMUL)
 _WEIGHT_BITS = 8
 # How a convolution can compute whose errors in the bits of a form show: with int8 weights and
 # ranges found for each picture, or with float16 weights, which are twice as large.
 DYNAMIC, FLOAT16 = "dynamic", "float16"
+SPARED = {DYNAMIC: CONVOLUTIONS, FLOAT16: (*CONVOLUTIONS, *DENSE)}
 
 Ranges = dict[str, dict[str, np.ndarray]]
 
 
 class Layer(NamedTuple):
-    """A convolution with weights.
+    """A convolution or a dense layer.
 
     Attributes:
         name: Of its output in the float32 file.
@@ -53,13 +56,18 @@ class Chosen(NamedTuple):
     enough: bool
 
 
-def find_layers(content: bytes) -> list[Layer]:
-    """The convolutions of a float32 file, each once, in the order of their names."""
+def find_layers(content: bytes, kinds: Collection[str]) -> list[Layer]:
+    """The layers of a float32 file that have weights, each once, in the order of their names.
+
+    Args:
+        content: Of the file.
+        kinds: Operators that count.
+    """
     flat = flatbuffer.read(content)
     sizes = {}
     for graph in flat.subgraphs:
         for operator in graph.operators:
-            if flatbuffer.kind_of(flat, operator) in CONVOLUTIONS:
+            if flatbuffer.kind_of(flat, operator) in kinds:
                 weights = graph.tensors[operator.inputs[1]]
                 name = graph.tensors[operator.outputs[0]].name.decode()
                 sizes[name] = len(flatbuffer.constant(flat, weights)) // 4
@@ -153,10 +161,10 @@ def quantize(
         way: `DYNAMIC`, or `FLOAT16`, for which they are left in float32 here.
     """
     quantizer = Quantizer(content)
-    quantizer.add_weight_only_config(".*", TFLOperationName.FULLY_CONNECTED, _WEIGHT_BITS)
-    quantizer.add_weight_only_config(".*", TFLOperationName.BATCH_MATMUL, _WEIGHT_BITS)
-    for operation in _CONVOLUTIONS:
-        if activation_bits is None:
+    for operation in (*_CONVOLUTIONS, *_DENSE):
+        if operation in _DENSE:
+            quantizer.add_weight_only_config(".*", operation, _WEIGHT_BITS)
+        elif activation_bits is None:
             quantizer.add_dynamic_config(".*", operation, _WEIGHT_BITS)
         else:
             quantizer.add_static_config(".*", operation, activation_bits, _WEIGHT_BITS)
@@ -180,7 +188,7 @@ def search(
     layers: list[Layer],
     build: Callable[[Collection[str]], bytes],
     error_of: Callable[[bytes], float],
-    largest_error: float,
+    is_good: Callable[[bytes], bool],
     title: str,
 ) -> Chosen:
     """Finds few layers to spare, so that the rest is good enough.
@@ -190,8 +198,8 @@ def search(
     Args:
         layers: All that may be spared.
         build: Makes the content with some of them spared.
-        error_of: Mean squared error of pictures that a content makes.
-        largest_error: What is good enough.
+        error_of: Mean squared error of some pictures that a content makes.
+        is_good: Whether a content is good enough.
         title: Of the progress bar.
 
     Returns:
@@ -199,12 +207,12 @@ def search(
         that is not.
     """
     whole = build(())
-    error = error_of(whole)
-    if error <= largest_error:
+    if is_good(whole):
         return Chosen(whole, [], enough=True)
     best = build([layer.name for layer in layers])
-    if error_of(best) > largest_error:
+    if not is_good(best):
         return Chosen(best, [layer.name for layer in layers], enough=False)
+    error = error_of(whole)
     gains = {}
     for layer in tqdm(layers, title, delay=2):
         gains[layer.name] = (error - error_of(build([layer.name]))) / layer.size
@@ -213,7 +221,7 @@ def search(
     while many - few > 1:
         middle = (few + many) // 2
         content = build(order[:middle])
-        if error_of(content) <= largest_error:
+        if is_good(content):
             many, best = middle, content
         else:
             few = middle

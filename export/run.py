@@ -369,7 +369,7 @@ def _run(options: argparse.Namespace) -> int:
     expected = expect(exportable, drawn)
     cases = {case.signature: case for one in expected for case in one.cases}
     facts = facts_of(exportable, list(cases.values()), model_file)
-    materials = Materials(exportable, pictures, list(cases.values()), facts)
+    materials = Materials(exportable, pictures, expected, facts)
     floors = {name: FORMS[name].floor(kind, options.min_psnr) for name in formats}
     about: dict[str, Any] = {**machine(), "pictures": ", ".join(sets) or "drawn"}
     metrics_of = None

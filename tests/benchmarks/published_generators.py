@@ -48,14 +48,22 @@ class Published(NamedTuple):
     noise_sizes: Sequence[int] = ()
 
 
-def _draw_constants(network) -> None:
-    """Makes numbers random that the network starts from equal ones, so that all of them count."""
+def _draw_constants(network, contrast: float = 1.0) -> None:
+    """Makes numbers random that the network starts from equal ones, so that all of them count.
+
+    Args:
+        network: Changed in place.
+        contrast: Factor of the pictures, with which they fill [-1, 1] as those of trained networks
+            do: errors are told as shares of this range.
+    """
     import torch
 
-    for parameter in network.parameters():
-        if parameter.numel() == 1 or parameter.std() == 0:
-            with torch.no_grad():
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            if parameter.numel() == 1 or parameter.std() == 0:
                 parameter.add_(torch.randn_like(parameter), alpha=0.1)
+            if "rgb" in name and "affine" not in name:
+                parameter.mul_(contrast)
 
 
 def _module(network, call: Callable[..., Any]):
@@ -83,7 +91,7 @@ def stylegan2():
 
     options = {"channel_base": 16384, "channel_max": 512, "num_fp16_res": 0}
     network = Generator(512, 0, 512, 256, 3, {"num_layers": 8}, options).eval()
-    _draw_constants(network)
+    _draw_constants(network, contrast=1 / 8)
 
     def call(latents):
         # The style in the weights, which is what the code chooses for one picture at a time.
@@ -103,7 +111,7 @@ def stylegan():
     from model import StyledGenerator
 
     network = StyledGenerator(512).eval()
-    _draw_constants(network)
+    _draw_constants(network, contrast=1 / 12)
     # Weights are scaled by hooks before each call; once is enough, and can be converted.
     runs = copy.deepcopy(network)
     for layer in runs.modules():

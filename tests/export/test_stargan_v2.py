@@ -94,7 +94,7 @@ def test_masks_of_landmarks_are_inside_the_files(tmp_path):
         flows=(Flow(("translate",), lambda run, drawn: run("translate", drawn)["images"]),),
     )
     expected = expect(described, [example])
-    materials = Materials(described, example["images"], expected[0].cases, {"name": "masked"})
+    materials = Materials(described, example["images"], expected, {"name": "masked"})
     for name in ("saved-model", "float32"):
         path = tmp_path / FORMS[name].path
         path.parent.mkdir(parents=True, exist_ok=True)
