@@ -76,5 +76,11 @@ def _read(source: Any, resolution: int, count: int) -> np.ndarray:
         raise DataError(
             f"--pictures must name readable pictures. Received: {source.name}, which has none."
         )
+    if len(images) < count:
+        print(
+            f"Note      {source.name} has {len(images)} of the {count} pictures that are wanted: "
+            "some are used twice, so int8 is judged by pictures that its ranges are of.",
+            file=sys.stderr,
+        )
     chosen = np.stack([images[i % len(images)] for i in range(count)])
     return np.asarray(chosen / 127.5 - 1, np.float32)

@@ -59,6 +59,8 @@ class Result:
         spared_layers: Layers that do not compute in the bits of the form, by how they do instead:
             "dynamic" or "float16".
         metrics: What `training.evaluate` says of it, where asked, by name.
+        compared: Number of pictures, of all ways to them.
+        worst_psnr_db: Of the one that is least like Keras'; None where all are equal.
     """
 
     form: str
@@ -79,6 +81,8 @@ class Result:
     not_accelerated: dict[str, dict[str, int]] | None = None
     spared_layers: dict[str, list[str]] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
+    compared: int = 0
+    worst_psnr_db: float | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The same as a dictionary."""
@@ -188,7 +192,7 @@ def measure(
 
     pictures: dict[int, np.ndarray] = {}
     errors: dict[str, float] = {}
-    differences, likeness, distances = [], [], []
+    differences, worst, likeness, distances = [], [], [], []
     for place, one in enumerate(expected):
         if one.flow not in able:
             continue
@@ -199,6 +203,10 @@ def measure(
                 largest = float(np.max(share(case.outputs[key], value, scale)))
                 errors[case.signature] = max(errors.get(case.signature, 0.0), largest)
         differences.append(share(pictures[place], one.pictures, span))
+        worst += [
+            float(np.mean(share(a, b, span) ** 2))
+            for a, b in zip(pictures[place], one.pictures, strict=True)
+        ]
         likeness.append(ssim(pictures[place], one.pictures, span))
         if distance is not None:
             distances.append(distance(pictures[place], one.pictures))
@@ -228,6 +236,8 @@ def measure(
         "status": "good" if reason is None else "poor",
         "reason": reason,
         "psnr_db": likeness_db,
+        "compared": len(worst),
+        "worst_psnr_db": psnr(max(worst)),
         "ssim": float(np.mean(likeness)),
         "lpips": float(np.mean(distances)) if distances else None,
         "largest_error": float(np.max(found)),

@@ -43,6 +43,9 @@ def test_the_psnr_is_that_of_its_definition():
     assert result["mean_error"] == pytest.approx(0.01, rel=1e-3)
     assert result["status"] == "poor"
     assert "PSNR against Keras is 40.0 dB" in result["reason"]
+    # Three latents at two truncations, by parts and as a whole.
+    assert result["compared"] == 12
+    assert result["worst_psnr_db"] == pytest.approx(40.0, abs=1e-2)
     # A constant changes no structure, and the mean a little.
     assert 0.99 < result["ssim"] < 1.0
 

@@ -165,7 +165,7 @@ def test_pictures_are_those_of_the_run_unless_others_are_named(tmp_path):
     assert run.picture_sets(None, path, kind, ["dynamic"]) == []
 
 
-def test_models_of_translations_are_compared_on_the_pictures_that_are_named(tmp_path):
+def test_models_of_translations_are_compared_on_the_pictures_that_are_named(tmp_path, capsys):
     stargan().save(tmp_path / "face.keras")
     (tmp_path / "faces").mkdir()
     for i in range(2):
@@ -174,6 +174,7 @@ def test_models_of_translations_are_compared_on_the_pictures_that_are_named(tmp_
     assert run.main([str(tmp_path / "face.keras"), *asked]) == 0
     made_with = json.loads((tmp_path / "face-export" / "report.json").read_text())["made_with"]
     assert made_with["pictures"] == str(tmp_path / "faces")
+    assert "has 2 of the 37 pictures that are wanted" in capsys.readouterr().err
 
 
 def test_help_names_every_kind_of_model_form_and_signature(capsys):
