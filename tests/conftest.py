@@ -1,6 +1,10 @@
 """What every test starts with: two logical CPUs, to train on one device and on two, and a seed."""
 
 import os
+import resource
+from contextlib import contextmanager
+
+import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -15,3 +19,23 @@ tf.config.set_logical_device_configuration(
 def pytest_runtest_setup() -> None:
     """Seeds what is drawn, so that weights do not depend on the tests that ran before."""
     keras.utils.set_random_seed(0)
+
+
+@contextmanager
+def _limit_files(size):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.fixture
+def full_disk():
+    """Within it no file of this process can grow beyond a size in bytes, as on a full disk.
+
+    The system answers "File too large" (EFBIG) rather than "No space left on device" (ENOSPC), on
+    any machine and without rights to mount a small disk.
+    """
+    return _limit_files

@@ -1,15 +1,16 @@
 """Checkpoints: every variable of a run in one file that is whole or absent.
 
 A checkpoint is a NumPy `.npz` archive, written under another name, flushed to the disk, and
-renamed: a kill at any moment leaves the previous ones as they were. Its zip checksums tell a
-damaged file.
+renamed: a kill or a full disk at any moment leaves the previous ones as they were. The archive
+holds a checksum of each variable, so that a damaged file is known as such; it is set aside, and the
+one before it taken.
 """
 
 import os
 import re
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,14 @@ class CheckpointError(UserError):
 
 class DamagedError(CheckpointError):
     """A checkpoint cannot be read."""
+
+
+class NotFiniteError(RuntimeError):
+    """Weights are NaN or infinite: `names` of the variables."""
+
+    def __init__(self, names: Sequence[str]):
+        super().__init__(f"{', '.join(names[:5])} hold values that are not finite")
+        self.names = list(names)
 
 
 def all_variables(system: Any) -> dict[str, Any]:
@@ -62,18 +71,31 @@ def save(
 
     Returns:
         Path of the new checkpoint.
+
+    Raises:
+        NotFiniteError: If a variable holds NaN or an infinity; nothing is written.
+        OSError: If the disk does not take it; the older ones are all there.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     arrays = {name: np.asarray(variable.numpy()) for name, variable in variables.items()}
+    wrong = [
+        name for name, a in arrays.items() if a.dtype.kind == "f" and not np.all(np.isfinite(a))
+    ]
+    if wrong:
+        raise NotFiniteError(wrong)
+    folder.mkdir(parents=True, exist_ok=True)
     arrays["images_seen"] = np.asarray(images_seen, np.int64)
     arrays["step"] = np.asarray(step, np.int64)
     path = folder / f"{images_seen:09d}.npz"
     partial = path.with_suffix(".partial")
-    with partial.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
+    try:
+        with partial.open("wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except OSError:
+        partial.unlink(missing_ok=True)  # what is there of it only fills the disk
+        raise
     for old in list_checkpoints(folder)[: -max(keep, 1)]:
         old.unlink()
     for leftover in folder.glob("*.partial"):
@@ -96,6 +118,8 @@ def restore(path: Path, variables: Mapping[str, Any]) -> tuple[int, int]:
         CheckpointError: If names or shapes are not those of `variables`.
     """
     try:
+        if not zipfile.is_zipfile(path):  # NumPy takes it for a pickle, and advises to load that
+            raise zipfile.BadZipFile("it is not there, cut short, or no archive")
         with np.load(path) as archive:
             arrays = {name: archive[name] for name in archive.files}
         images_seen, step = int(arrays.pop("images_seen")), int(arrays.pop("step"))
@@ -125,3 +149,41 @@ def restore(path: Path, variables: Mapping[str, Any]) -> tuple[int, int]:
     for name, variable in variables.items():
         variable.assign(arrays[name])
     return images_seen, step
+
+
+def restore_newest(
+    folder: Path, variables: Mapping[str, Any], say: Callable[[str], None]
+) -> tuple[int, int]:
+    """Reads the newest checkpoint that is whole; damaged ones after it are set aside.
+
+    Args:
+        folder: Where `save` wrote.
+        variables: As `restore` takes them.
+        say: Called with a line for each damaged checkpoint.
+
+    Returns:
+        images_seen and step.
+
+    Raises:
+        CheckpointError: If there is none that is whole, or it is of another configuration.
+    """
+    found = list_checkpoints(folder)
+    if not found:
+        raise CheckpointError(f"{folder} holds no checkpoint to go on from. Start a new run.")
+    damaged: list[tuple[Path, DamagedError]] = []
+    for path in reversed(found):
+        try:
+            position = restore(path, variables)
+        except DamagedError as error:
+            damaged.append((path, error))
+            continue
+        for other, reason in damaged:
+            # Out of the list, or it would stay the newest, and push out those to come.
+            aside = other.with_suffix(".damaged")
+            os.replace(other, aside)
+            say(f"{reason} It is kept as {aside.name}; {path.name}, from before, is taken.")
+        return position
+    raise CheckpointError(
+        f"all {len(found)} checkpoints in {folder} are damaged. Received: {damaged[0][1]} Put a "
+        "copy in place, or start a new run; --init RUN begins it with the weights of model.keras."
+    )

@@ -2,6 +2,7 @@
 
 import dataclasses
 import signal
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan.data.pipeline import Feed
+from tfgan.data.sources import DataError
 from tfgan.terminal import UserError
 from training import checkpoints
 from training.config import ConfigError, TrainingConfig
@@ -21,6 +23,8 @@ from training.phases import Stage, System
 from training.steps import compile_averages, compile_phase
 
 PROFILED_STEPS = (8, 12)  # a few steps after all phases are compiled
+CHECKED_EVERY = 64  # steps after which losses are looked at; each look waits for the device
+SHOWN = 5  # names of weights that stopped being finite
 
 
 def check_batch_sizes(stages: Sequence[Stage], replicas: int, accumulate: int) -> None:
@@ -93,6 +97,7 @@ class Trainer:
         self._measured_at: int | None = None
         self._measuring = False
         self._losses: dict[str, list[Any]] = defaultdict(list)
+        self._phase_of: dict[str, str] = {}
 
     @property
     def checkpoint_folder(self) -> Path:
@@ -103,40 +108,43 @@ class Trainer:
         """Takes up the newest checkpoint of the run folder.
 
         Raises:
-            CheckpointError: If there is none, or it does not fit.
+            CheckpointError: If there is none that is whole, or it does not fit.
         """
-        found = checkpoints.list_checkpoints(self.checkpoint_folder)
-        if not found:
-            raise checkpoints.CheckpointError(
-                f"{self.checkpoint_folder} holds no checkpoint to go on from. Start a new run."
-            )
-        try:
-            self.images_seen, self.step = checkpoints.restore(found[-1], self.variables)
-        except checkpoints.DamagedError as error:
-            before = f"Remove it to go on from {found[-2].name}" if found[1:] else "Start a new run"
-            raise checkpoints.CheckpointError(f"{error} {before}.") from error
+        self.images_seen, self.step = checkpoints.restore_newest(
+            self.checkpoint_folder,
+            self.variables,
+            lambda line: print(f"Note      {line}", file=sys.stderr),
+        )
 
     def train(self) -> str:
         """Trains, and returns why it ended: "finished", "time", or the name of a signal.
 
         Raises:
-            TrainingError: If a loss stops being finite. The last checkpoint is from before.
-            DataError: If the pictures cannot be read any more.
+            TrainingError: If a loss or a weight stops being finite. The last checkpoint is from
+                before.
+            DataError: If the pictures cannot be read any more. There is a checkpoint of the last
+                step.
+            OSError: If the disk takes no more. The last whole checkpoint stays.
         """
         total = self.stages[-1].until_images
         monitor = Monitor(self.folder, total, self.images_seen)
         minutes = self.config.max_minutes
-        self._deadline = None if minutes is None else time.time() + minutes * 60
+        self._deadline = None if minutes is None else time.monotonic() + minutes * 60
         self._first_step = self.step
         try:
             with self._signals(monitor):
-                monitor.options(dataclasses.asdict(self.config))
+                monitor.options(dataclasses.asdict(self.config), self.images_seen)
                 if self.images_seen == 0:
                     self._save()
                     self._show(monitor)
-                for stage in self.stages:
-                    if self.images_seen < stage.until_images and self._stop is None:
-                        self._run_stage(stage, monitor)
+                try:
+                    for stage in self.stages:
+                        if self.images_seen < stage.until_images and self._stop is None:
+                            self._run_stage(stage, monitor)
+                except DataError:
+                    if self.newest_checkpoint() != self.images_seen:
+                        self._save()
+                    raise
                 if self.newest_checkpoint() != self.images_seen:
                     self._save()
                 self._show(monitor)
@@ -158,7 +166,7 @@ class Trainer:
         average = compile_averages(self.system.averages, self.strategy)
         feed = self.pipeline.at(stage.resolution, batch_size)
         batches = self._batches(feed)
-        logged_at, logged_images = time.time(), self.images_seen
+        logged_at, logged_images = time.monotonic(), self.images_seen
         unseen = set(run) if self.graph else set()
         with feed.plain_errors():
             while self.images_seen < stage.until_images and self._stop is None:
@@ -173,6 +181,7 @@ class Trainer:
                             monitor.graph(run[phase.name], (batch, position))
                         for name, value in run[phase.name](batch, position).items():
                             self._losses[name].append(value)
+                            self._phase_of[name] = phase.name
                 before, self.images_seen = self.images_seen, self.images_seen + batch_size
                 self.step += 1
                 average(
@@ -183,23 +192,24 @@ class Trainer:
                 )
                 self.system.after_step(self.step, self.images_seen, batch_size)
                 monitor.advance(self.images_seen)
-                if self._deadline is not None and time.time() > self._deadline:
+                if self._deadline is not None and time.monotonic() > self._deadline:
                     self._stop = "time"
                 ends = self._stop is not None or self.images_seen >= stage.until_images
                 if self.profile:
                     last = self._stop is not None or self.images_seen >= total
                     self._end_profile(self.step - self._first_step, last, monitor)
                 crosses = _crosses(before, self.images_seen)
-                if crosses(config.checkpoint_kimg) or crosses(config.sample_kimg):
+                saves = crosses(config.checkpoint_kimg)
+                if saves or crosses(config.sample_kimg) or not self.step % CHECKED_EVERY:
                     self._check_finite()
-                    if crosses(config.checkpoint_kimg):
+                    if saves:
                         self._save()
                     if crosses(config.sample_kimg):
                         self._show(monitor)
                 every = config.evaluate_every
                 if self._stop is None and every is not None and crosses(every):
                     self._measure(monitor)
-                now = time.time()
+                now = time.monotonic()
                 if now - logged_at >= config.log_seconds or ends:
                     values = self._check_finite()
                     rate = (self.images_seen - logged_images) / (now - logged_at)
@@ -240,14 +250,18 @@ class Trainer:
                 values[name] = float(np.mean(parts))
         wrong = [name for name, value in values.items() if not np.isfinite(value)]
         if wrong:
-            raise TrainingError(
-                f"{', '.join(wrong)} stopped being finite before image {self.images_seen}. The "
-                f"checkpoint of image {self.newest_checkpoint()} is from before, in "
-                f"{self.checkpoint_folder}; but the same options would take the same steps again. "
-                "Start a new run with a lower --learning-rate, another --seed, or --precision "
-                "float32."
-            )
+            named = [f"{name} of phase {self._phase_of[name]}" for name in wrong]
+            raise self._not_finite(named)
         return values
+
+    def _not_finite(self, names: Sequence[str]) -> TrainingError:
+        return TrainingError(
+            f"{', '.join(names)} stopped being finite before image {self.images_seen}. The "
+            f"checkpoint of image {self.newest_checkpoint()} is from before, in "
+            f"{self.checkpoint_folder}; but the same options would take the same steps again. "
+            "Start a new run with a lower --learning-rate, another --seed, or --precision "
+            "float32."
+        )
 
     def newest_checkpoint(self) -> int | None:
         """Images seen at the newest checkpoint; None where there is none."""
@@ -255,13 +269,19 @@ class Trainer:
         return int(found[-1].stem) if found else None
 
     def _save(self) -> None:
-        config = self.config
-        checkpoints.save(
-            self.checkpoint_folder, self.variables, self.images_seen, self.step, config.keep
-        )
+        keep = self.config.keep
+        try:
+            checkpoints.save(
+                self.checkpoint_folder, self.variables, self.images_seen, self.step, keep
+            )
+        except checkpoints.NotFiniteError as error:
+            raise self._not_finite(error.names[:SHOWN]) from error
         partial = self.folder / "model.partial.keras"
-        self.system.inference_model().save(partial)
-        partial.replace(self.folder / "model.keras")
+        try:
+            self.system.inference_model().save(partial)
+            partial.replace(self.folder / "model.keras")
+        finally:
+            partial.unlink(missing_ok=True)
 
     def _show(self, monitor: Monitor) -> None:
         if self._shown_at != self.images_seen:
@@ -276,7 +296,7 @@ class Trainer:
             return
         self._measured_at = self.images_seen
         self._measuring = True
-        started = time.time()
+        started = time.monotonic()
         try:
             with self.strategy.scope():
                 model = self.system.inference_model()
@@ -293,7 +313,9 @@ class Trainer:
                 self.images_seen, {f"metrics/{name}": value for name, value in found.items()}
             )
             listed = ", ".join(f"{name} {value:.4g}" for name, value in found.items())
-            monitor.say(f"At {self.images_seen:,} images: {listed} ({time.time() - started:.0f} s)")
+            monitor.say(
+                f"At {self.images_seen:,} images: {listed} ({time.monotonic() - started:.0f} s)"
+            )
 
     @contextmanager
     def _signals(self, monitor: Monitor) -> Iterator[None]:

@@ -1,8 +1,11 @@
 """What a run shows: progress bar, curves, pictures. Everything goes to TensorBoard and to files."""
 
+import errno
 import json
 import resource
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -38,16 +41,16 @@ class Monitor:
             mininterval=1.0,
         )
 
-    def options(self, options: dict[str, Any]) -> None:
-        """Shows the options of the run as a table in TensorBoard's text page."""
+    def options(self, options: dict[str, Any], images_seen: int) -> None:
+        """Shows the options of the run, from a position on, as a table in TensorBoard."""
         rows = [f"| `{name}` | `{value}` |" for name, value in options.items()]
-        with self.writer.as_default(step=0):
+        with self._events(images_seen):
             tf.summary.text("options", "\n".join(["| option | value |", "|---|---|", *rows]))
 
     def graph(self, function: Any, arguments: tuple[Any, ...]) -> None:
         """Shows the graph of a compiled function in TensorBoard."""
         concrete = function.get_concrete_function(*arguments)
-        with self.writer.as_default(step=0):
+        with self._events(0):
             tf.summary.graph(concrete.graph)
 
     def advance(self, images_seen: int) -> None:
@@ -57,7 +60,7 @@ class Monitor:
     def scalars(self, images_seen: int, values: dict[str, float]) -> None:
         """Adds one point to each curve, at `images_seen`."""
         values = {**values, "memory/process_gb": peak_memory_gb(), **device_memory_gb()}
-        with self.writer.as_default(step=images_seen):
+        with self._events(images_seen):
             for name, value in values.items():
                 tf.summary.scalar(name, value)
         line = {"images_seen": images_seen, "time": round(time.time(), 2), **values}
@@ -70,11 +73,11 @@ class Monitor:
 
     def pictures(self, images_seen: int, pictures: dict[str, np.ndarray]) -> None:
         """Shows pictures, uint8 [H, W, 3] by name."""
-        with self.writer.as_default(step=images_seen):
+        with self._events(images_seen):
             for name, picture in pictures.items():
                 tf.summary.image(name, picture[None])
                 figures.write_png(self.samples / f"{name}-{images_seen:09d}.png", picture)
-        self.writer.flush()
+            self.writer.flush()
 
     def say(self, text: str) -> None:
         """Prints a line above the progress bar."""
@@ -83,8 +86,25 @@ class Monitor:
     def close(self) -> None:
         """Flushes and closes everything."""
         self.bar.close()
-        self.writer.close()
-        self.stats.close()
+        with self.stats, _plain_disk_errors(self.folder):
+            self.writer.close()
+
+    @contextmanager
+    def _events(self, images_seen: int) -> Iterator[None]:
+        """Makes TensorBoard's file take what is summarized, at a position."""
+        with _plain_disk_errors(self.folder), self.writer.as_default(step=images_seen):
+            yield
+
+
+@contextmanager
+def _plain_disk_errors(folder: Path) -> Iterator[None]:
+    """Turns TensorFlow's many errors from a file that the disk does not take into an OSError."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        # The operation, the path, the reason; and then what was to be written.
+        reason = error.message.splitlines()[0].rpartition("; ")[2]
+        raise OSError(errno.EIO, reason, f"TensorBoard's file in {folder}") from error
 
 
 def _open_stats(path: Path, images_seen: int) -> TextIO:

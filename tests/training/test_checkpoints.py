@@ -14,7 +14,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from training.checkpoints import CheckpointError, all_variables, list_checkpoints, restore, save
+from training.checkpoints import (
+    CheckpointError,
+    NotFiniteError,
+    all_variables,
+    list_checkpoints,
+    restore,
+    save,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -112,6 +119,24 @@ def test_leftover_of_an_interrupted_write_is_ignored_and_removed(tmp_path):
     assert list_checkpoints(tmp_path) == []
     save(tmp_path, make_variables(), 8, 1, keep=1)
     assert not leftover.exists()
+
+
+def test_weights_that_are_not_finite_are_never_written(tmp_path):
+    before = save(tmp_path, make_variables(), 8, 1, keep=1)
+    for value in (np.nan, np.inf):
+        variables = make_variables()
+        variables["generator/bias"].value[2] = value
+        with pytest.raises(NotFiniteError, match="generator/bias"):
+            save(tmp_path, variables, 16, 2, keep=1)
+    assert list(tmp_path.iterdir()) == [before]
+
+
+def test_full_disk_leaves_the_checkpoints_from_before_and_nothing_else(tmp_path, full_disk):
+    before = [save(tmp_path, make_variables(), images, 1, keep=2) for images in (8, 16)]
+    with full_disk(500), pytest.raises(OSError, match="File too large"):
+        save(tmp_path, make_variables(), 24, 2, keep=1)
+    assert sorted(tmp_path.iterdir()) == before
+    assert restore(before[1], make_variables()) == (16, 1)
 
 
 def drop(variables):

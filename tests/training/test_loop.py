@@ -218,28 +218,42 @@ def test_curves_go_on_where_a_resumed_run_takes_up(tmp_path):
     assert (tmp_path / "stats.jsonl").read_text() == "".join(lines[:2])
 
 
-def test_damaged_checkpoints_say_which_other_one_there_is(tmp_path, undisturbed):
+def test_a_run_goes_on_from_the_newest_checkpoint_that_is_whole(tmp_path, undisturbed, capsys):
     trainer, _ = undisturbed
     folder = shutil.copytree(trainer.checkpoint_folder, tmp_path / "checkpoints")
+    cut, empty = folder / "000000032.npz", folder / "000000024.npz"
+    cut.write_bytes(cut.read_bytes()[:-100])
+    empty.write_bytes(b"")
     resumed = make_trainer(tmp_path)
-    names = sorted(path.name for path in folder.iterdir())
-    (folder / names[-1]).write_bytes(b"")
-    with pytest.raises(checkpoints.CheckpointError, match=rf"Remove it to go on from {names[-2]}"):
+    resumed.restore()
+    assert (resumed.images_seen, resumed.step) == (16, 2)
+    for name, value in checkpoint_values(trainer, 16).items():
+        np.testing.assert_array_equal(values(resumed)[name], value)
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 2
+    for line, path in zip(said, (cut, empty), strict=True):
+        assert str(path) in line
+        assert f"kept as {path.stem}.damaged; 000000016.npz, from before, is taken." in line
+    # The next ones are written and counted as if the damaged ones had never been.
+    assert [path.name for path in checkpoints.list_checkpoints(folder)] == [
+        f"{images_seen:09d}.npz" for images_seen in (0, 8, 16)
+    ]
+    for path in checkpoints.list_checkpoints(folder):
+        path.write_bytes(b"")
+    with pytest.raises(checkpoints.CheckpointError, match=r"all 3 checkpoints .* are damaged"):
         resumed.restore()
-    for name in names[1:]:
-        (folder / name).unlink()
-    (folder / names[0]).write_bytes(b"")
-    with pytest.raises(checkpoints.CheckpointError, match="Start a new run"):
-        resumed.restore()
-    (folder / names[0]).unlink()
+    shutil.rmtree(folder)
     with pytest.raises(checkpoints.CheckpointError, match="holds no checkpoint to go on from"):
         resumed.restore()
 
 
 def test_a_loss_that_is_not_finite_stops_and_names_a_usable_checkpoint(tmp_path, eagerly):
     trainer = make_trainer(tmp_path, dataclasses.replace(CONFIG, learning_rate=1e30))
-    with pytest.raises(TrainingError, match=r"stopped being finite.*image 0 is from before"):
+    with pytest.raises(TrainingError, match=r" of phase \w+ stopped being finite.*image 0 is"):
         trainer.train()
+    # Weights are not finite either, and would not be saved.
+    with pytest.raises(TrainingError, match=r"/.* stopped being finite"):
+        trainer._save()
     (usable,) = checkpoints.list_checkpoints(tmp_path / "checkpoints")
     with np.load(usable) as archive:
         assert all(np.all(np.isfinite(archive[name])) for name in archive.files)
