@@ -61,7 +61,7 @@ class TrainingConfig:
     """Options that all systems share."""
 
     preset: Annotated[str, tyro.conf.Suppress] = ""  # preset that the other values started from
-    data: tuple[str, ...] = ("avatars",)  # "avatars", "tfds:NAME", or a folder of pictures
+    data: tuple[str, ...] = ("avatars",)  # "avatars", "tfds:NAME", or a folder, prepared or not
     data_dir: str | None = None  # where tensorflow-datasets keeps its sets
     split: str = "train"  # split of a tensorflow-datasets set
     image_key: str | None = None  # its feature with the picture; default: the only image feature
@@ -237,10 +237,31 @@ RESUMABLE = frozenset(
 )
 
 
-def save_config(path: Path, model: str, config: TrainingConfig, fingerprint: str) -> None:
-    """Writes the options of a run, and the fingerprint of its pictures, as JSON."""
+def save_config(
+    path: Path,
+    model: str,
+    config: TrainingConfig,
+    fingerprint: str,
+    changes: Sequence[Mapping[str, Any]] = (),
+) -> None:
+    """Writes the options of a run as JSON: the whole file, or nothing.
+
+    Args:
+        path: Of the file.
+        model: Name of the system.
+        config: The options.
+        fingerprint: Of the pictures.
+        changes: What was changed when the run was resumed: "images_seen" at that moment, and the
+            name of each option with its values before and after.
+    """
     stored = {"model": model, "fingerprint": fingerprint, **dataclasses.asdict(config)}
-    path.write_text(json.dumps(stored, indent=2) + "\n")
+    stored["changes"] = list(changes)
+    partial = path.with_suffix(".partial")
+    try:
+        partial.write_text(json.dumps(stored, indent=2) + "\n")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -257,18 +278,20 @@ def read_config(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} is damaged: it is not JSON ({error}).") from None
     if not isinstance(stored, dict) or not {"model", "fingerprint"} <= set(stored):
         raise ConfigError(f"{path} is damaged: it does not name a model and its pictures.")
-    return stored
+    return {"changes": [], **stored}  # runs from before they were kept have none
 
 
 def config_from(stored: Mapping[str, Any], kind: type, path: Path) -> Any:
     """Makes a configuration of what a run folder holds.
 
+    What it lacks has the default: options that are newer than the run change nothing by default.
+
     Raises:
-        ConfigError: If an option is missing, unknown, or of another type.
+        ConfigError: If an option is unknown or of another type.
     """
     hints = typing.get_type_hints(kind)
     names = [field.name for field in dataclasses.fields(kind)]
-    wrong = sorted(set(names) ^ set(stored))
+    wrong = sorted(set(stored) - set(names))
     values = {}
     for name in set(names) & set(stored):
         values[name] = _read(stored[name], hints[name])
@@ -276,7 +299,7 @@ def config_from(stored: Mapping[str, Any], kind: type, path: Path) -> Any:
             wrong.append(f"{name}={stored[name]!r}")
     if wrong:
         raise ConfigError(
-            f"{path} is damaged, or of another version of this program. Missing, unknown or wrong: "
+            f"{path} is damaged, or of another version of this program. Unknown or wrong: "
             f"{', '.join(wrong)}."
         )
     return kind(**values)
@@ -293,7 +316,7 @@ def shared_config_from(
         kind: Has these options; those that all systems share, if it is not said.
 
     Raises:
-        ConfigError: If one of them is missing or of another type.
+        ConfigError: If one of them is of another type.
     """
     names = {field.name for field in dataclasses.fields(kind)}
     kept = {name: value for name, value in stored.items() if name in names}
@@ -320,16 +343,35 @@ def _read(value: Any, kind: Any) -> Any:
     return value if fits else _MISFIT
 
 
-def check_resumed(before: TrainingConfig, now: TrainingConfig) -> None:
-    """Raises ConfigError if a resumed run differs in more than it may."""
-    changed = [
-        f"{flag(f.name)}: {getattr(before, f.name)} -> {getattr(now, f.name)}"
-        for f in dataclasses.fields(before)
-        if f.name not in RESUMABLE and getattr(before, f.name) != getattr(now, f.name)
-    ]
-    if changed:
+def changed_options(before: TrainingConfig, now: TrainingConfig) -> dict[str, list[Any]]:
+    """Options that differ: name -> values before and now."""
+    old, new = dataclasses.asdict(before), dataclasses.asdict(now)
+    return {name: [old[name], new[name]] for name in old if old[name] != new[name]}
+
+
+def list_changes(changes: Mapping[str, Sequence[Any]]) -> str:
+    """Changed options in a line, for a message: before -> now."""
+    return ", ".join(f"{flag(name)}: {old} -> {new}" for name, (old, new) in changes.items())
+
+
+def check_resumed(changes: Mapping[str, Sequence[Any]], override: bool) -> None:
+    """Raises ConfigError if a resumed run differs in more than it may.
+
+    Args:
+        changes: What `changed_options` gave.
+        override: Whether it may become another run, by all but where it began. Whether its weights
+            fit the new options, the checkpoint says.
+    """
+    refused = {name: pair for name, pair in changes.items() if name not in RESUMABLE}
+    if "init" in refused:
+        raise ConfigError(
+            f"a resumed run has begun already. Changed: {list_changes(changes)}. Leave --init out, "
+            "or start a new run."
+        )
+    if refused and not override:
         raise ConfigError(
             "a resumed run keeps its options, or it would be another run. "
-            f"Changed: {', '.join(changed)}. A resumed run may change: "
-            f"{', '.join(flag(name) for name in sorted(RESUMABLE))}."
+            f"Changed: {list_changes(refused)}. A resumed run may change: "
+            f"{', '.join(flag(name) for name in sorted(RESUMABLE))}. --override changes others "
+            "too, as far as the networks stay the same."
         )

@@ -17,9 +17,12 @@ Examples:
       Starts from the weights of another model; --freeze-d 4 keeps parts of the discriminator.
   python -m training.run --resume latest
       Takes up the newest run where it stopped.
+  python -m training.run --resume latest --learning-rate 0.001 --override
+      The same with another option, which makes it another run; config.json keeps the change.
 """
 
 import argparse
+import contextlib
 import dataclasses
 import importlib
 import re
@@ -29,7 +32,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tfgan.loading import check_writable
+from tfgan.loading import OutputError, check_writable
 from tfgan.terminal import UserError, import_tensorflow
 
 # Module of each model, imported once it is asked for.
@@ -54,6 +57,7 @@ def first_pass() -> argparse.ArgumentParser:
     add("--model", choices=sorted(SYSTEMS), help="system to train")
     add("--preset", help="named set of options that the others start from; the default is avatars")
     add("--resume", metavar="RUN", help="run folder to go on with, or 'latest'")
+    add("--override", action="store_true", help="let a resumed run change more than its length")
     add("--runs", type=Path, default=Path("runs"), help="folder of all runs (default: runs)")
     add("--devices", type=int, default=0, help="number of devices (default: all)")
     add("--virtual-devices", type=int, default=1, help="split the CPU, to try several devices")
@@ -81,11 +85,20 @@ def check_runs(runs: Path) -> None:
 
 def new_run(runs: Path, name: str) -> Path:
     """Makes the next numbered run folder: runs/00007-NAME."""
-    runs.mkdir(parents=True, exist_ok=True)
-    numbers = [int(m.group(1)) for p in runs.iterdir() if (m := re.match(r"(\d{5})-", p.name))]
-    folder = runs / f"{max(numbers, default=-1) + 1:05d}-{name}"
-    folder.mkdir()
-    return folder
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        while True:
+            found = [re.match(r"(\d{5})-", path.name) for path in runs.iterdir()]
+            number = max((int(match.group(1)) for match in found if match), default=-1) + 1
+            folder = runs / f"{number:05d}-{name}"
+            with contextlib.suppress(FileExistsError):  # made by another run in this moment
+                folder.mkdir()
+                return folder
+    except OSError as error:
+        raise OutputError(
+            f"{runs} cannot be written to ({error.strerror}). Make room, or choose another place "
+            "with --runs."
+        ) from error
 
 
 def describe_network(name: str, network: Any) -> str:
@@ -129,14 +142,23 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, str, Any]:
         sys.exit(0)
     before = None
     import_tensorflow()
-    from training.config import ConfigError, check_resumed, config_from, read_config
+    from training.config import (
+        ConfigError,
+        changed_options,
+        check_resumed,
+        config_from,
+        read_config,
+    )
 
+    if args.override and args.resume is None:
+        raise ConfigError("--override belongs to --resume. Received: --override alone.")
     if args.resume is not None:
         if not args.resume:
             raise ConfigError("--resume needs a run folder, or latest. Received: nothing.")
         args.folder = latest_run(args.runs) if args.resume == "latest" else Path(args.resume)
         stored = read_config(args.folder / "config.json")
         model, args.fingerprint = stored.pop("model"), stored.pop("fingerprint")
+        args.changes = stored.pop("changes")
         if model not in SYSTEMS:
             raise ConfigError(f"{args.folder} is a run of {model}, which is not known here.")
         if args.model not in (None, model):
@@ -173,25 +195,35 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, str, Any]:
         description="",
     )
     if args.resume is not None:
-        check_resumed(before, config)
+        args.changed = changed_options(before, config)
+        check_resumed(args.changed, args.override)
     config.check()
     return args, args.model, config
 
 
-def run(argv: list[str]) -> int:
-    """Does what the command line says; returns the exit status."""
-    started = time.time()
+def run(argv: list[str], until_end: contextlib.ExitStack) -> int:
+    """Does what the command line says; returns the exit status.
+
+    Args:
+        argv: The command line.
+        until_end: Closed when all is done: it holds the run folder until then.
+    """
+    started = time.monotonic()
     args, model, config = parse(argv)
     import keras
     import tensorflow as tf
 
     from tfgan import figures
-    from training.config import save_config
+    from tfgan.data.sources import DataError
+    from training.config import list_changes, save_config
     from training.distribution import make_strategy
     from training.evaluate.while_training import Measurements
     from training.loop import Trainer, check_batch_sizes
+    from training.run_folder import use_folder
     from training.transfer import start_from
 
+    if args.resume is not None and not args.dry_run:
+        until_end.enter_context(use_folder(args.folder))
     # Grappler's remapper gives up on these gradients with an error per phase, and gains nothing.
     tf.config.optimizer.set_experimental_options({"remapping": False})
     strategy = make_strategy(args.devices, args.virtual_devices)
@@ -232,6 +264,7 @@ def run(argv: list[str]) -> int:
     if args.resume is None:
         name = re.sub(r"[^A-Za-z0-9]+", "-", "-".join(Path(one).name for one in config.data))
         args.folder = new_run(args.runs, f"{model}-{name}-{config.resolution}")
+        until_end.enter_context(use_folder(args.folder))
         save_config(args.folder / "config.json", model, config, data.fingerprint)
     trainer = Trainer(
         system, data.feed, config, strategy, args.folder, args.profile, args.graph, measure
@@ -250,17 +283,26 @@ def run(argv: list[str]) -> int:
                 "is not the run that it would have been.",
                 file=sys.stderr,
             )
-        save_config(args.folder / "config.json", model, config, data.fingerprint)
+        if args.changed:
+            # Another batch size may not fit where the run is: known before anything is written.
+            stage = next((s for s in stages if trainer.images_seen < s.until_images), stages[-1])
+            data.feed.at(stage.resolution, stage.batch_size).dataset(trainer.images_seen)
+            args.changes.append({"images_seen": trainer.images_seen, **args.changed})
+            print(f"Changed   {list_changes(args.changed)}, from image {trainer.images_seen:,} on")
+        save_config(args.folder / "config.json", model, config, data.fingerprint, args.changes)
     else:
         reals, _ = data.feed.examples(config.sample_rows * config.sample_columns)
         figures.write_png(args.folder / "reals.png", figures.sheet(reals, config.sample_columns))
     print(f"Run       {args.folder}")
     print(f"Curves    tensorboard --logdir {shlex.quote(str(args.folder.parent))}")
     resume = f"python -m training.run --resume {shlex.quote(str(args.folder))}"
-    print(f"Ready after {time.time() - started:.0f} s; the first step also builds the graphs.")
+    print(f"Ready after {time.monotonic() - started:.0f} s; the first step also builds the graphs.")
     sys.stdout.flush()
     try:
         end = trainer.train()
+    except DataError:
+        print(f"Go on     {resume}  # from image {trainer.newest_checkpoint():,}", file=sys.stderr)
+        raise
     except KeyboardInterrupt:
         kept = trainer.newest_checkpoint()
         print(f"Stopped at once, after {trainer.images_seen:,} images.", file=sys.stderr)
@@ -297,7 +339,8 @@ def dry_run(config: Any, feed: Any) -> int:
 def main(argv: list[str] | None = None) -> int:
     """Runs, and turns a user's mistake into one message and exit status 2."""
     try:
-        return run(sys.argv[1:] if argv is None else argv)
+        with contextlib.ExitStack() as until_end:
+            return run(sys.argv[1:] if argv is None else argv, until_end)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

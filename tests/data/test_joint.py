@@ -219,7 +219,7 @@ def test_shapes_are_static():
 
 
 def test_a_dataset_begins_where_a_step_does():
-    with pytest.raises(ValueError, match=r"multiple of the batch size, 6\. Received: 7\."):
+    with pytest.raises(DataError, match=r"must divide the 7 images seen so far.* Received: 6\."):
         make().dataset(7)
 
 

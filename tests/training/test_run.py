@@ -17,7 +17,7 @@ from PIL import Image
 
 from tfgan.loading import load_model
 from training import run
-from training.config import config_from, save_config
+from training.config import config_from, read_config, save_config
 from training.systems import stylegan2
 
 # The smallest run there is; one device, because the suite splits the CPU into two.
@@ -111,6 +111,7 @@ def test_dry_run_prints_options_networks_and_first_batch_and_writes_nothing(
         (["--preset", "small-data"], "give --data FOLDER"),
         (["--runs", "{tmp}/flat/a.png"], "--runs must be a folder"),
         (["--runs", "{tmp}/flat/a.png/x"], "Choose another place with --runs"),
+        (["--override"], "--override belongs to --resume"),
         (["--resume", ""], "--resume needs a run folder"),
         (["--resume", "{tmp}/flat/a.png"], "is not a run folder"),
         (["--resume", "{tmp}/none"], "is not a run folder"),
@@ -161,7 +162,6 @@ def test_every_number_has_bounds(model):
         (lambda stored: json.dumps({**stored, "resolution": "abc"}), "resolution='abc'"),
         (lambda stored: json.dumps({**stored, "precision": "float99"}), "precision='float99'"),
         (lambda stored: json.dumps({**stored, "unheard": 1}), "unheard"),
-        (lambda stored: json.dumps({k: v for k, v in stored.items() if k != "seed"}), "seed"),
     ],
 )
 def test_damaged_options_of_a_run_are_one_message(tmp_path, capsys, change, words):
@@ -171,11 +171,21 @@ def test_damaged_options_of_a_run_are_one_message(tmp_path, capsys, change, word
     path.write_text(json.dumps(stored))
     assert (
         config_from(
-            {k: v for k, v in stored.items() if k not in ("model", "fingerprint")},
+            {k: v for k, v in stored.items() if k not in ("model", "fingerprint", "changes")},
             stylegan2.StyleGAN2Config,
             path,
         )
         == stylegan2.smoke()
+    )
+    # A run that is older than an option has done what its default does.
+    older = {k: v for k, v in stored.items() if k not in ("changes", "seed", "r1_interval")}
+    path.write_text(json.dumps(older))
+    found = read_config(path)
+    assert (found.pop("model"), found.pop("changes")) == ("stylegan2", [])
+    del found["fingerprint"]
+    default = stylegan2.StyleGAN2Config()
+    assert config_from(found, stylegan2.StyleGAN2Config, path) == dataclasses.replace(
+        stylegan2.smoke(), seed=default.seed, r1_interval=default.r1_interval
     )
     path.write_text(change(stored))
     assert run.main(["--resume", str(tmp_path)]) == 2
@@ -210,6 +220,32 @@ def test_classes_of_a_folder_are_trained_saved_and_resumed(tmp_path, pictures, c
     (moved / "red" / "5.png").rename(moved / "red" / "6.png")
     assert run.main(resume) == 0
     assert "not those that this run began with" in capsys.readouterr().err
+
+
+def test_an_overridden_option_is_recorded_and_one_of_other_weights_is_refused(
+    tmp_path, pictures, capsys, eagerly
+):
+    runs = ["--runs", str(tmp_path / "runs"), "--devices", "1"]
+    arguments = ["--data", str(pictures), "--total-kimg", "0.008"]
+    assert run.main([*TINY, *arguments, *runs]) == 0
+    (folder,) = (tmp_path / "runs").iterdir()
+    resume = ["--resume", "latest", *runs, "--total-kimg", "0.016"]
+    assert run.main([*resume, "--learning-rate", "0.5", "--seed", "3"]) == 2
+    refused = capsys.readouterr().err
+    assert "Changed: --seed: 0 -> 3, --learning-rate: 0.002 -> 0.5. A resumed run may" in refused
+    before = (folder / "config.json").read_text()
+    assert run.main([*resume, "--override", "--channel-max", "4"]) == 2
+    assert "is of another configuration" in capsys.readouterr().err
+    assert run.main([*resume, "--override", "--init", "faces.keras"]) == 2
+    assert "has begun already" in capsys.readouterr().err
+    assert (folder / "config.json").read_text() == before
+    assert run.main([*resume, "--override", "--learning-rate", "0.5"]) == 0
+    assert "--learning-rate: 0.002 -> 0.5, from image 8 on" in capsys.readouterr().out
+    stored = json.loads((folder / "config.json").read_text())
+    assert stored["learning_rate"] == 0.5
+    assert stored["changes"] == [
+        {"images_seen": 8, "total_kimg": [0.008, 0.016], "learning_rate": [0.002, 0.5]}
+    ]
 
 
 def test_a_second_signal_stops_at_once_and_says_how_to_go_on(tmp_path, pictures, capsys, eagerly):

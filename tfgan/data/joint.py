@@ -168,13 +168,13 @@ class JointPipeline(Feed):
         """An endless dataset of per-replica batches, each of one set; see `Feed.dataset`.
 
         Raises:
-            DataError: As `Feed.dataset`.
-            ValueError: Also if `start_position` is not where a step begins.
+            DataError: As `Feed.dataset`, and if `start_position` is not where a step begins.
+            ValueError: As `Feed.dataset`.
         """
         if start_position % self.options.batch_size:
-            raise ValueError(
-                f"start_position must be a multiple of the batch size, {self.options.batch_size}. "
-                f"Received: {start_position}."
+            raise DataError(
+                f"--batch-size must divide the {start_position} images seen so far, or data sets "
+                f"would not take turns. Received: {self.options.batch_size}."
             )
         return super().dataset(
             start_position,

@@ -419,6 +419,6 @@ def test_the_options_that_all_systems_share_are_read_whatever_the_system(tmp_pat
     save_config(path, "stargan", stargan.smoke(), "0" * 12)
     found = shared_config_from(json.loads(path.read_text()), path, labels.LabelledConfig)
     assert (found.data, found.attribute_table) == (("avatars:attributes",), None)
-    del stored["resize"]
-    with pytest.raises(ConfigError, match="resize"):
+    stored["resize"] = "magnify"
+    with pytest.raises(ConfigError, match="resize='magnify'"):
         shared_config_from(stored, path)
