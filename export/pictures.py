@@ -39,7 +39,7 @@ def read_pictures(names: list[str], resolution: int, count: int) -> np.ndarray:
         DataError: If a set cannot be opened, or has no readable picture.
     """
     from tfgan.data.labelled import split_labels
-    from tfgan.data.sources import FolderSource, open_source
+    from tfgan.data.sources import FolderSource, is_prepared, open_source
 
     parts = []
     for index, name in enumerate(names):
@@ -47,7 +47,7 @@ def read_pictures(names: list[str], resolution: int, count: int) -> np.ndarray:
         place = split_labels(name)[0]
         if place == "avatars":
             parts.append(drawn_faces(range(FIRST_FACE, FIRST_FACE + share), resolution))
-        elif place.startswith("tfds:"):
+        elif place.startswith("tfds:") or is_prepared(place):
             parts.append(_read(open_source(place, resolution=resolution), resolution, share))
         else:
             parts.append(_read(FolderSource(place, option="--pictures"), resolution, share))

@@ -24,6 +24,7 @@ from tfgan.data.sources import (
     Source,
     TfdsSource,
     check_resolution,
+    is_prepared,
     list_names,
     make_fingerprint,
     open_source,
@@ -128,6 +129,7 @@ def open_labelled(
     - `tfds:NAME[/CONFIG][:VERSION][:LABELS]`, with a `ClassLabel`, a `bool`, or a dictionary of
       `bool` features, as `tfds:celeb_a:attributes`. LABELS may be left out where a set has only
       one of them;
+    - a folder that `tfgan.data.prepare` made, or `FOLDER:LABELS` where it has several kinds;
     - a folder. With an attribute table (see `tfgan.data.attribute_tables`) in it or beside it the
       labels are attributes; else the expressions of RaFD if its pictures are named so; else
       sub-folders are classes. `FOLDER:attributes` and `FOLDER:classes` insist on one.
@@ -207,8 +209,22 @@ def open_labelled(
     return list(sources), label_sets
 
 
+def open_all_attributes(path: str, attribute_table: str | None = None) -> Labelled:
+    """Opens a folder with all the attributes of its table, in the order of the table.
+
+    Args:
+        path: Of the folder.
+        attribute_table: File with the attributes. Defaults to the one in the folder or beside it.
+
+    Raises:
+        DataError: If there is none, or it is not of these pictures.
+    """
+    offer = _offer_folder(path, path, "attributes", attribute_table)
+    return _read(offer, offer.names)
+
+
 def _is_tfds(place: str) -> bool:
-    return place == "avatars" or place.startswith("tfds:")
+    return place == "avatars" or place.startswith("tfds:") or is_prepared(place)
 
 
 def split_labels(text: str) -> tuple[str, str | None]:
@@ -222,7 +238,11 @@ def split_labels(text: str) -> tuple[str, str | None]:
         # The first colon belongs to the prefix.
         says_labels = place != "tfds" and not _VERSION.fullmatch(labels)
         return (place, labels) if says_labels else (text, None)
-    if colon and labels in ("attributes", "classes") and not os.path.exists(text):
+    if (
+        colon
+        and not os.path.exists(text)
+        and (labels in ("attributes", "classes") or is_prepared(place))
+    ):
         return place, labels
     return text, None
 
@@ -251,7 +271,8 @@ def _offer_tfds(text: str, place: str, labels: str | None, source: TfdsSource) -
                 else "It has no ClassLabel and no bool features; use another set."
             )
         )
-    name = f"{place.removeprefix('tfds:')}:{labels}"
+    short = os.path.basename(os.path.abspath(place)) if is_prepared(place) else place
+    name = f"{short.removeprefix('tfds:')}:{labels}"
     if labels in source.classes:
         key = labels
         if len(source.classes[key]) < 2:

@@ -104,7 +104,8 @@ def open_source(
     """Opens what a user names with `--data`.
 
     Args:
-        data: `avatars`, `tfds:NAME`, `tfds:NAME/CONFIG:VERSION`, or the path of a folder.
+        data: `avatars`, `tfds:NAME`, `tfds:NAME/CONFIG:VERSION`, or the path of a folder, of
+            pictures or made by `tfgan.data.prepare`.
         resolution: Size of the images that will be made of the pictures.
         conditional: Whether the pictures need classes.
         split: Split of a TFDS set; slices such as `train[:90%]` and sums are understood.
@@ -137,6 +138,10 @@ def open_source(
     if data.startswith("tfds:"):
         builder = _prepare_tfds(data, data_dir)
         return TfdsSource(data, builder, split, conditional, image_key, label_key)
+    if is_prepared(data):
+        from tfgan.data.prepared import PreparedSource
+
+        return PreparedSource(data, split, conditional, image_key, label_key)
     for option, value in (("--image-key", image_key), ("--label-key", label_key)):
         if value is not None:
             raise DataError(
@@ -144,6 +149,11 @@ def open_source(
                 f"{data}. Leave it out; the classes of a folder are its sub-folders."
             )
     return FolderSource(data, conditional)
+
+
+def is_prepared(path: str) -> bool:
+    """Whether a folder holds a set of TensorFlow Datasets rather than pictures."""
+    return os.path.isfile(os.path.join(os.path.expanduser(path), "dataset_info.json"))
 
 
 def make_fingerprint(*parts: object) -> str:
@@ -195,12 +205,13 @@ class FolderSource:
         self._folders: list[str] = []
         self._folder_starts: list[int] = []
         self._others = 0
-        for folder, names in self._walk("", ()):
-            self._folders.append(folder)
-            self._folder_starts.append(len(self._ends))
-            for name in names:
-                self._names += os.fsencode(name)
-                self._ends.append(len(self._names))
+        with tqdm(desc="Listing", unit=" files", delay=2.0, dynamic_ncols=True) as bar:
+            for folder, names in self._walk("", (), bar):
+                self._folders.append(folder)
+                self._folder_starts.append(len(self._ends))
+                for name in names:
+                    self._names += os.fsencode(name)
+                    self._ends.append(len(self._names))
         if not self._ends:
             raise DataError(
                 f"{option} {path} holds no pictures. Received: a folder with {self._others} other "
@@ -245,7 +256,9 @@ class FolderSource:
         folder = bisect.bisect_right(self._folder_starts, index) - 1
         return os.path.join(self._folders[folder], name)
 
-    def _walk(self, folder: str, above: tuple[str, ...]) -> Iterator[tuple[str, list[str]]]:
+    def _walk(
+        self, folder: str, above: tuple[str, ...], bar: tqdm
+    ) -> Iterator[tuple[str, list[str]]]:
         """Yields each folder that holds pictures, relative to the root, with their names."""
         path = os.path.join(self._root, folder)
         real_path = os.path.realpath(path)
@@ -261,6 +274,7 @@ class FolderSource:
                         folders.append(entry.name)
                     elif entry.is_file() and entry.name.lower().endswith(EXTENSIONS):
                         names.append(entry.name)
+                        bar.update()
                     else:
                         self._others += 1
         except OSError as error:
@@ -269,9 +283,11 @@ class FolderSource:
                 "Change its permissions or move it out of the folder."
             ) from error
         if names:
-            yield folder, sorted(names)
+            names.sort()
+            yield folder, names
+        del names  # or it would last while the sub-folders are walked
         for name in sorted(folders):
-            yield from self._walk(os.path.join(folder, name), (*above, real_path))
+            yield from self._walk(os.path.join(folder, name), (*above, real_path), bar)
 
     def find_classes(self, otherwise: str = "train a model that needs none") -> None:
         """Makes the first level's folders classes and drops the pictures beside them.

@@ -1,0 +1,303 @@
+"""Command line: a folder of pictures as tensorflow-datasets files, made once for many runs.
+
+A folder of very many files is slow to list, to copy, and to read from network disks. Here its
+pictures go, as they are, into a few large files with checksums, which --data reads with the same
+pictures, labels and order as the folder.
+
+Examples:
+  python -m tfgan.data.prepare photos /data/photos
+      Pictures without labels; then: python -m training.run --data /data/photos ...
+  python -m tfgan.data.prepare animals /data/animals --labels classes
+      Sub-folders are classes, as --conditional, StarGAN v2 and StarGAN read them.
+  python -m tfgan.data.prepare celeba/img_align_celeba /data/celeba --labels attributes
+      With CelebA's table, which is found in the folder or beside it, or given by --attribute-table.
+  python -m tfgan.data.prepare photos ~/tensorflow_datasets/photos/1.0.0
+      Found by its name, too: --data tfds:photos.
+  python -m tfgan.data.prepare photos /data/photos --beam --runner=DirectRunner
+      On Apache Beam (pip install apache-beam), where folder and target are on shared disks.
+
+A command that was stopped or killed goes on where it was when it is given again: until all is
+whole, what there is stands in OUT.partial. (cd OUT && sha256sum -c SHA256SUMS) checks all files;
+training checks the hash of each picture that it reads.
+"""
+
+import argparse
+import importlib.util
+import itertools
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from tfgan.data import prepared
+from tfgan.data.prepared import Facts, Shard
+from tfgan.data.sources import FolderSource, Source, make_fingerprint
+from tfgan.loading import check_writable
+from tfgan.terminal import UserError
+
+PER_SHARD = 1000  # pictures
+MOST_SHARDS = 1024
+NAME = "pictures"
+
+
+class PrepareError(UserError):
+    """Options that cannot work, or a target that holds something else."""
+
+
+def open_folder(options: argparse.Namespace) -> tuple[Source, dict[str, Any]]:
+    """Opens a folder with the labels that are asked for.
+
+    Returns:
+        The pictures, and what `Facts` says of labels and fingerprints.
+
+    Raises:
+        DataError: If there is nothing to read there, or no such labels.
+    """
+    folder = FolderSource(options.source, option="SOURCE")
+    facts: dict[str, Any] = {"classes": (), "attributes": (), "fingerprint_of_classes": ""}
+    facts["fingerprint"] = folder.fingerprint()
+    if options.labels == "classes":
+        count = len(folder)
+        folder.find_classes()
+        facts["classes"] = folder.class_names
+        facts["fingerprint_of_classes"] = folder.fingerprint()
+        if len(folder) < count:  # Some stand beside the classes, and are left out.
+            facts["fingerprint"] = make_fingerprint(folder.fingerprint(), "without classes")
+    elif options.labels == "attributes":
+        from tfgan.data.labelled import open_all_attributes
+
+        labelled = open_all_attributes(options.source, options.attribute_table)
+        facts["attributes"] = labelled.class_names
+        facts["fingerprint"] = labelled.pictures.fingerprint()
+        return labelled, facts
+    return folder, facts
+
+
+def shard_names(count: int) -> list[str]:
+    """Names of so many shards, as tensorflow-datasets writes them."""
+    start = f"{NAME}-{prepared.SPLIT}.array_record"
+    return [f"{start}-{number:05d}-of-{count:05d}" for number in range(count)]
+
+
+def shard_starts(facts: Facts) -> list[int]:
+    """Index of the first picture of each shard, and the number of all pictures."""
+    return [facts.pictures * number // facts.shards for number in range(facts.shards + 1)]
+
+
+def missing_shards(source: Source, facts: Facts, folder: Path) -> Iterator[Shard]:
+    """The shards that are not there yet, in order; pictures are read where they are written."""
+    labels = source.labels()
+    root = os.path.expanduser(facts.source)
+    starts = shard_starts(facts)
+    for name, (first, end) in zip(
+        shard_names(facts.shards), itertools.pairwise(starts), strict=True
+    ):
+        paths = [source.describe(index) for index in range(first, end)]
+        files = [os.path.relpath(path, root) for path in paths]
+        shard = Shard(str(folder / name), facts, paths, files, labels[first:end].tolist())
+        if not os.path.exists(shard.sum_path):
+            yield shard
+
+
+def _start_worker() -> None:
+    """Ends with the process that started it, which alone answers Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def end() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=end, daemon=True).start()
+
+
+def write_here(shards: Iterator[Shard], workers: int, bar: Any) -> None:
+    """Writes shards in processes of this machine.
+
+    Raises:
+        PrepareError: If one of them is killed.
+    """
+    if workers == 1:
+        for shard in shards:
+            bar.update(prepared.write_shard(shard))
+        return
+    # Not by fork, which threads do not survive.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, initializer=_start_worker) as pool:
+        running: set[Any] = set()
+        try:
+            for shard in shards:
+                running.add(pool.submit(prepared.write_shard, shard))
+                if len(running) > 2 * workers:
+                    done, running = wait(running, return_when=FIRST_COMPLETED)
+                    bar.update(sum(future.result() for future in done))
+            for future in running:
+                bar.update(future.result())
+        except BrokenProcessPool as error:
+            raise PrepareError(
+                "a process was killed, perhaps for want of memory. Go on with the same command and "
+                "fewer --workers."
+            ) from error
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def write_on_beam(shards: Iterator[Shard], arguments: Sequence[str]) -> None:
+    """Writes shards on Apache Beam."""
+    import apache_beam as beam
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    with beam.Pipeline(options=PipelineOptions(list(arguments))) as pipeline:
+        every = pipeline | "Shards" >> beam.Create(list(shards))
+        _ = every | "Apart" >> beam.Reshuffle() | "Write" >> beam.Map(prepared.write_shard)
+
+
+def finish(folder: Path, facts: Facts) -> None:
+    """Writes what tensorflow-datasets must know of finished shards, and their checksums."""
+    import tensorflow_datasets as tfds
+
+    starts, names = shard_starts(facts), shard_names(facts.shards)
+    split = tfds.core.SplitInfo(
+        name=prepared.SPLIT,
+        shard_lengths=[end - first for first, end in itertools.pairwise(starts)],
+        num_bytes=sum((folder / name).stat().st_size for name in names),
+    )
+    sums = [folder / f"{name}.sha256" for name in names]
+    (folder / prepared.SUMS).write_text("".join(path.read_text() for path in sums))
+    tfds.folder_dataset.write_metadata(
+        data_dir=folder,
+        features=facts.features(),
+        split_infos=[split],
+        version="1.0.0",
+        check_data=False,
+        description=f"Pictures of {facts.source}, prepared by tfgan.data.prepare.",
+    )
+    for path in [*sums, *folder.glob("*.partial")]:
+        path.unlink()
+
+
+def prepare(options: argparse.Namespace) -> None:
+    """Does what the command line says.
+
+    Raises:
+        UserError: If there is nothing to prepare, or no place for it.
+    """
+    out = options.out.expanduser()
+    needed = ["array_record", *(["apache_beam"] if options.beam is not None else [])]
+    absent = [name for name in needed if importlib.util.find_spec(name) is None]
+    if absent:
+        raise PrepareError(
+            f"{' and '.join(absent)} must be installed. Received: no such package. Use pip install "
+            f"{' '.join(absent)}."
+        )
+    if out.exists():
+        raise PrepareError(
+            f"OUT must be a folder that is not there yet. Received: {options.out}. Name another, "
+            "or remove it."
+        )
+    check_writable(out, "OUT")
+    source, labels = open_folder(options)
+    count = len(source)
+    shards = options.shards or min(-(-count // PER_SHARD), MOST_SHARDS)
+    if shards > count:
+        raise PrepareError(f"--shards must be at most {count}, the pictures. Received: {shards}.")
+    facts = Facts(options.source, count, shards, **labels)
+    folder = out.with_name(out.name + ".partial")
+    folder.mkdir(parents=True, exist_ok=True)
+    plan = folder / prepared.FACTS
+    if plan.exists() and prepared.read_facts(plan) != facts:
+        raise PrepareError(
+            f"{folder} must hold the beginning of the same pictures, labels and shards. Received: "
+            "others. Remove it to begin anew."
+        )
+    if not plan.exists():
+        prepared.write_facts(plan, facts)
+    missing = missing_shards(source, facts, folder)
+    with tqdm(total=count, desc="Preparing", unit="img", delay=2.0, dynamic_ncols=True) as bar:
+        if options.beam is None:
+            write_here(missing, options.workers, bar)
+        else:
+            write_on_beam(missing, options.beam)
+    finish(folder, facts)
+    folder.rename(out)
+    print(f"{count:,} pictures in {shards} shards: --data {options.out}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m tfgan.data.prepare",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("source", metavar="SOURCE", help="folder of pictures, with sub-folders or without")
+    add("out", metavar="OUT", type=Path, help="folder that is made")
+    add(
+        "--labels",
+        choices=("none", "classes", "attributes"),
+        default="none",
+        help="what pictures are labelled with: nothing, their sub-folder, or a table (default: "
+        "none); pictures that have no such label are left out, and counted",
+    )
+    add("--attribute-table", metavar="FILE", help="table for --labels attributes")
+    add("--shards", type=int, default=0, help="number of files (default: one per 1000 pictures)")
+    add(
+        "--workers",
+        type=int,
+        default=os.cpu_count() or 1,
+        help="processes that read and write (default: one per processor)",
+    )
+    add(
+        "--beam",
+        nargs=argparse.REMAINDER,
+        metavar="OPTION",
+        help="write on Apache Beam; all that follows are Beam's own options",
+    )
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the command line; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        for name in ("shards", "workers"):
+            least = 0 if name == "shards" else 1
+            if getattr(options, name) < least:
+                raise PrepareError(
+                    f"--{name} must be at least {least}. Received: {getattr(options, name)}."
+                )
+        if options.attribute_table and options.labels != "attributes":
+            raise PrepareError(
+                "--attribute-table belongs to --labels attributes. Received: --labels "
+                f"{options.labels}."
+            )
+        prepare(options)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        received = f"{error.filename or options.out}: {error.strerror or error}"
+        print(
+            f"error: pictures must be readable, and OUT writable. Received: {received}. Mend it, "
+            "and give the same command to go on.",
+            file=sys.stderr,
+        )
+        return 2
+    except KeyboardInterrupt:
+        print("Stopped; the same command goes on.", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

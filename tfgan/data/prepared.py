@@ -1,0 +1,214 @@
+"""Folders of pictures as tensorflow-datasets files: written in shards, read like any other source.
+
+`tfgan.data.prepare` is the command line. A prepared folder holds `prepared.json`, the files that
+tensorflow-datasets needs to know it, and shards in its ArrayRecord format, in which each picture
+stands as the file it was, behind a hash that is checked whenever it is read.
+"""
+
+import dataclasses
+import errno
+import hashlib
+import io
+import json
+import os
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfgan.data.sources import DataError, TfdsSource, list_names, make_fingerprint
+
+FACTS = "prepared.json"
+SUMS = "SHA256SUMS"
+SPLIT = "train"
+
+
+@dataclasses.dataclass(frozen=True)
+class Facts:
+    """What `prepared.json` says.
+
+    Attributes:
+        source: Folder that the pictures are from.
+        pictures: Their number.
+        shards: Number of files that they are in.
+        classes: Names of the classes, in the order of their indices.
+        attributes: Names of the attributes, in the order of the table.
+        fingerprint: Of the pictures as they were without labels.
+        fingerprint_of_classes: Of the same with classes; empty without.
+    """
+
+    source: str
+    pictures: int
+    shards: int
+    classes: tuple[str, ...]
+    attributes: tuple[str, ...]
+    fingerprint: str
+    fingerprint_of_classes: str
+
+    def features(self) -> Any:
+        """The features of a picture as tensorflow-datasets has them."""
+        import tensorflow_datasets as tfds
+
+        features: dict[str, Any] = {"image": tfds.features.Image(), "file": tfds.features.Text()}
+        if self.classes:
+            features["label"] = tfds.features.ClassLabel(names=list(self.classes))
+        if self.attributes:
+            features["attributes"] = {name: np.bool_ for name in self.attributes}
+        return tfds.features.FeaturesDict(features)
+
+
+@dataclasses.dataclass(frozen=True)
+class Shard:
+    """One file to write, with all that a process of its own needs to know.
+
+    Attributes:
+        path: Of the file.
+        facts: Of the set.
+        pictures: Paths of its pictures.
+        files: What they are called in the set: their paths below the folder.
+        labels: The class index of each, or the truth of its attributes.
+    """
+
+    path: str
+    facts: Facts
+    pictures: Sequence[str]
+    files: Sequence[str]
+    labels: Sequence[Any]
+
+    @property
+    def sum_path(self) -> str:
+        """File with its SHA-256; where it is there, the shard is whole."""
+        return self.path + ".sha256"
+
+
+def write_facts(path: Path, facts: Facts) -> None:
+    """Writes `prepared.json`: the whole file or none."""
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(dataclasses.asdict(facts), indent=2) + "\n")
+    partial.replace(path)
+
+
+def read_facts(path: Path) -> Facts:
+    """Reads `prepared.json`.
+
+    Raises:
+        DataError: If it is damaged.
+    """
+    try:
+        stored = json.loads(path.read_text())
+        for name in ("classes", "attributes"):
+            stored[name] = tuple(stored[name])
+        return Facts(**stored)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise DataError(
+            f"--data {path.parent} is damaged. Received: {path.name}: {error}. Prepare it again."
+        ) from error
+
+
+def write_shard(shard: Shard) -> int:
+    """Writes a shard, and then its checksum; returns the number of its pictures.
+
+    Raises:
+        OSError: If a picture cannot be read, or the disk takes no more.
+    """
+    # Of its own, for Beam may write a shard twice at once.
+    partial = f"{shard.path}.{uuid.uuid4().hex}.partial"
+    try:
+        _write_pictures(shard, partial)
+        digest = hashlib.sha256()
+        with open(partial, "r+b") as written:
+            os.fsync(written.fileno())
+            while block := written.read(1 << 20):
+                digest.update(block)
+        os.replace(partial, shard.path)
+        with open(partial, "w", encoding="ascii") as sums:
+            sums.write(f"{digest.hexdigest()}  {os.path.basename(shard.path)}\n")
+        os.replace(partial, shard.sum_path)
+    finally:
+        Path(partial).unlink(missing_ok=True)
+    return len(shard.pictures)
+
+
+def _write_pictures(shard: Shard, target: str) -> None:
+    from array_record.python import array_record_module
+
+    features = shard.facts.features()
+    # Pictures are compressed already.
+    writer = array_record_module.ArrayRecordWriter(target, "group_size:1,uncompressed")
+    try:
+        for path, file, label in zip(shard.pictures, shard.files, shard.labels, strict=True):
+            with open(path, "rb") as picture:
+                example: dict[str, Any] = {"image": io.BytesIO(picture.read()), "file": file}
+            if shard.facts.classes:
+                example["label"] = int(label)
+            if shard.facts.attributes:
+                truth = (bool(value) for value in label)
+                example["attributes"] = dict(zip(shard.facts.attributes, truth, strict=True))
+            writer.write(features.serialize_example(example))
+        writer.close()
+    except RuntimeError as error:  # whatever is wrong with the file
+        raise OSError(errno.EIO, str(error).partition(";")[0], shard.path) from error
+
+
+class PreparedSource(TfdsSource):
+    """A prepared folder: the pictures, labels and order of the folder that it was made of.
+
+    Args:
+        path: Of the prepared folder, or of any folder with a version of a TFDS set.
+        split: See `open_source`.
+        conditional: See `open_source`.
+        image_key: See `open_source`.
+        label_key: See `open_source`.
+
+    Raises:
+        DataError: If it is damaged, or has no such split or features.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        split: str = SPLIT,
+        conditional: bool = False,
+        image_key: str | None = None,
+        label_key: str | None = None,
+    ) -> None:
+        import tensorflow_datasets as tfds
+
+        folder = Path(path).expanduser()
+        self._facts = read_facts(folder / FACTS) if (folder / FACTS).exists() else None
+        try:
+            builder = tfds.builder_from_directory(folder)
+        except Exception as error:  # It reads several files, each of which may be damaged.
+            raise DataError(
+                f"--data {path} is damaged. Received: {str(error).splitlines()[0]} Prepare it "
+                "again."
+            ) from error
+        if self._facts is not None:
+            _check_sizes(path, builder.info)
+        super().__init__(path, builder, split, conditional, image_key, label_key)
+        if self._facts is not None:
+            # In the order of the table, which is that of the labels.
+            places = {f"attributes/{name}": i for i, name in enumerate(self._facts.attributes)}
+            self.flags = tuple(sorted(self.flags, key=lambda key: places.get(key, -1)))
+
+    def fingerprint(self) -> str:
+        if self._facts is None or self._split != SPLIT or self._label_key not in (None, "label"):
+            return make_fingerprint(super().fingerprint(), self._facts)
+        # That of the folder: a run may begin with the one, and go on with the other.
+        facts = self._facts
+        return facts.fingerprint if self._label_key is None else facts.fingerprint_of_classes
+
+
+def _check_sizes(path: str, info: Any) -> None:
+    """Raises a `DataError` if a shard is absent, or all are not of the size that was written."""
+    files = [file for split in info.splits.values() for file in split.filepaths]
+    absent = [file.name for file in files if not os.path.isfile(file)]
+    size = sum(os.path.getsize(file) for file in files) if not absent else 0
+    written = sum(split.num_bytes for split in info.splits.values())
+    if size != written:
+        received = f"no {list_names(absent, 3)}" if absent else f"{size:,} bytes of {written:,}"
+        raise DataError(
+            f"--data {path} is damaged. Received: {received}. Prepare it again, or copy it anew."
+        )
