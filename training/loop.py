@@ -116,6 +116,11 @@ class Trainer:
             lambda line: print(f"Note      {line}", file=sys.stderr),
         )
 
+    def override(self) -> None:
+        """Lets the options have their way where a checkpoint holds what they said before."""
+        for name, rate in self.system.learning_rates(self.images_seen).items():
+            self.system.optimizers[name].learning_rate.assign(rate)
+
     def train(self) -> str:
         """Trains, and returns why it ended: "finished", "time", or the name of a signal.
 

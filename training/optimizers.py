@@ -1,5 +1,7 @@
 """Adam with one operator per variable."""
 
+from collections.abc import Mapping
+
 import keras
 import tensorflow as tf
 
@@ -50,3 +52,8 @@ class Adam(keras.optimizers.Adam):
 
     def get_config(self):
         return {**super().get_config(), "coupled_decay": self.coupled_decay}
+
+
+def initial_rates(optimizers: Mapping[str, keras.optimizers.Optimizer]) -> dict[str, float]:
+    """Learning rates of optimizers that have just been made, by name."""
+    return {name: float(one.learning_rate.numpy()) for name, one in optimizers.items()}

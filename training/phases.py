@@ -153,6 +153,10 @@ class System(Protocol):
         """Called after each step, outside of the replicas."""
         ...
 
+    def learning_rates(self, images_seen: int) -> Mapping[str, float]:
+        """What the options say of each of `optimizers`, at a position."""
+        ...
+
     def scalars(self) -> dict[str, float]:
         """State that is worth a curve."""
         ...

@@ -287,6 +287,8 @@ def run(argv: list[str], until_end: contextlib.ExitStack) -> int:
             # Another batch size may not fit where the run is: known before anything is written.
             stage = next((s for s in stages if trainer.images_seen < s.until_images), stages[-1])
             data.feed.at(stage.resolution, stage.batch_size).dataset(trainer.images_seen)
+            if args.override:
+                trainer.override()
             args.changes.append({"images_seen": trainer.images_seen, **args.changed})
             print(f"Changed   {list_changes(args.changed)}, from image {trainer.images_seen:,} on")
         save_config(args.folder / "config.json", model, config, data.fingerprint, args.changes)

@@ -243,6 +243,8 @@ def test_an_overridden_option_is_recorded_and_one_of_other_weights_is_refused(
     assert "--learning-rate: 0.002 -> 0.5, from image 8 on" in capsys.readouterr().out
     stored = json.loads((folder / "config.json").read_text())
     assert stored["learning_rate"] == 0.5
+    with np.load(folder / "checkpoints" / "000000016.npz") as archive:
+        assert archive["g_optimizer/learning_rate"] == 0.5
     assert stored["changes"] == [
         {"images_seen": 8, "total_kimg": [0.008, 0.016], "learning_rate": [0.002, 0.5]}
     ]

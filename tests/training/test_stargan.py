@@ -210,6 +210,9 @@ def test_learning_rate_falls_over_the_second_half_of_training(undisturbed):
         saved = checkpoint_values(undisturbed, 4 * (step + 1))
         for name in ("generator", "discriminator"):
             assert saved[f"{name}_optimizer/learning_rate"] == np.float32(rate)
+        # What an overridden option would be followed with.
+        found = undisturbed.system.learning_rates(4 * (step + 1))
+        assert found == dict.fromkeys(found, pytest.approx(rate))
 
 
 def test_curves_of_all_losses_and_accuracies_are_written(undisturbed):

@@ -235,6 +235,9 @@ def test_optimisers_begin_anew_with_each_stage(tmp_path, undisturbed, eagerly):
     inside = checkpoint_values(undisturbed, 40)
     assert inside["g_optimizer/iteration"] == 3
     assert checkpoint_values(undisturbed, 0)["g_optimizer/learning_rate"] == np.float32(0.001)
+    for images_seen, rate in ((15, 0.001), (16, 0.002)):
+        found = undisturbed.system.learning_rates(images_seen)
+        assert found == {"g_optimizer": rate, "d_optimizer": rate}
     config = dataclasses.replace(CONFIG, reset_optimizers=False, total_kimg=0.024)
     kept = make_trainer(tmp_path, config)
     kept.train()

@@ -356,11 +356,14 @@ class StarGANSystem:
 
     def after_step(self, step: int, images_seen: int, batch_size: int) -> None:
         """Lets the learning rates fall to 0 over the second half, linearly with the images seen."""
+        for name, rate in self.learning_rates(images_seen).items():
+            self.optimizers[name].learning_rate.assign(rate)
+
+    def learning_rates(self, images_seen: int) -> dict[str, float]:
+        """Of each optimizer, at a position."""
         left = 1.0 - images_seen / round(1000 * self.config.total_kimg)
-        for optimizer in self.optimizers.values():
-            optimizer.learning_rate.assign(
-                self.config.learning_rate * min(1.0, 2.0 * max(0.0, left))
-            )
+        rate = self.config.learning_rate * min(1.0, 2.0 * max(0.0, left))
+        return dict.fromkeys(self.optimizers, rate)
 
     def scalars(self) -> dict[str, float]:
         """State that is worth a curve."""

@@ -29,7 +29,7 @@ from training.config import (
     TrainingConfig,
     check_channels,
 )
-from training.optimizers import Adam
+from training.optimizers import Adam, initial_rates
 from training.phases import Average, Draws, Phase, Stage, Update
 from training.transfer import freeze
 
@@ -247,6 +247,7 @@ class StarGANv2System:
             optimizer.build(network.trainable_variables)
             self.optimizers[f"{name}_optimizer"] = optimizer
             self._updates[name] = Update(optimizer, network.trainable_variables)
+        self._rates = initial_rates(self.optimizers)
         self.diversity_weight = tf.Variable(config.diversity_weight, trainable=False)
         self.state = {"diversity_weight": self.diversity_weight}
         self.averages = [Average(self.average, self.model, lambda *_: config.ema_decay)]
@@ -363,6 +364,10 @@ class StarGANv2System:
         """Lets the weight of diversity fall, linearly with the images seen."""
         left = max(0.0, 1.0 - images_seen / (1000 * self.config.diversity_kimg))
         self.diversity_weight.assign(self.config.diversity_weight * left)
+
+    def learning_rates(self, images_seen: int) -> dict[str, float]:
+        """Of each optimizer; they stay."""
+        return self._rates
 
     def scalars(self) -> dict[str, float]:
         """State that is worth a curve."""

@@ -575,14 +575,23 @@ class StyleGANSystem:
     def after_step(self, step: int, images_seen: int, batch_size: int) -> None:
         """Fades in by images seen; where a stage begins, sets its learning rate."""
         self._used = self._schedule_in_use()
-        ended = sum(growth.ends <= images_seen for growth in self.schedule[:-1])
+        ended = self._ended(images_seen)
         if ended != int(self.stage.numpy()):
             self.stage.assign(ended)
-            for optimizer in self.optimizers.values():
-                optimizer.learning_rate.assign(self.growth.learning_rate)
+            for name, rate in self.learning_rates(images_seen).items():
+                self.optimizers[name].learning_rate.assign(rate)
                 if self.config.reset_optimizers:
-                    optimizer.reset()
+                    self.optimizers[name].reset()
         self.alpha.assign(self.schedule[ended].fade(images_seen))
+
+    def _ended(self, images_seen: int) -> int:
+        """Number of stages that are over."""
+        return sum(growth.ends <= images_seen for growth in self.schedule[:-1])
+
+    def learning_rates(self, images_seen: int) -> dict[str, float]:
+        """Of each optimizer, at a position."""
+        rate = self.schedule[self._ended(images_seen)].learning_rate
+        return dict.fromkeys(self.optimizers, rate)
 
     def _schedule_in_use(self) -> dict[str, float]:
         growth = self.growth

@@ -26,7 +26,7 @@ from training.config import (
     TrainingConfig,
     check_channels,
 )
-from training.optimizers import Adam
+from training.optimizers import Adam, initial_rates
 from training.phases import Average, Draws, Phase, Stage, Update
 from training.sample_grid import sample_grid
 from training.style_mixing import mixed_styles
@@ -279,6 +279,7 @@ class StyleGAN2System:
         self.g_optimizer.build(self.generator.trainable_variables)
         self.d_optimizer.build(self.discriminator.trainable_variables)
         self.optimizers = {"g_optimizer": self.g_optimizer, "d_optimizer": self.d_optimizer}
+        self._rates = initial_rates(self.optimizers)
         mean = tf.VariableAggregation.MEAN
         self.path_length_mean = tf.Variable(0.0, trainable=False, aggregation=mean)
         self.ada_p = tf.Variable(0.0, trainable=False)
@@ -426,6 +427,10 @@ class StyleGAN2System:
             )
             self.ada_p.assign(p)
             self.real_signs.assign([0.0, 0.0])
+
+    def learning_rates(self, images_seen: int) -> dict[str, float]:
+        """Of each optimizer; they stay."""
+        return self._rates
 
     def scalars(self) -> dict[str, float]:
         """State that is worth a curve."""
