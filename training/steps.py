@@ -29,6 +29,7 @@ def compile_phase(
     """
     replicas = strategy.num_replicas_in_sync
     shards = rounds * replicas
+    names: list[str] = []  # of the statistics, in order
 
     def one_round(batch, seed, shard):
         rows = batch["label"].shape[0]
@@ -63,7 +64,9 @@ def compile_phase(
             # Each replica's own norm; that of the global gradient where there is one replica.
             stats[f"gradient_norm/{phase.name}"] = tf.linalg.global_norm(group) * replicas
             update.optimizer.apply(group, update.variables)
-        return stats
+        names[:] = stats
+        # One tensor, because each is a message to all other workers.
+        return tf.stack([tf.cast(value, tf.float32) for value in stats.values()])
 
     # Nothing here needs autograph, and converting Keras's sources takes longer than tracing.
     @tf.function(autograph=False)
@@ -71,7 +74,8 @@ def compile_phase(
         own = tf.stack([tf.constant(seed, tf.int64), images_seen])
         own = tf.random.experimental.stateless_fold_in(own, tf.constant(index, tf.int64))
         stats = strategy.run(on_replica, args=(batch, own))
-        return {name: strategy.reduce("MEAN", value, axis=None) for name, value in stats.items()}
+        values = tf.unstack(strategy.reduce("MEAN", stats, axis=None))
+        return dict(zip(names, values, strict=True))
 
     return step
 

@@ -336,7 +336,8 @@ class Feed(abc.ABC):
         # Pillow releases the interpreter's lock while it decodes and resizes, so whole batches
         # are made side by side; more of them than this would only hold memory.
         parallel = min(os.cpu_count() or 1, 16)
-        numbers = tf.data.Dataset.range(np.iinfo(np.int64).max)
+        # Endless by its type: of any other, workers ask each other before each batch if it ended.
+        numbers = tf.data.Dataset.counter()
         return numbers.map(to_element, num_parallel_calls=parallel, deterministic=True).prefetch(2)
 
     def at(self, resolution: int, batch_size: int) -> "Feed":
