@@ -18,11 +18,13 @@ from tfgan.data.sources import DataError
 from tfgan.terminal import UserError
 from training import checkpoints
 from training.config import ConfigError, TrainingConfig
-from training.monitor import Monitor
+from training.distribution import ALONE, Workers
+from training.monitor import Monitor, Onlooker
 from training.phases import Stage, System
 from training.steps import compile_averages, compile_phase
 
 PROFILED_STEPS = (8, 12)  # a few steps after all phases are compiled
+STOPS = (None, "time", "SIGINT", "SIGTERM")  # why training ends early; the last of several counts
 CHECKED_EVERY = 64  # steps after which losses are looked at; each look waits for the device
 SHOWN = 5  # names of weights that stopped being finite
 
@@ -64,6 +66,7 @@ class Trainer:
         profile: Whether to record a profile of a few steps for TensorBoard.
         graph: Whether to show the graphs of the phases in TensorBoard.
         measure: Gives numbers of quality of the model, by name; None: nothing is measured.
+        workers: That train together. The first alone writes, shows and measures.
     """
 
     def __init__(
@@ -76,14 +79,16 @@ class Trainer:
         profile: bool = False,
         graph: bool = False,
         measure: Callable[[Any], dict[str, float]] | None = None,
+        workers: Workers = ALONE,
     ):
         self.system = system
         self.pipeline = pipeline
         self.config = config
         self.strategy = strategy
         self.folder = folder
-        self.profile = profile
-        self.graph = graph
+        self.workers = workers
+        self.profile = profile and workers.is_chief
+        self.graph = graph and workers.is_chief
         self.measure = measure
         self.replicas = strategy.num_replicas_in_sync
         self.stages = list(system.stages())
@@ -92,7 +97,8 @@ class Trainer:
         self.step = 0
         self._deadline: float | None = None
         self._first_step = 0
-        self._stop: str | None = None
+        self._asked: str | None = None  # to stop, on this worker
+        self._stop: str | None = None  # what all workers agreed on
         self._shown_at: int | None = None
         self._measured_at: int | None = None
         self._measuring = False
@@ -121,6 +127,13 @@ class Trainer:
         for name, rate in self.system.learning_rates(self.images_seen).items():
             self.system.optimizers[name].learning_rate.assign(rate)
 
+    def share(self) -> None:
+        """Gives all workers the position and the variables of the chief."""
+        self.images_seen, self.step = map(
+            int, self.workers.gather([self.images_seen, self.step])[0]
+        )
+        self.workers.share(self.variables.values())
+
     def train(self) -> str:
         """Trains, and returns why it ended: "finished", "time", or the name of a signal.
 
@@ -132,7 +145,8 @@ class Trainer:
             OSError: If the disk takes no more. The last whole checkpoint stays.
         """
         total = self.stages[-1].until_images
-        monitor = Monitor(self.folder, total, self.images_seen)
+        make_monitor = Monitor if self.workers.is_chief else Onlooker
+        monitor = make_monitor(self.folder, total, self.images_seen)
         minutes = self.config.max_minutes
         self._deadline = None if minutes is None else time.monotonic() + minutes * 60
         self._first_step = self.step
@@ -142,6 +156,7 @@ class Trainer:
                 if self.images_seen == 0:
                     self._save()
                     self._show(monitor)
+                self._agree()
                 try:
                     for stage in self.stages:
                         if self.images_seen < stage.until_images and self._stop is None:
@@ -155,6 +170,7 @@ class Trainer:
                 self._show(monitor)
                 if self._stop in (None, "time"):
                     self._measure(monitor)
+                self._agree()  # Nobody leaves before the chief has written all.
             if self.images_seen >= total:
                 return "finished"
             return self._stop or "finished"
@@ -198,7 +214,8 @@ class Trainer:
                 self.system.after_step(self.step, self.images_seen, batch_size)
                 monitor.advance(self.images_seen)
                 if self._deadline is not None and time.monotonic() > self._deadline:
-                    self._stop = "time"
+                    self._asked = "time"
+                due = self._agree(time.monotonic() - logged_at >= config.log_seconds)
                 ends = self._stop is not None or self.images_seen >= stage.until_images
                 if self.profile:
                     last = self._stop is not None or self.images_seen >= total
@@ -214,8 +231,9 @@ class Trainer:
                 every = config.evaluate_every
                 if self._stop is None and every is not None and crosses(every):
                     self._measure(monitor)
+                    self._agree()
                 now = time.monotonic()
-                if now - logged_at >= config.log_seconds or ends:
+                if due or ends:
                     values = self._check_finite()
                     rate = (self.images_seen - logged_images) / (now - logged_at)
                     values.update(self.system.scalars())
@@ -232,6 +250,16 @@ class Trainer:
             monitor.say(f"Profile of {steps - first} steps written.")
         elif ends and steps <= first:
             monitor.say(f"No profile: it begins after {first} steps.")
+
+    def _agree(self, due: bool = False) -> bool:
+        """Settles with all workers why to stop, if at all; returns whether any says `due`.
+
+        A worker that stopped by itself, on its own clock or a signal that it got, would leave the
+        others waiting for it in the next step.
+        """
+        reasons, dues = self.workers.gather([STOPS.index(self._asked), due]).T
+        self._stop = STOPS[max(reasons)]
+        return bool(any(dues))
 
     def _batches(self, feed: Feed) -> Iterator[Any]:
         def per_replica(context: tf.distribute.InputContext) -> tf.data.Dataset:
@@ -274,6 +302,8 @@ class Trainer:
         return int(found[-1].stem) if found else None
 
     def _save(self) -> None:
+        if not self.workers.is_chief:
+            return
         keep = self.config.keep
         try:
             checkpoints.save(
@@ -289,7 +319,7 @@ class Trainer:
             partial.unlink(missing_ok=True)
 
     def _show(self, monitor: Monitor) -> None:
-        if self._shown_at != self.images_seen:
+        if self.workers.is_chief and self._shown_at != self.images_seen:
             count = self.config.sample_rows * self.config.sample_columns
             images, labels = self.pipeline.examples(count)
             monitor.pictures(self.images_seen, self.system.sample(images, labels))
@@ -303,7 +333,7 @@ class Trainer:
         self._measuring = True
         started = time.monotonic()
         try:
-            with self.strategy.scope():
+            with self.workers.alone(self.strategy).scope():
                 model = self.system.inference_model()
             found = self.measure(model)
         except _StoppedMeasuringError:
@@ -327,7 +357,7 @@ class Trainer:
         """Ctrl-C and SIGTERM stop after the step at hand; a second one stops at once."""
 
         def stop(number: int, frame: Any) -> None:
-            self._stop = signal.Signals(number).name
+            self._asked = signal.Signals(number).name
             monitor.say("Stopping after this step and saving. Once more: at once, without saving.")
             signal.signal(number, previous[number])
             if self._measuring:

@@ -107,6 +107,29 @@ def _plain_disk_errors(folder: Path) -> Iterator[None]:
         raise OSError(errno.EIO, reason, f"TensorBoard's file in {folder}") from error
 
 
+class Onlooker(Monitor):
+    """What workers other than the chief have for a Monitor: lines are printed, all else is not."""
+
+    def __init__(self, folder: Path, total_images: int, images_seen: int = 0):
+        """Takes what a Monitor takes."""
+
+    def options(self, options: dict[str, Any], images_seen: int) -> None: ...
+
+    def graph(self, function: Any, arguments: tuple[Any, ...]) -> None: ...
+
+    def advance(self, images_seen: int) -> None: ...
+
+    def scalars(self, images_seen: int, values: dict[str, float]) -> None: ...
+
+    def pictures(self, images_seen: int, pictures: dict[str, np.ndarray]) -> None: ...
+
+    def close(self) -> None: ...
+
+    def say(self, text: str) -> None:
+        """Prints a line."""
+        print(text, flush=True)
+
+
 def _open_stats(path: Path, images_seen: int) -> TextIO:
     """Opens `stats.jsonl` to go on at a position; what a stopped run wrote behind it is cut."""
     kept = []

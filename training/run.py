@@ -19,14 +19,18 @@ Examples:
       Takes up the newest run where it stopped.
   python -m training.run --resume latest --learning-rate 0.001 --override
       The same with another option, which makes it another run; config.json keeps the change.
+  srun python -m training.run --model stylegan2 --preset ffhq-256 --data /shared/faces
+      Trains on all nodes of a SLURM job; elsewhere TF_CONFIG names the workers.
 """
 
 import argparse
 import contextlib
 import dataclasses
 import importlib
+import os
 import re
 import shlex
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -59,7 +63,14 @@ def first_pass() -> argparse.ArgumentParser:
     add("--resume", metavar="RUN", help="run folder to go on with, or 'latest'")
     add("--override", action="store_true", help="let a resumed run change more than its length")
     add("--runs", type=Path, default=Path("runs"), help="folder of all runs (default: runs)")
-    add("--devices", type=int, default=0, help="number of devices (default: all)")
+    add(
+        "--strategy",
+        choices=("auto", "one", "mirrored", "multi-worker"),
+        default="auto",
+        help="one device, several of this machine, or those of all workers that TF_CONFIG or SLURM "
+        "name (default: auto, all that there is)",
+    )
+    add("--devices", type=int, default=0, help="number of devices of each worker (default: all)")
     add("--virtual-devices", type=int, default=1, help="split the CPU, to try several devices")
     add("--dry-run", action="store_true", help="print options, networks and first batch, and exit")
     add("--profile", action="store_true", help="record a profile of a few steps for TensorBoard")
@@ -215,33 +226,57 @@ def run(argv: list[str], until_end: contextlib.ExitStack) -> int:
 
     from tfgan import figures
     from tfgan.data.sources import DataError
-    from training.config import list_changes, save_config
-    from training.distribution import make_strategy
+    from training.config import flag, list_changes, save_config
+    from training.distribution import join
     from training.evaluate.while_training import Measurements
     from training.loop import Trainer, check_batch_sizes
     from training.run_folder import use_folder
     from training.transfer import start_from
 
-    if args.resume is not None and not args.dry_run:
-        until_end.enter_context(use_folder(args.folder))
     # Grappler's remapper gives up on these gradients with an error per phase, and gains nothing.
     tf.config.optimizer.set_experimental_options({"remapping": False})
-    strategy = make_strategy(args.devices, args.virtual_devices)
+    strategy, workers = join(args.strategy, args.devices, args.virtual_devices)
+    trainer = None
+
+    def go_on() -> str:
+        kept = None if trainer is None else trainer.newest_checkpoint()
+        if kept is None:
+            return "Start all workers again."
+        return f"Start all workers again with --resume {args.folder}, to go on from image {kept:,}."
+
+    until_end.enter_context(workers.plain_errors(go_on))
+    if args.resume is not None and not args.dry_run:
+        workers.lead(lambda: until_end.enter_context(use_folder(args.folder)))
     keras.utils.set_random_seed(config.seed)
-    data = config.open_data()
+    data = workers.in_turn(config.open_data)
     data.feed.probe()
+    options = dataclasses.asdict(config)
+    # Folders may have other names on other hosts; what is in them is compared.
+    alike = {flag(name): options[name] for name in options if not name.startswith("data")}
+    run_resumed = args.folder.name if args.resume is not None else None
+    workers.check_alike(
+        {
+            "--model": model,
+            "--resume": run_resumed,
+            **alike,
+            "number of devices": len(strategy.extended.worker_devices),
+            "pictures": data.fingerprint,
+        }
+    )
     with strategy.scope():
         system = importlib.import_module(SYSTEMS[model]).create(config, data.labels)
     stages = system.stages()
     check_batch_sizes(stages, strategy.num_replicas_in_sync, config.accumulate)
     if config.init is not None and args.resume is None:
-        for line in start_from(system, config):
+        for line in workers.lead(lambda: start_from(system, config)) or ():
             print(f"Init      {line}")
+        for network in system.networks.values():
+            workers.share(network.variables)
     measure = None
-    if config.evaluate_every is not None:
+    if config.evaluate_every is not None and workers.is_chief:
         kind = type(system.inference_model()).__name__
         runs = args.runs if args.resume is None else args.folder.absolute().parent
-        measure = Measurements(kind, config, strategy, runs).measure
+        measure = Measurements(kind, config, workers.alone(strategy), runs).measure
     plural = "s" * (data.pictures != 1)
     print(f"Data      {data.name}: {data.pictures:,} picture{plural} {data.about}".rstrip())
     device = strategy.extended.worker_devices[0].split("device:")[-1].split(":")[0]
@@ -263,14 +298,21 @@ def run(argv: list[str], until_end: contextlib.ExitStack) -> int:
         return dry_run(config, data.feed.at(stages[0].resolution, stages[0].batch_size))
     if args.resume is None:
         name = re.sub(r"[^A-Za-z0-9]+", "-", "-".join(Path(one).name for one in config.data))
-        args.folder = new_run(args.runs, f"{model}-{name}-{config.resolution}")
-        until_end.enter_context(use_folder(args.folder))
+        name = f"{model}-{name}-{config.resolution}"
+        args.folder = workers.lead(lambda: new_run(args.runs, name))
+        args.folder = Path(os.fsdecode(workers.from_chief(os.fsencode(args.folder or ""))))
+        workers.lead(lambda: until_end.enter_context(use_folder(args.folder)))
+    if workers.count > 1:
+        log_to(args.folder / "logs" / f"worker-{workers.index}.log")
+        print(f"Worker    {workers.index} of {workers.count}, process {os.getpid()}", flush=True)
+    if args.resume is None and workers.is_chief:
         save_config(args.folder / "config.json", model, config, data.fingerprint)
     trainer = Trainer(
-        system, data.feed, config, strategy, args.folder, args.profile, args.graph, measure
+        system, data.feed, config, strategy, args.folder, args.profile, args.graph, measure, workers
     )
     if args.resume is not None:
-        trainer.restore()
+        workers.lead(trainer.restore)
+        trainer.share()
         if trainer.images_seen >= stages[-1].until_images:
             print(
                 f"Note      the run is at {trainer.images_seen:,} images already: raise "
@@ -291,8 +333,9 @@ def run(argv: list[str], until_end: contextlib.ExitStack) -> int:
                 trainer.override()
             args.changes.append({"images_seen": trainer.images_seen, **args.changed})
             print(f"Changed   {list_changes(args.changed)}, from image {trainer.images_seen:,} on")
-        save_config(args.folder / "config.json", model, config, data.fingerprint, args.changes)
-    else:
+        if workers.is_chief:
+            save_config(args.folder / "config.json", model, config, data.fingerprint, args.changes)
+    elif workers.is_chief:
         reals, _ = data.feed.examples(config.sample_rows * config.sample_columns)
         figures.write_png(args.folder / "reals.png", figures.sheet(reals, config.sample_columns))
     print(f"Run       {args.folder}")
@@ -320,6 +363,21 @@ def run(argv: list[str], until_end: contextlib.ExitStack) -> int:
     if end not in reasons or end == "time":
         print(f"Go on     {resume}")
     return 0
+
+
+def log_to(path: Path) -> None:
+    """Copies all that this process prints to a file too, whatever prints it and until its end."""
+    path.parent.mkdir(exist_ok=True)
+    for stream, number in ((sys.stdout, 1), (sys.stderr, 2)):
+        stream.flush()
+        # A process of its own writes the last words of one that is killed, and no signal to those
+        # of the terminal ends it before.
+        tee = subprocess.Popen(
+            ["tee", "-a", path], stdin=subprocess.PIPE, stdout=number, start_new_session=True
+        )
+        assert tee.stdin is not None
+        os.dup2(tee.stdin.fileno(), number)
+        tee.stdin.close()
 
 
 def dry_run(config: Any, feed: Any) -> int:
@@ -350,7 +408,7 @@ def main(argv: list[str] | None = None) -> int:
         print("Stopped before training began.", file=sys.stderr)
         return 130
     except RuntimeError as error:
-        if type(error).__name__ != "TrainingError":
+        if type(error).__name__ not in ("TrainingError", "LostWorkerError"):
             raise
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -111,3 +111,19 @@ def test_unknown_batch_size_is_refused():
     graph = tf.function(MinibatchStddev(4), input_signature=[tf.TensorSpec([None, 3, 5, 6])])
     with pytest.raises(ValueError, match="static batch size"):
         graph.get_concrete_function()
+
+
+def test_replicas_have_the_groups_of_one_device_if_whole_groups_fit_in_each():
+    # Replica r of R takes rows r, r + R, ... of a batch.
+    layer = MinibatchStddev(4)
+    x = normal(16, 3, 5, 6)
+    for replica in range(2):
+        rows = slice(replica, None, 2)
+        # Means of 90 float32 roots.
+        np.testing.assert_allclose(layer(x[rows]), layer(x)[rows], rtol=1e-5)
+    # Two rows each are groups of two, where one device has a group of four.
+    x = x[:4]
+    for replica in range(2):
+        rows = slice(replica, None, 2)
+        np.testing.assert_allclose(layer(x[rows]), MinibatchStddev(2)(x)[rows], rtol=1e-5)
+        assert np.max(np.abs(layer(x[rows]) - layer(x)[rows])) > 0.01

@@ -9,7 +9,8 @@ class MinibatchStddev(keras.layers.Layer):
     """Appends one map per feature with the mean standard deviation over a group of examples.
 
     The batch is split into M groups of G examples; example i belongs to group i mod M. G is the
-    largest divisor of the batch that is at most `group_size`.
+    largest divisor of the batch that is at most `group_size`. The batch is that of one replica:
+    groups are those of one device as long as `group_size` divides it, and smaller below that.
 
     Args:
         group_size: Upper bound on G. Defaults to 4.
