@@ -3,13 +3,15 @@
 import base64
 import html
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
 
+from export.forms import FORMS
 from export.report import Result, number, psnr_text
+from export.signatures import Shown
 from tfgan.figures import to_uint8
 
 SHOWN_SIDE = 256  # pixels of a picture on the page; larger ones are made smaller
@@ -25,17 +27,18 @@ class Row(NamedTuple):
     """Pictures of one input.
 
     Attributes:
-        source: What they are made of, [R, R, 3] in [-1, 1]; None where that is no picture.
-        expected: What Keras makes of it.
+        shown: What it was.
+        expected: What Keras makes of it, [R, R, 3] in [-1, 1].
         made: By name of a form, what its file makes of it.
     """
 
-    source: np.ndarray | None
+    shown: Shown
     expected: np.ndarray
     made: dict[str, np.ndarray]
 
 
 _STYLE = """
+:root { color-scheme: light dark; }
 :root { --ink: #17191d; --soft: #5c6370; --line: #dfe3e8; --ground: #ffffff; --card: #f6f7f9;
   --good: #13713a; --good-ground: #dff5e7; --poor: #8a4b00; --poor-ground: #ffedd2;
   --failed: #a11524; --failed-ground: #fde3e5; --accent: #3454d1; }
@@ -46,7 +49,8 @@ _STYLE = """
 body { margin: 0 auto; padding: 2.5rem 1.25rem 4rem; max-width: 74rem; color: var(--ink);
   background: var(--ground); font: 16px/1.5 system-ui, -apple-system, "Segoe UI", sans-serif; }
 h1 { font-size: 1.7rem; margin: 0; overflow-wrap: anywhere; } h2 { font-size: 1.15rem;
-  margin: 2.5rem 0 .75rem; } p { margin: .35rem 0; } .soft { color: var(--soft); }
+  margin: 2.5rem 0 .75rem; } h3 { font-size: 1rem; margin: 1.25rem 0 .5rem; }
+p { margin: .35rem 0; } .soft { color: var(--soft); }
 .choice { margin: 1.5rem 0 0; padding: 1rem 1.25rem; border-radius: .75rem; background: var(--card);
   border-left: .35rem solid var(--accent); } .choice strong { font-size: 1.15rem; }
 .scroll { overflow-x: auto; }
@@ -63,13 +67,15 @@ tr.recommended td { background: var(--card); } tr.recommended td:first-child { f
 .failed { color: var(--failed); background: var(--failed-ground); }
 .bar { display: block; height: .3rem; margin-top: .3rem; border-radius: .2rem;
   background: var(--accent); margin-left: auto; }
+.pictures { width: auto; }
 .pictures td, .pictures th { padding: .25rem; border: 0; text-align: center; }
 .pictures th { padding-bottom: .4rem; }
 .pictures img { display: block; width: clamp(5.5rem, 8.6vw, 8rem); aspect-ratio: 1;
-  border-radius: .4rem; background: var(--card); }
+  margin: 0 auto; border-radius: .4rem; background: var(--card); }
 .pictures tr.last td { padding-bottom: 1.4rem; }
 .pictures td.name { color: var(--soft); font-size: .85rem; vertical-align: middle;
-  text-align: right; white-space: normal; min-width: 6.5rem; }
+  text-align: left; white-space: normal; min-width: 7rem; max-width: 11rem; }
+.pictures td.told { color: var(--ink); }
 code, pre { font: .9rem/1.5 ui-monospace, Menlo, Consolas, monospace; }
 pre { padding: 1rem; border-radius: .6rem; background: var(--card); overflow-x: auto; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1.25rem; margin: 0; }
@@ -100,23 +106,37 @@ def _difference(image: np.ndarray, expected: np.ndarray, span: float) -> np.ndar
     return np.repeat(shown, 3, axis=-1)
 
 
+_WHERE = '<p class="soft">Run it in the folder of this page; it writes picture.png.</p>'
+
+
 def _status(result: Result) -> str:
     return f'<span class="status {result.status}">{result.status}</span>'
 
 
-def _forms(results: Sequence[Result], recommended: str | None) -> str:
-    """The table of forms."""
+def _threads(count: str) -> str:
+    return "1 thread" if count == "1" else f"{count} threads"
+
+
+def _forms(
+    results: Sequence[Result], recommended: str | None, keras_metrics: dict[str, float]
+) -> str:
+    """The table of forms, below a row of Keras where something was measured of it."""
     counts = sorted({key for r in results for key in r.ms_per_picture}, key=int)
-    heads = [("1 thread" if count == "1" else f"{count} threads") for count in counts]
-    metrics = list(dict.fromkeys(key for r in results for key in r.metrics))
+    heads = [_threads(count) for count in counts]
+    metrics = list(dict.fromkeys([*keras_metrics, *(key for r in results for key in r.metrics)]))
     whole = max((r.bytes or 0 for r in results if r.form == "float32"), default=0)
     widest = max((r.bytes or 0 for r in results), default=0)
     lpips = any(r.lpips is not None for r in results)
-    names = ["form", "status", "size", "of float32", *heads, "PSNR", "SSIM"]
+    names = ["form", "status", "size", "of float32", *heads, "PSNR", "worst"]
+    names += ["good from", "SSIM"]
     names += (["LPIPS"] if lpips else []) + ["mean error", "largest error", *metrics]
     lines = [
         "<tr>" + "".join(f"<th scope=col>{html.escape(name)}</th>" for name in names) + "</tr>"
     ]
+    if keras_metrics:
+        empty = len(names) - 1 - len(metrics)
+        cells = [f"<td>{number(keras_metrics.get(name), 3)}</td>" for name in metrics]
+        lines.append(f"<tr><td>Keras</td>{'<td></td>' * empty}{''.join(cells)}</tr>")
     for r in results:
         size = "-" if r.bytes is None else f"{r.bytes / 1e6:.2f} MB"
         bar = 0 if r.bytes is None else max(2, round(100 * r.bytes / widest))
@@ -125,7 +145,8 @@ def _forms(results: Sequence[Result], recommended: str | None) -> str:
             f'<td>{size}<span class=bar style="width:{bar}%"></span></td>',
             f"<td>{number(r.bytes / whole, 3) if r.bytes and whole else '-'}</td>",
             *(f"<td>{number(r.ms_per_picture.get(count), 1, ' ms')}</td>" for count in counts),
-            f"<td>{psnr_text(r)}</td><td>{number(r.ssim, 4)}</td>",
+            f"<td>{psnr_text(r)}</td><td>{number(r.worst_psnr_db, 1, ' dB')}</td>",
+            f"<td>{r.floor_db:g} dB</td><td>{number(r.ssim, 4)}</td>",
             *([f"<td>{number(r.lpips, 4)}</td>"] if lpips else []),
             f"<td>{number(r.mean_error, 5)}</td><td>{number(r.largest_error, 4)}</td>",
             *(f"<td>{number(r.metrics.get(name), 3)}</td>" for name in metrics),
@@ -135,8 +156,22 @@ def _forms(results: Sequence[Result], recommended: str | None) -> str:
     return f'<div class="scroll"><table>{"".join(lines)}</table></div>'
 
 
+def _how(results: Sequence[Result]) -> str:
+    """What was compared and timed; empty where every form failed."""
+    compared = max((r.compared for r in results), default=0)
+    timed = [html.escape(r.timed_signature) for r in results if r.timed_signature]
+    if not timed:
+        return ""
+    return (
+        f'<p class="soft">Of each form, up to {compared} pictures are compared with what Keras '
+        "makes of the same inputs in float32; worst is the PSNR of the one that is least like it. "
+        "Errors are shares of the range of pixel values. Times are of one picture in "
+        f"{timed[0]} alone.</p>"
+    )
+
+
 def _notes(results: Sequence[Result]) -> str:
-    """What is to be said of forms in words."""
+    """What is to be said of forms in words; empty where that is nothing."""
     lines = []
     for r in results:
         said = [html.escape(r.reason)] if r.reason else []
@@ -160,30 +195,37 @@ def _notes(results: Sequence[Result]) -> str:
             lines.append(
                 f"<tr><td>{html.escape(r.form)}</td><td class='text wide'>{words}</td></tr>"
             )
-    return f'<div class="scroll"><table>{"".join(lines)}</table></div>'
+    if not lines:
+        return ""
+    heading = "<h2>What slows forms down, and what was spared</h2>"
+    return f'{heading}<div class="scroll"><table>{"".join(lines)}</table></div>'
 
 
 def _pictures(rows: Sequence[Row], span: float) -> str:
-    """Side by side: what a picture is made of, Keras, and each form with its difference below."""
-    forms = list(rows[0].made)
-    has_source = rows[0].source is not None
-    heads = ["", *(["source"] if has_source else []), "Keras", *forms]
+    """Side by side: what was given, Keras, and each form with its difference below."""
+    forms = list(dict.fromkeys(form for row in rows for form in row.made))
+    given = list(dict.fromkeys(name for row in rows for name in row.shown.pictures))
+    heads = ["", *given, "Keras", *forms]
     lines = [
         "<tr>" + "".join(f"<th scope=col>{html.escape(name)}</th>" for name in heads) + "</tr>"
     ]
-    for i, row in enumerate(rows):
-        cells = [f"<td class=name>{i + 1}</td>"]
-        if row.source is not None:
-            cells.append(f"<td>{_png(to_uint8(row.source), f'source {i + 1}')}</td>")
-        cells.append(f"<td>{_png(to_uint8(row.expected), f'Keras, picture {i + 1}')}</td>")
-        apart = [
-            f"<td class=name>difference, x {DIFFERENCE_GAIN}</td>" + "<td></td>" * (1 + has_source)
+    for i, row in enumerate(rows, start=1):
+        shown = {**row.shown.pictures, "Keras": row.expected, **row.made}
+        apart = {form: _difference(image, row.expected, span) for form, image in row.made.items()}
+        cells = [
+            _png(to_uint8(shown[name]), f"{name}, row {i}") if name in shown else ""
+            for name in heads[1:]
         ]
-        for form, image in row.made.items():
-            cells.append(f"<td>{_png(to_uint8(image), f'{form}, picture {i + 1}')}</td>")
-            shown = _difference(image, row.expected, span)
-            apart.append(f"<td>{_png(shown, f'difference of {form}, picture {i + 1}')}</td>")
-        lines += [f"<tr>{''.join(cells)}</tr>", f'<tr class="last">{"".join(apart)}</tr>']
+        below = [
+            _png(apart[name], f"difference of {name}, row {i}") if name in apart else ""
+            for name in heads[1:]
+        ]
+        told = f'<td class="name told">{i}. {html.escape(row.shown.told)}</td>'
+        difference = f"<td class=name>difference, x {DIFFERENCE_GAIN}</td>"
+        lines += [
+            f"<tr>{told}{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>",
+            f'<tr class="last">{difference}{"".join(f"<td>{cell}</td>" for cell in below)}</tr>',
+        ]
     return f'<div class="scroll"><table class="pictures">{"".join(lines)}</table></div>'
 
 
@@ -195,13 +237,43 @@ def _facts(pairs: dict[str, Any]) -> str:
     return f"<dl>{''.join(lines)}</dl>"
 
 
+def _choice(results: Sequence[Result], recommended: str | None) -> str:
+    """What to ship, or why nothing."""
+    if recommended is not None:
+        best = next(result for result in results if result.form == recommended)
+        threads, milliseconds = min(best.ms_per_picture.items(), key=lambda item: item[1])
+        return (
+            f"<strong>Ship {html.escape(best.path)}</strong><p>{(best.bytes or 0) / 1e6:.2f} MB, "
+            f"{milliseconds:.1f} ms per picture on this machine "
+            f"({html.escape(best.timed_signature or '')}, {_threads(threads)}), PSNR "
+            f"{psnr_text(best)} against Keras. Of the good files that are nearly as small as the "
+            "smallest and nearly as fast as the fastest, it is the one most like Keras.</p>"
+        )
+    tflite = any(FORMS[result.form].in_tflite for result in results)
+    served = [r for r in results if r.status == "good" and not FORMS[r.form].in_tflite]
+    lines = []
+    if tflite:
+        lines.append("<strong>No .tflite file is good enough to ship.</strong>")
+        lines.append("<p>The table says why.</p>")
+    lines += [f"<strong>Serve {html.escape(r.path)}</strong>" for r in served]
+    if served:
+        lines.append(
+            "<p>It is good: for TensorFlow and TensorFlow Serving. Phones and browsers need a "
+            ".tflite file" + (".</p>" if tflite else ": --formats dynamic writes one.</p>")
+        )
+    if not lines:
+        lines.append("<strong>Nothing is good enough to serve.</strong><p>The table says why.</p>")
+    return "".join(lines)
+
+
 def page(
     facts: dict[str, Any],
     results: Sequence[Result],
     recommended: str | None,
     rows: Sequence[Row],
     about: dict[str, Any],
-    usage: str,
+    usages: Mapping[str, str],
+    keras_metrics: dict[str, float],
 ) -> str:
     """The report as HTML.
 
@@ -211,24 +283,16 @@ def page(
         recommended: Name of the form to ship; None if none is good.
         rows: Pictures, at least one row.
         about: What the measuring was done with, by name.
-        usage: Python that runs the recommended file.
+        usages: Python that makes a picture, by path of what it makes it with.
+        keras_metrics: What `training.evaluate` says of Keras, by name; empty where not asked.
     """
     title = f"{facts['name']}: {facts['kind']}, {facts['resolution']} pixels"
     low, high = facts["value_range"]
-    by_form = {result.form: result for result in results}
-    if recommended is None:
-        choice = (
-            "<strong>No .tflite file is good enough to ship.</strong><p>The table says why.</p>"
-        )
-    else:
-        best = by_form[recommended]
-        choice = (
-            f"<strong>Ship {html.escape(best.path)}</strong><p>{(best.bytes or 0) / 1e6:.2f} MB, "
-            f"{min(best.ms_per_picture.values()):.1f} ms per picture on this machine, PSNR "
-            f"{psnr_text(best)} against Keras. Of the good files that are nearly as small as the "
-            "smallest and nearly as fast as the fastest, it is the one most like Keras.</p>"
-        )
-    usage = f"<h2>How to run it</h2><pre>{html.escape(usage)}</pre>" if usage else ""
+    usage = "".join(
+        f"<h3>{html.escape(path)}</h3><pre>{html.escape(code)}</pre>"
+        for path, code in usages.items()
+    )
+    usage = usage and f"<h2>How to run it in Python</h2>{_WHERE}{usage}"
     return f"""<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -237,14 +301,12 @@ def page(
 <style>{_STYLE}</style>
 <h1>{html.escape(facts["name"])}</h1>
 <p class="soft">{html.escape(facts["kind"])}, {facts["resolution"]} pixels</p>
-<div class="choice">{choice}</div>
+<div class="choice">{_choice(results, recommended)}</div>
 <h2>Forms</h2>
-{_forms(results, recommended)}
-<p class="soft">Errors are shares of the range of pixel values. All are against Keras in float32,
-told the same latents or pictures; a form is good from the PSNR on that report.json names.</p>
+{_forms(results, recommended, keras_metrics)}
+{_how(results)}
 <h2>Pictures</h2>
 {_pictures(rows, high - low)}
-<h2>What slows forms down, and what was spared</h2>
 {_notes(results)}
 {usage}
 <h2>Made with</h2>

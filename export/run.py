@@ -265,6 +265,7 @@ def export(
     expected: Sequence["Expected"],
     distance: "Distance | None",
     floors: dict[str, float],
+    metrics: dict[str, float],
     metrics_of: Callable[[Path], dict[str, float]] | None,
     about: dict[str, Any],
     out: Path,
@@ -278,6 +279,7 @@ def export(
         expected: What Keras makes of the inputs that they are compared on.
         distance: LPIPS; None without its network.
         floors: Forms to write, and the PSNR in dB that is good enough for each.
+        metrics: What other means measure of Keras, by name.
         metrics_of: Measures a `.tflite` file by other means; None: nothing does.
         about: What the report says of how it was made.
         out: The folder; it is made if need be.
@@ -285,6 +287,7 @@ def export(
     from export.manifest import manifest
     from export.page import Row, page
     from export.report import recommend
+    from export.signatures import snippet
 
     exportable = materials.exportable
     partial = out / f".partial-{os.getpid()}"
@@ -295,20 +298,20 @@ def export(
         for name, floor in floors.items():
             result, pictures = make_form(name, materials, expected, distance, floor, partial)
             if metrics_of and FORMS[name].in_tflite and pictures:
-                metrics = metrics_of(partial / FORMS[name].path)
-                result = dataclasses.replace(result, metrics=metrics)
+                found = metrics_of(partial / FORMS[name].path)
+                result = dataclasses.replace(result, metrics=found)
             results.append(result)
             made[name] = pictures
         recommended = recommend(results, [name for name in floors if FORMS[name].in_tflite])
         rows = [
             Row(
-                one.drawn[exportable.shown][i] if exportable.shown else None,
+                shown,
                 one.pictures[i],
                 {name: found[place][i] for name, found in made.items() if place in found},
             )
             for place, one in enumerate(expected)
-            if one.flow == exportable.flows[0]
-            for i in range(len(one.pictures))
+            if one.flow.shown is not None
+            for i, shown in enumerate(one.flow.shown(one.drawn))
         ]
         facts = materials.facts
         texts = {
@@ -318,13 +321,22 @@ def export(
                 "provenance": facts["provenance"],
                 "made_with": about,
                 "recommended": recommended,
+                "keras": {"metrics": metrics},
                 "forms": [result.as_json() for result in results],
             },
             MANIFEST: manifest(facts, results, recommended),
         }
-        usage = exportable.usage.format(file=FORMS[recommended].path) if recommended else ""
+        usable = [
+            *(result for result in results if result.form == recommended),
+            *(r for r in results if r.status == "good" and not FORMS[r.form].in_tflite),
+        ]
+        usages = {
+            result.path: snippet(exportable, result.path, FORMS[result.form].in_tflite)
+            for result in usable
+        }
         (partial / PAGE).write_text(
-            page(facts, results, recommended, rows, about, usage), encoding="utf-8"
+            page(facts, results, recommended, rows, about, usages, metrics),
+            encoding="utf-8",
         )
         for name, value in texts.items():
             (partial / name).write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
@@ -372,14 +384,14 @@ def _run(options: argparse.Namespace) -> int:
     materials = Materials(exportable, pictures, expected, facts)
     floors = {name: FORMS[name].floor(kind, options.min_psnr) for name in formats}
     about: dict[str, Any] = {**machine(), "pictures": ", ".join(sets) or "drawn"}
+    metrics: dict[str, float] = {}
     metrics_of = None
     if options.evaluate is not None:
         # First of all, for it may have been told something that cannot be.
-        found = evaluate(model_file, options.evaluate)
+        metrics = evaluate(model_file, options.evaluate)
         about["metrics"] = shlex.join(options.evaluate)
-        about["Keras"] = ", ".join(f"{name} {value:.4g}" for name, value in found.items())
         metrics_of = functools.partial(evaluate, model_file, options.evaluate)
-    results = export(materials, expected, distance, floors, metrics_of, about, out)
+    results = export(materials, expected, distance, floors, metrics, metrics_of, about, out)
     print(table(results))
     for result in results:
         if result.status != "good":

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tfgan.data.avatars import draw, person_of
-from tfgan.label_sets import encode_labels, label_count, label_slices
+from tfgan.label_sets import LabelSet, encode_labels, label_count, label_slices
 from tfgan.litert import Arrays
 from tfgan.loading import ModelError, class_of
 
@@ -18,6 +18,21 @@ Run = Callable[[str, Arrays], Arrays]  # a signature's name and inputs -> its ou
 
 PSIS = (1.0, 0.7)
 STRENGTHS = (1.0, 1.0, 1.5)  # of asked labels; 1.5 is stronger than in training
+
+# What inputs and outputs of these names hold, for manifests.
+IMAGES = {
+    "layout": "batch, height, width, channels",
+    "channels": "RGB",
+    "about": "Give values in value_range. What comes out may lie outside of it: clip it.",
+}
+LATENTS = {"distribution": "normal", "mean": 0.0, "standard_deviation": 1.0}
+# What `tfgan.generate` does to a photo, too.
+PHOTOS = {
+    "orientation": "turned as its EXIF data says",
+    "crop": "the largest square at the centre; an odd pixel is cut off at the right or below",
+    "filter": "Lanczos with a = 3, wider by the factor of the reduction",
+    "transparency": "on white",
+}
 
 
 class Spec(NamedTuple):
@@ -44,6 +59,18 @@ class Signature:
     in_tflite: bool = True
 
 
+class Shown(NamedTuple):
+    """What a report shows of the inputs of an example.
+
+    Attributes:
+        told: In words.
+        pictures: Those that its picture is made of, [R, R, 3] in [-1, 1], by name.
+    """
+
+    told: str
+    pictures: dict[str, np.ndarray]
+
+
 class Flow(NamedTuple):
     """A way to pictures.
 
@@ -51,10 +78,27 @@ class Flow(NamedTuple):
         signatures: What it runs.
         pictures: Takes something that runs signatures, and drawn inputs; returns float32
             [N, R, R, 3].
+        shown: Takes the same inputs, and says what each example was given; None for a way that
+            reports need not show, for others make the same pictures.
     """
 
     signatures: tuple[str, ...]
     pictures: Callable[[Run, Arrays], np.ndarray]
+    shown: Callable[[Arrays], list[Shown]] | None = None
+
+
+class Usage(NamedTuple):
+    """Python that makes a picture, in lines.
+
+    Attributes:
+        inputs: Import NumPy and Pillow, and make what signatures take, as arrays.
+        tflite: Make `images` with signatures of a `.tflite` file, which `use` gives by name.
+        saved_model: By name of an input of the default signature, the array that it takes.
+    """
+
+    inputs: Sequence[str]
+    tflite: Sequence[str]
+    saved_model: dict[str, str]
 
 
 class Case(NamedTuple):
@@ -78,8 +122,7 @@ class Exportable:
         flows: All ways to pictures; together they run every signature.
         draw: Takes numbers, one for each example, and pictures [N, R, R, 3] of which example i
             takes the one at place i; returns inputs of flows, batch by batch.
-        usage: Python that makes a picture with a `.tflite` file, named `{file}`.
-        shown: Name of the input that a picture is made of, where a report should show it.
+        usage: How a picture is made in Python.
         loose_share: Share of an output's values that may differ from Keras by any amount.
     """
 
@@ -90,8 +133,7 @@ class Exportable:
     timed: str
     flows: tuple[Flow, ...]
     draw: Callable[[Sequence[int], np.ndarray], list[Arrays]]
-    usage: str
-    shown: str | None = None
+    usage: Usage
     loose_share: float = 0.0
 
     @property
@@ -121,20 +163,52 @@ def follow(flow: Flow, run: Run, drawn: Arrays) -> tuple[list[Case], np.ndarray]
     return cases, pictures
 
 
-def _usage(*lines: str) -> str:
-    """Python that runs signatures of a file, the last of which gives `images`."""
-    return "\n".join(
-        [
-            "import numpy as np",
-            "from ai_edge_litert.interpreter import Interpreter",
-            "from PIL import Image",
-            "",
-            'use = Interpreter("{file}").get_signature_runner',
-            *lines,
-            "pixels = np.clip((images[0] + 1) * 127.5, 0, 255).round().astype(np.uint8)",
-            'Image.fromarray(pixels).save("picture.png")',
+def snippet(exportable: Exportable, path: str, in_tflite: bool) -> str:
+    """Python that makes a picture with an exported file, without this package.
+
+    Args:
+        exportable: What the file is of.
+        path: Of the `.tflite` file or the SavedModel.
+        in_tflite: Which of the two it is.
+    """
+    usage = exportable.usage
+    tensors = ", ".join(f"{key}=tf.constant({name})" for key, name in usage.saved_model.items())
+    if in_tflite:
+        package, opened = "ai-edge-litert", f'Interpreter("{path}").get_signature_runner'
+        imported = "from ai_edge_litert.interpreter import Interpreter"
+        made = [f"use = {opened}", *usage.tflite]
+    else:
+        package, imported = "tensorflow", "import tensorflow as tf"
+        made = [
+            f'model = tf.saved_model.load("{path}")',
+            f'use = model.signatures["{exportable.default}"]',
+            f'images = use({tensors})["images"].numpy()',
         ]
-    )
+    lines = [
+        f"# pip install {package} numpy pillow",
+        imported,
+        *usage.inputs,
+        "",
+        *made,
+        "pixels = np.clip((images[0] + 1) * 127.5, 0, 255).round().astype(np.uint8)",
+        'Image.fromarray(pixels).save("picture.png")',
+    ]
+    return "\n".join(lines)
+
+
+def _photo(size: int) -> list[str]:
+    """Lines that read a photo as `tfgan.generate` does, to the pixel."""
+    return [
+        "import numpy as np",
+        "from PIL import Image, ImageOps",
+        "",
+        'photo = ImageOps.exif_transpose(Image.open("photo.jpg")).convert("RGB")',
+        "side = min(photo.size)",
+        "left, top = (photo.width - side) // 2, (photo.height - side) // 2",
+        "photo = photo.crop((left, top, left + side, top + side))  # the centre",
+        f"photo = photo.resize(({size}, {size}), Image.Resampling.LANCZOS)",
+        "photos = np.asarray(photo, np.float32)[None] / 127.5 - 1",
+    ]
 
 
 def _random_latents(model) -> str:
@@ -143,12 +217,15 @@ def _random_latents(model) -> str:
     )
 
 
-def _photo(size: int) -> tuple[str, str]:
-    """Lines that read a photo as a model takes it."""
-    return (
-        f'photo = Image.open("photo.png").convert("RGB").resize(({size}, {size}))',
-        "images = np.asarray(photo, np.float32)[None] / 127.5 - 1",
-    )
+def _label_lines(sets: Sequence[LabelSet]) -> list[str]:
+    """Lines of a label vector that asks for the first label of the first set, with all names."""
+    values = encode_labels(sets, 0, np.eye(1, len(sets[0].names)))[0]
+    of_set = [f"{one.name}: " if len(sets) > 1 else "" for one in sets]
+    names = [f"{of}{name}" for of, one in zip(of_set, sets, strict=True) for name in one.names]
+    if len(sets) > 1:
+        names += [f"mask: the labels of {one.name} are asked for" for one in sets]
+    places = (f"    {value:g},  # {name}" for value, name in zip(values, names, strict=True))
+    return ["asked = [", *places, "]", "labels = np.array([asked], np.float32)"]
 
 
 def in_float32(model) -> Any:
@@ -201,7 +278,7 @@ def style_generator(model) -> Exportable:
     styles = Spec((None, model.num_styles, model.style_dim))
     scalar = Spec(())
     classes = {"labels": Spec((None,), "int32")} if model.class_names else {}
-    asked = ", labels=np.array([0], np.int32)" if model.class_names else ""
+    asked = ", labels=labels" if model.class_names else ""
 
     def map_(latents, labels=None):
         return {"styles": model.mapping(latents, labels)}
@@ -234,6 +311,12 @@ def style_generator(model) -> Exportable:
             for values in scalars
         ]
 
+    def shown(drawn):
+        told = f"psi {drawn['truncation_psi']:g}"
+        names = [f", {model.class_names[label]}" for label in drawn.get("labels", ())]
+        names = names or [""] * len(drawn["latents"])
+        return [Shown(f"latents {i + 1}, {told}{name}", {}) for i, name in enumerate(names)]
+
     return Exportable(
         model=model,
         facts={
@@ -248,6 +331,22 @@ def style_generator(model) -> Exportable:
                 "truncation_cutoff",
             ),
             "truncation_psi": PSIS[-1],
+            "tensors": {
+                "latents": LATENTS,
+                **({"labels": {"about": "places in class_names"}} if model.class_names else {}),
+                "truncation_psi": {
+                    "range": [0.0, 1.0],
+                    "default": PSIS[-1],
+                    "about": "1: pictures as various as in training; 0: all alike",
+                },
+                "noise_scale": {
+                    "range": [0.0, 1.0],
+                    "default": 1.0,
+                    "about": "1: fine detail as trained; 0: none",
+                },
+                "styles": {"about": "what map gives; truncate takes and gives them"},
+                "images": IMAGES,
+            },
         },
         signatures={
             "map": Signature(map_, {"latents": latent, **classes}),
@@ -262,16 +361,34 @@ def style_generator(model) -> Exportable:
         default="generate",
         timed="synthesize",
         flows=(
-            Flow(("map", "truncate", "synthesize"), in_parts),
+            Flow(("map", "truncate", "synthesize"), in_parts, shown),
             Flow(("generate",), lambda run, drawn: run("generate", drawn)["images"]),
         ),
         draw=draw,
-        usage=_usage(
-            _random_latents(model),
-            f'styles = use("map")(latents=latents{asked})["styles"]',
-            "psi, scale = np.float32(0.7), np.float32(1)  # truncation, noise",
-            'styles = use("truncate")(styles=styles, truncation_psi=psi)["styles"]',
-            'images = use("synthesize")(styles=styles, noise_scale=scale)["images"]',
+        usage=Usage(
+            inputs=(
+                "import numpy as np",
+                "from PIL import Image",
+                "",
+                _random_latents(model),
+                *(
+                    [f"labels = np.array([0], np.int32)  # {model.class_names[0]}"]
+                    if model.class_names
+                    else []
+                ),
+                "psi, scale = np.float32(0.7), np.float32(1)  # truncation, noise",
+            ),
+            tflite=(
+                f'styles = use("map")(latents=latents{asked})["styles"]',
+                'styles = use("truncate")(styles=styles, truncation_psi=psi)["styles"]',
+                'images = use("synthesize")(styles=styles, noise_scale=scale)["images"]',
+            ),
+            saved_model={
+                "latents": "latents",
+                **({"labels": "labels"} if model.class_names else {}),
+                "truncation_psi": "psi",
+                "noise_scale": "scale",
+            },
         ),
     )
 
@@ -311,15 +428,40 @@ def stargan_v2(model) -> Exportable:
         styles = run("style_from_reference", inputs)["styles"]
         return run("translate", {"images": drawn["images"], "styles": styles})["images"]
 
+    def shown_latents(drawn):
+        return [
+            Shown(f"to {model.domain_names[label]}, latents {i + 1}", {"source": source})
+            for i, (label, source) in enumerate(zip(drawn["labels"], drawn["images"], strict=True))
+        ]
+
+    def shown_references(drawn):
+        pairs = zip(drawn["images"], np.roll(drawn["images"], 1, axis=0), strict=True)
+        return [
+            Shown(
+                f"to {model.domain_names[label]}, style of the reference",
+                {"source": source, "reference": reference},
+            )
+            for label, (source, reference) in zip(drawn["labels"], pairs, strict=True)
+        ]
+
     def draw(numbers, pictures):
         latents, domains = _latents(model, numbers), _labels(numbers, len(model.domain_names))
         return [{"images": pictures, "latents": latents, "labels": domains}]
 
     return Exportable(
         model=model,
-        facts=_attributes(
-            model, "resolution", "value_range", "domain_names", "latent_dim", "style_dim"
-        ),
+        facts={
+            **_attributes(
+                model, "resolution", "value_range", "domain_names", "latent_dim", "style_dim"
+            ),
+            "tensors": {
+                "latents": LATENTS,
+                "labels": {"about": "places in domain_names"},
+                "styles": {"about": "what style_from_latent and style_from_reference give"},
+                "images": IMAGES,
+            },
+            "photos": PHOTOS,
+        },
         signatures={
             "style_from_latent": Signature(style_from_latent, {"latents": latent, "labels": label}),
             "style_from_reference": Signature(
@@ -335,22 +477,26 @@ def stargan_v2(model) -> Exportable:
         default="translate_to_domain",
         timed="translate",
         flows=(
-            Flow(("style_from_latent", "translate"), by_latent),
-            Flow(("style_from_reference", "translate"), by_reference),
+            Flow(("style_from_latent", "translate"), by_latent, shown_latents),
+            Flow(("style_from_reference", "translate"), by_reference, shown_references),
             Flow(
                 ("translate_to_domain",),
                 lambda run, drawn: run("translate_to_domain", drawn)["images"],
             ),
         ),
         draw=draw,
-        usage=_usage(
-            *_photo(size),
-            _random_latents(model),
-            f"domain = np.array([1], np.int32)  # {model.domain_names[1]}",
-            'styles = use("style_from_latent")(latents=latents, labels=domain)["styles"]',
-            'images = use("translate")(images=images, styles=styles)["images"]',
+        usage=Usage(
+            inputs=(
+                *_photo(size),
+                _random_latents(model),
+                f"domain = np.array([1], np.int32)  # 1: {model.domain_names[1]}",
+            ),
+            tflite=(
+                'styles = use("style_from_latent")(latents=latents, labels=domain)["styles"]',
+                'images = use("translate")(images=photos, styles=styles)["images"]',
+            ),
+            saved_model={"images": "photos", "latents": "latents", "labels": "domain"},
         ),
-        shown="images",
         # Masks jump where the heat of a landmark passes 0.1: rounding moves a few of their pixels
         # across, and with them what the skips let through around these.
         loose_share=0.01 if masked else 0.0,
@@ -392,12 +538,36 @@ def stargan(model) -> Exportable:
             asked.append(encode_labels(sets, index, values * strengths))
         return [{"images": pictures, "labels": labels} for labels in asked]
 
-    first = np.eye(1, len(sets[0].names))  # the first label of the first set alone
+    def told(vector):
+        """Labels that are asked for, set by set."""
+        words = []
+        for label_set, part in zip(sets, label_slices(sets), strict=True):
+            values = zip(label_set.names, vector[part], strict=True)
+            asked = ", ".join(f"{name} {value:g}" for name, value in values if value)
+            if asked:
+                words.append(f"{label_set.name}: {asked}" if len(sets) > 1 else asked)
+        return "; ".join(words)
+
+    def shown(drawn):
+        return [
+            Shown(told(vector), {"source": source})
+            for vector, source in zip(drawn["labels"], drawn["images"], strict=True)
+        ]
+
     return Exportable(
         model=model,
         facts={
             **_attributes(model, "resolution", "value_range", "label_width"),
             "label_sets": described,
+            "tensors": {
+                "labels": {
+                    "range": [0.0, 1.0],
+                    "about": "a vector; label_sets says what its places are. 1.5 is stronger than "
+                    "in training",
+                },
+                "images": IMAGES,
+            },
+            "photos": PHOTOS,
         },
         signatures={
             "translate": Signature(
@@ -410,14 +580,13 @@ def stargan(model) -> Exportable:
         },
         default="translate",
         timed="translate",
-        flows=(Flow(("translate",), lambda run, drawn: run("translate", drawn)["images"]),),
+        flows=(Flow(("translate",), lambda run, drawn: run("translate", drawn)["images"], shown),),
         draw=draw,
-        usage=_usage(
-            *_photo(size),
-            f"labels = np.array([{encode_labels(sets, 0, first)[0].tolist()}], np.float32)",
-            'images = use("translate")(images=images, labels=labels)["images"]',
+        usage=Usage(
+            inputs=(*_photo(size), *_label_lines(sets)),
+            tflite=('images = use("translate")(images=photos, labels=labels)["images"]',),
+            saved_model={"images": "photos", "labels": "labels"},
         ),
-        shown="images",
     )
 
 

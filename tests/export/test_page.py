@@ -1,13 +1,16 @@
 """The report as people see it."""
 
+import re
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 
 from export import page
+from export.forms import FORMS
 from export.page import Row
 from export.report import Result
+from export.signatures import Shown
 
 FACTS = {
     "name": "<b>mine</b>",
@@ -68,8 +71,10 @@ def shown():
     )
     failed = Result("int8", "int8.tflite", "failed", "no <operator>", 32.0)
     face = np.zeros((8, 8, 3), np.float32)
-    rows = [Row(face, face, {"dynamic": face + 0.1}) for _ in range(2)]
-    return page.page(FACTS, [good, failed], "dynamic", rows, {"cores": "2"}, "use('<x>')")
+    told = [Shown("<blond> 1", {"source": face}), Shown("to cat", {"source": face, "style": face})]
+    rows = [Row(shown, face, {"dynamic": face + 0.1}) for shown in told]
+    usages = {"dynamic.tflite": "use('<x>')"}
+    return page.page(FACTS, [good, failed], "dynamic", rows, {"cores": "2"}, usages, {"swd": 9.75})
 
 
 def test_every_form_is_told_and_every_picture_has_words(shown):
@@ -86,8 +91,8 @@ def test_every_form_is_told_and_every_picture_has_words(shown):
         "a & b",
     ):
         assert words in text
-    # Two rows of a source, Keras, a form and its difference.
-    assert len(reader.images) == 8
+    # Two rows of a source, Keras, a form and its difference; the second has a style as well.
+    assert len(reader.images) == 9
     assert all(image["alt"] for image in reader.images)
     assert all(image["src"].startswith("data:image/png;base64,") for image in reader.images)
 
@@ -100,9 +105,65 @@ def test_names_are_never_markup(shown):
 def test_nothing_to_ship_is_said(shown):
     face = np.zeros((8, 8, 3), np.float32)
     failed = Result("int8", "int8.tflite", "failed", "it broke", 32.0)
-    text = page.page(FACTS, [failed], None, [Row(None, face, {})], {}, "")
+    text = page.page(FACTS, [failed], None, [Row(Shown("", {}), face, {})], {}, {}, {})
     assert "No .tflite file is good enough" in " ".join(Reader(text).text)
     assert "How to run it" not in text
+
+
+@pytest.mark.parametrize(
+    ("statuses", "said", "never"),
+    [
+        ({"saved-model": "good"}, "Serve saved_model/1", "good enough"),
+        ({"saved-model": "good", "int8": "failed"}, "Serve saved_model/1", "--formats"),
+        ({"saved-model": "good", "int8": "failed"}, "No .tflite file is good enough", "--formats"),
+        ({"saved-model": "failed"}, "Nothing is good enough to serve", ".tflite"),
+    ],
+)
+def test_a_saved_model_is_served_where_there_is_no_file_to_ship(statuses, said, never):
+    results = [
+        Result(name, FORMS[name].path, status, None, 100.0) for name, status in statuses.items()
+    ]
+    text = page._choice(results, None)
+    assert said in text
+    assert never not in text
+    assert page._notes(results) == ""
+
+
+def table_rows(shown, start):
+    """Texts of the cells of the rows of the first table behind some words."""
+    table = shown[shown.index(start) :].partition("</table>")[0]
+    return [
+        [re.sub("<.*?>", "", cell) for cell in re.findall(r"<t[dh].*?>(.*?)</t[dh]>", row)]
+        for row in re.findall("<tr.*?>(.*?)</tr>", table)
+    ]
+
+
+def test_the_table_has_keras_and_the_psnr_from_which_each_form_is_good(shown):
+    heads, keras, dynamic, int8 = table_rows(shown, "<h2>Forms</h2>")
+    assert len(heads) == len(keras) == len(dynamic) == len(int8)
+    keras, dynamic, int8 = (dict(zip(heads, row, strict=True)) for row in (keras, dynamic, int8))
+    assert (keras["form"], keras["swd"]) == ("Keras", "9.750")
+    assert (dynamic["good from"], int8["good from"]) == ("38 dB", "32 dB")
+    assert dynamic["swd"] == "12.500"
+    assert "Times are of one picture in translate alone" in shown
+
+
+def test_each_row_of_pictures_says_what_it_was_given(shown):
+    rows = table_rows(shown, "<h2>Pictures</h2>")
+    assert rows[0] == ["", "source", "style", "Keras", "dynamic"]
+    assert [row[0] for row in rows[1::2]] == ["1. &lt;blond&gt; 1", "2. to cat"]
+    assert all(len(row) == 5 for row in rows)
+    # Styles are above one another, and the first row has none.
+    assert [image["alt"] for image in Reader(shown).images[4:8]] == [
+        "source, row 2",
+        "style, row 2",
+        "Keras, row 2",
+        "dynamic, row 2",
+    ]
+
+
+def test_scroll_bars_are_dark_where_the_page_is(shown):
+    assert "color-scheme: light dark" in shown
 
 
 def test_differences_are_white_from_an_eighth_of_the_range_on():

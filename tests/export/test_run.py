@@ -245,7 +245,8 @@ def test_metrics_of_training_evaluate_are_asked_of_keras_and_each_file(tmp_path,
     assert asked[1][asked[1].index("--tflite") + 1].endswith("/float32.tflite")
     report = json.loads((tmp_path / "face-export" / "report.json").read_text())
     assert [form["metrics"] for form in report["forms"]] == [{}, {"swd": 12.0}]
-    assert report["made_with"]["Keras"] == "swd 11"
+    assert report["keras"] == {"metrics": {"swd": 11.0}}
+    assert "<td>Keras</td>" in (tmp_path / "face-export" / "report.html").read_text()
 
 
 def test_metrics_that_cannot_be_stop_before_anything_is_converted(tmp_path, capfd):

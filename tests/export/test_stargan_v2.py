@@ -1,13 +1,16 @@
 """Exported StarGAN v2 models against the Keras model that they came from."""
 
 import dataclasses
+import html
 import json
 import os
+import re
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from export import run
 from export.forms import FORMS, Materials
@@ -208,6 +211,26 @@ def test_the_saved_model_runs_without_this_package(exported, tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_code_of_the_report_makes_the_translation_of_keras(exported, tmp_path, monkeypatch):
+    model, out = exported
+    monkeypatch.chdir(tmp_path)
+    for path in out.iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    photo = np.uint8((drawn_faces([0], 32)[0] + 1) * 127.5)
+    Image.fromarray(photo).save("photo.jpg")
+    codes = re.findall("<pre>(.*?)</pre>", (out / "report.html").read_text(), re.DOTALL)
+    assert ["saved_model/1" in code for code in codes] == [False, True]
+    for code in codes:
+        found = {}
+        exec(html.unescape(code), found)
+        inputs = found["photos"], found["latents"], np.array([1], np.int32)
+        made = np.asarray(Image.open("picture.png"), np.float64)
+        expected = np.clip((np.asarray(model(*inputs)[0]) + 1) * 127.5, 0, 255)
+        # Rounding, and for the .tflite file what 8 bits may cost: 25 dB, as in `check_fewer_bits`.
+        error = np.mean(((made - expected) / 255) ** 2)
+        assert -10 * np.log10(error) > (50 if "saved_model/1" in code else 25)
 
 
 @pytest.mark.parametrize("precision", ["float16", "bfloat16"])
