@@ -7,14 +7,41 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from export.forms import FORMS
 from export.report import Result
 from export.signatures import Case, Exportable, Spec
 
 VERSION = 1
 
+ABOUT = {
+    "signatures": "Inputs and outputs by name; tensors says what they hold. Where a shape begins "
+    "with null, that is the batch: batch_size of the form, or any where that is null too.",
+    "ways_to_pictures": "Signatures in the order in which they are run; the last gives images.",
+    "bytes": "Of the file, or of all files of the SavedModel together.",
+    "sha256": "Of the file. Of the SavedModel, in its folder: "
+    "find * -type f | LC_ALL=C sort | xargs sha256sum | sha256sum",
+    "default_signature": "What TensorFlow Serving runs where none is named; .tflite files have "
+    "none, so name one.",
+    "psnr_db": "Peak signal-to-noise ratio of pictures against Keras in float32; null where every "
+    "value is equal, which equal_to_keras says.",
+    "worst_psnr_db": "Of the picture that is least like Keras'.",
+    "floor_db": "PSNR from which the form is good.",
+    "reason": "Why the form is not good; null where it is.",
+    "ms_per_picture": "Median time of timed_signature alone, batch 1, with timed_threads threads, "
+    "on the machine that report.json names.",
+}
+
 
 def digest_of(path: Path) -> str:
-    """SHA-256 of a file."""
+    """SHA-256 of a file, or, of a folder, that of the lines which sha256sum prints of its files.
+
+    They are sorted by their paths, relative to the folder.
+    """
+    if path.is_dir():
+        files = (file for file in path.rglob("*") if file.is_file())
+        names = {file.relative_to(path).as_posix(): file for file in files}
+        lines = (f"{digest_of(file)}  {name}\n" for name, file in sorted(names.items()))
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -56,7 +83,7 @@ def facts_of(exportable: Exportable, cases: Sequence[Case], model_file: Path) ->
         "kind": type(exportable.model).__name__,
         **exportable.facts,
         "signatures": _interface(exportable, cases),
-        "default_signature": exportable.default,
+        "ways_to_pictures": [list(flow.signatures) for flow in exportable.flows],
         "provenance": {
             "model": model_file.name,
             "model_sha256": digest_of(model_file),
@@ -66,27 +93,42 @@ def facts_of(exportable: Exportable, cases: Sequence[Case], model_file: Path) ->
     }
 
 
+def _described(result: Result, facts: dict[str, Any], default: str) -> dict[str, Any]:
+    """A form that there is."""
+    in_tflite = FORMS[result.form].in_tflite
+    threads, milliseconds = min(result.ms_per_picture.items(), key=lambda item: item[1])
+    return {
+        "form": result.form,
+        "path": result.path,
+        "bytes": result.bytes,
+        "sha256": result.sha256,
+        "signatures": [
+            name for name, one in facts["signatures"].items() if one["in_tflite"] or not in_tflite
+        ],
+        "default_signature": None if in_tflite else default,
+        "batch_size": 1 if in_tflite else None,
+        "status": result.status,
+        "reason": result.reason,
+        "psnr_db": result.psnr_db,
+        "worst_psnr_db": result.worst_psnr_db,
+        "equal_to_keras": result.psnr_db is None,
+        "floor_db": result.floor_db,
+        "ms_per_picture": milliseconds,
+        "timed_signature": result.timed_signature,
+        "timed_threads": int(threads),
+    }
+
+
 def manifest(
-    facts: dict[str, Any], results: Sequence[Result], recommended: str | None
+    facts: dict[str, Any], default: str, results: Sequence[Result], recommended: str | None
 ) -> dict[str, Any]:
     """The whole of `manifest.json`: the facts, and every form that there is.
 
     Args:
         facts: What `facts_of` gave.
+        default: The signature that a SavedModel answers with where none is named.
         results: Of all forms.
         recommended: Name of one of them.
     """
-    forms = [
-        {
-            "form": result.form,
-            "path": result.path,
-            "bytes": result.bytes,
-            "sha256": result.sha256,
-            "psnr_db": result.psnr_db,
-            "ms_per_picture": min(result.ms_per_picture.values()),
-            "status": result.status,
-        }
-        for result in results
-        if result.status != "failed"
-    ]
-    return {**facts, "forms": forms, "recommended": recommended}
+    forms = [_described(result, facts, default) for result in results if result.status != "failed"]
+    return {**facts, "forms": forms, "recommended": recommended, "about": ABOUT}

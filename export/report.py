@@ -43,7 +43,7 @@ class Result:
         reason: Why it is not good.
         floor_db: PSNR that is good enough.
         bytes: Size of the file, or of all files in the folder.
-        sha256: Of the file; None of a folder.
+        sha256: See `export.manifest.digest_of`.
         psnr_db: Peak signal-to-noise ratio of pictures, from the first input to the last output,
             against Keras; None where every value is equal.
         ssim: Structural similarity of the same pictures (Wang et al. 2004), mean.

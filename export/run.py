@@ -253,7 +253,7 @@ def make_form(
         path=form.path,
         floor_db=floor,
         bytes=size_of(path),
-        sha256=digest_of(path) if path.is_file() else None,
+        sha256=digest_of(path),
         spared_layers=spared,
         **values,
     )
@@ -324,7 +324,7 @@ def export(
                 "keras": {"metrics": metrics},
                 "forms": [result.as_json() for result in results],
             },
-            MANIFEST: manifest(facts, results, recommended),
+            MANIFEST: manifest(facts, exportable.default, results, recommended),
         }
         usable = [
             *(result for result in results if result.form == recommended),

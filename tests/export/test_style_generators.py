@@ -26,6 +26,7 @@ from tests.export.small import (
 from tfgan.litert import open_runner
 
 FLOAT = ["saved-model", "float32"]
+PARTS = ["map", "truncate", "synthesize"]
 # A model, and the forms that it is exported in.
 MODELS = {
     "stylegan": (stylegan, list(FORMS)),
@@ -50,7 +51,7 @@ def exported(request, tmp_path_factory):
 def test_files_agree_with_keras_and_nothing_else_is_left(exported):
     _, out, forms = exported
     check_forms(out, forms)
-    assert list(forms_of(out)["float32"]["signature_errors"]) == ["map", "truncate", "synthesize"]
+    assert list(forms_of(out)["float32"]["signature_errors"]) == PARTS
     assert "generate" in forms_of(out)["saved-model"]["signature_errors"]
 
 
@@ -65,7 +66,17 @@ def test_the_manifest_says_what_a_signature_takes(exported):
     assert said["truncation_cutoff"] == model.truncation_cutoff
     assert said["truncation_psi"] == 0.7
     labels = {"labels": {"shape": [None], "dtype": "int32"}} if model.class_names else {}
-    assert said["signatures"][said["default_signature"]] == {
+    served, *files = said["forms"]
+    assert served["signatures"] == [*PARTS, "generate"]
+    assert (served["default_signature"], served["batch_size"]) == ("generate", None)
+    for form in files:
+        assert form["signatures"] == PARTS
+        assert (form["default_signature"], form["batch_size"]) == (None, 1)
+    assert said["ways_to_pictures"] == [PARTS, ["generate"]]
+    assert set(said["tensors"]) == {
+        key for one in said["signatures"].values() for key in (*one["inputs"], *one["outputs"])
+    }
+    assert said["signatures"]["generate"] == {
         "inputs": {
             "latents": {"shape": [None, 8], "dtype": "float32"},
             "truncation_psi": {"shape": [], "dtype": "float32"},
@@ -131,7 +142,7 @@ def test_the_parts_of_every_tflite_file_make_the_whole_of_keras(exported):
     assert np.max(np.abs(whole - without)) > 0.01
     for form in [form for form in forms if form != "saved-model"]:
         use = open_runner(out / f"{form}.tflite")
-        assert sorted(use.signatures) == ["map", "synthesize", "truncate"]
+        assert sorted(use.signatures) == sorted(PARTS)
         styles = use.run("map", {"latents": latents, **classes})["styles"]
         styles = use.run("truncate", {"styles": styles, "truncation_psi": psi})["styles"]
         for scale, expected in ((1, whole), (0, without)):
@@ -142,15 +153,21 @@ def test_the_parts_of_every_tflite_file_make_the_whole_of_keras(exported):
             assert -10 * np.log10(error) > (90 if form == "float32" else 30)
 
 
-def test_the_report_tells_how_to_run_the_file_that_it_recommends(tmp_path):
+def test_the_report_tells_how_to_run_what_is_good(tmp_path, monkeypatch):
     stylegan2(("a", "b")).save(tmp_path / "face.keras")
-    assert run.main([str(tmp_path / "face.keras"), "--formats", "float16"]) == 0
-    page = (tmp_path / "face-export" / "report.html").read_text()
-    code = html.unescape(re.search("<pre>(.*?)</pre>", page, re.DOTALL)[1])
+    asked = ["--formats", "saved-model", "float16"]
+    assert run.main([str(tmp_path / "face.keras"), *asked]) == 0
     folder = tmp_path / "face-export"
-    done = subprocess.run([sys.executable, "-c", code], cwd=folder, check=False)
-    assert done.returncode == 0
-    assert Image.open(folder / "picture.png").size == (16, 16)
+    codes = re.findall("<pre>(.*?)</pre>", (folder / "report.html").read_text(), re.DOTALL)
+    assert ["float16.tflite" in code for code in codes] == [True, False]
+    monkeypatch.chdir(folder)
+    made = []
+    for code in codes:
+        exec(html.unescape(code), {})
+        made.append(np.asarray(Image.open("picture.png"), np.float64))
+    assert made[0].shape == (16, 16, 3)
+    # 60 dB is what float16 must reach; a value may be rounded to the next of 255 besides.
+    assert np.max(np.abs(made[0] - made[1])) <= 2
 
 
 def test_a_half_precision_generator_is_exported_in_float32():
