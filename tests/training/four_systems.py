@@ -7,7 +7,6 @@ the groups of the minibatch standard deviation that one has.
 import dataclasses
 import os
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 
 import keras
@@ -101,17 +100,6 @@ SYSTEMS = {
 }
 
 
-@contextmanager
-def quick_graphs():
-    """Graphs as they are written: half of the time until a first step goes into improving them."""
-    before = tf.config.optimizer.get_experimental_options().get("disable_meta_optimizer", False)
-    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
-    try:
-        yield
-    finally:
-        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": before})
-
-
 def train(name, folder, strategy, workers=ALONE):
     """Trains one system in a folder of its own; the chief leaves a checkpoint there."""
     module, config = SYSTEMS[name]
@@ -143,7 +131,8 @@ def train(name, folder, strategy, workers=ALONE):
 
 if __name__ == "__main__":
     import_tensorflow()
-    with quick_graphs():
-        found, all_workers = join("multi-worker", 0, 1, os.environ)
-        for one in SYSTEMS:
-            train(one, Path(sys.argv[1]), found, all_workers)
+    # As in tests/conftest.py: graphs run as they are written.
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    found, all_workers = join("multi-worker", 0, 1, os.environ)
+    for one in SYSTEMS:
+        train(one, Path(sys.argv[1]), found, all_workers)

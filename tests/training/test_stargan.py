@@ -56,10 +56,10 @@ class LabelledPictures(RandomPictures):
         return super().read(index)._replace(label=self._labels[index])
 
 
-def make_trainer(folder, config=CONFIG, devices=1, label_sets=SETS, **shows):
+def make_trainer(folder, config=CONFIG, label_sets=SETS, **shows):
     folder.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(config.seed)
-    strategy = mirrored(devices)
+    strategy = mirrored(1)
     with strategy.scope():
         system = stargan.create(config, label_sets)
     sources = [LabelledPictures(config.resolution, label_set) for label_set in label_sets]
@@ -106,9 +106,8 @@ def one_step(tmp_path_factory):
     return trainer
 
 
-@pytest.mark.parametrize(("devices", "rounds"), [(2, 1), (1, 2)], ids=["replicas", "rounds"])
-def test_one_step_in_two_parts_equals_one_step_in_one(tmp_path, one_step, devices, rounds):
-    double = make_trainer(tmp_path, dataclasses.replace(EVERY_STEP, accumulate=rounds), devices)
+def test_one_step_in_two_rounds_equals_one_step_in_one(tmp_path, one_step):
+    double = make_trainer(tmp_path, dataclasses.replace(EVERY_STEP, accumulate=2))
     before = values(double)
     double.train()
     expected, actual = checkpoint_values(one_step, 4), values(double)
