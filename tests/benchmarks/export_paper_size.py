@@ -41,7 +41,7 @@ Run = Callable[[], np.ndarray]  # makes the picture [1, H, W, 3]
 
 
 def draw_inputs(published: Published) -> Arrays:
-    """Inputs of the signature, the same in all processes."""
+    """Inputs of the signatures, the same in all processes."""
     random = np.random.default_rng(0)
     drawn = {name: random.standard_normal(s, np.float32) for name, s in published.drawn.items()}
     return drawn | {name: np.float32(value) for name, value in published.fixed.items()}
@@ -127,9 +127,16 @@ def open_export(path: Path, published: Published, threads: int) -> Run:
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_path=str(path), num_threads=threads)
-    runner = interpreter.get_signature_runner(published.signature)
+    runners = [interpreter.get_signature_runner(name) for name in published.signatures]
     inputs = draw_inputs(published)
-    return lambda: runner(**inputs)["images"]
+
+    def run():
+        values = dict(inputs)
+        for runner in runners:
+            values |= runner(**{name: values[name] for name in runner.get_input_details()})
+        return values["images"]
+
+    return run
 
 
 def open_litert(published: Published, folder: Path, threads: int) -> Run:

@@ -24,13 +24,13 @@ class Published(NamedTuple):
         published_file: A file that a checkout of it holds.
         checkpoint: Name of a file as the published code saves it.
         import_options: What `tfgan.importers` must be told of that file.
-        signature: The use of an exported model that is timed.
+        signatures: Of an exported model, one after the other: what is timed.
         drawn: Shapes of its inputs that are drawn.
         fixed: Values of its other inputs.
         build: Returns what the file holds, and the network as a function of tensors that gives
             pictures [B, 3, H, W]. The code of the repository can be imported when it is called.
         save: Writes the file.
-        arguments: Inputs of the signature -> arguments of the network.
+        arguments: Inputs of the signatures -> arguments of the network.
         noise_sizes: Sizes of noise maps that follow these arguments: the published file has none,
             and so those that the import has drawn are taken.
     """
@@ -39,7 +39,7 @@ class Published(NamedTuple):
     published_file: str
     checkpoint: str
     import_options: Sequence[str]
-    signature: str
+    signatures: Sequence[str]
     drawn: Mapping[str, tuple[int, ...]]
     fixed: Mapping[str, float]
     build: Callable[[], tuple[Any, Any]]
@@ -183,7 +183,7 @@ PUBLISHED = {
         published_file="training/networks.py",
         checkpoint="network-snapshot.pkl",
         import_options=(),
-        signature="generate",
+        signatures=("map", "truncate", "synthesize"),
         drawn={"latents": (1, 512)},
         fixed={"truncation_psi": 1.0, "noise_scale": 1.0},
         build=stylegan2,
@@ -195,7 +195,7 @@ PUBLISHED = {
         published_file="model.py",
         checkpoint="stylegan-256px.model",
         import_options=("--resolution", "256"),
-        signature="generate",
+        signatures=("map", "truncate", "synthesize"),
         drawn={"latents": (1, 512)},
         fixed={"truncation_psi": 1.0, "noise_scale": 1.0},
         build=stylegan,
@@ -208,7 +208,7 @@ PUBLISHED = {
         published_file="core/model.py",
         checkpoint="100000_nets_ema.ckpt",
         import_options=(),
-        signature="translate",
+        signatures=("translate",),
         drawn={"images": (1, 256, 256, 3), "styles": (1, 64)},
         fixed={},
         build=stargan_v2,
@@ -220,7 +220,7 @@ PUBLISHED = {
         published_file="model.py",
         checkpoint="200000-G.ckpt",
         import_options=("--resolution", "128", "--attributes", "A", "B", "C", "D", "E"),
-        signature="translate",
+        signatures=("translate",),
         drawn={"images": (1, 128, 128, 3), "labels": (1, 5)},
         fixed={},
         build=stargan,
