@@ -531,10 +531,14 @@ def stargan(model) -> Exportable:
         asked = []
         for index, label_set in enumerate(sets):
             count = len(label_set.names)
-            values = np.eye(count)[np.asarray(numbers) % count]
+            values = in_turn = np.eye(count)[np.asarray(numbers) % count]
             if label_set.kind == "attributes":
                 others = [np.random.default_rng(i).random(count) < 0.3 for i in numbers]
-                values = np.maximum(values, others)
+                values = np.maximum(in_turn, others)
+            for group in label_set.exclusive:
+                places = [label_set.names.index(name) for name in group]
+                one = np.argmax(in_turn[:, places] + values[:, places], axis=1)
+                values[:, places] *= np.eye(len(places))[one]
             asked.append(encode_labels(sets, index, values * strengths))
         return [{"images": pictures, "labels": labels} for labels in asked]
 

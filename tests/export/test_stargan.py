@@ -10,6 +10,7 @@ import pytest
 
 from export import run
 from export.forms import FORMS
+from export.signatures import KINDS
 from tests.export.small import (
     FACES,
     MOODS,
@@ -166,3 +167,14 @@ def test_a_half_precision_model_is_exported_in_float32(precision):
     # The same operators on the same numbers.
     np.testing.assert_array_equal(copy(images, labels), model(images, labels))
     assert np.max(np.abs(half(images, labels) - model(images, labels))) > 1e-4
+
+
+def test_examples_ask_for_all_labels_and_never_for_two_that_exclude_each_other():
+    described = KINDS["StarGAN"].describe(stargan())
+    drawn = described.draw(range(12), np.zeros((12, 32, 32, 3), np.float32))
+    labels = np.concatenate([one["labels"] for one in drawn])
+    black, blond, male = labels[:, :3].T
+    for asked in (black, blond, male):
+        assert np.any(asked > 0)
+    assert np.any((male > 0) & (black + blond > 0))
+    assert not np.any((black > 0) & (blond > 0))
