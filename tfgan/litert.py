@@ -67,7 +67,7 @@ def run_each(call: Callable[..., Arrays], inputs: Arrays) -> Arrays:
     return {name: np.concatenate([output[name] for output in outputs]) for name in outputs[0]}
 
 
-def read_facts(path: Path) -> dict[str, Any]:
+def read_facts(path: str | Path) -> dict[str, Any]:
     """What `export.run` wrote into a `.tflite` file; see `export.manifest`.
 
     Raises:
@@ -75,7 +75,7 @@ def read_facts(path: Path) -> dict[str, Any]:
     """
     from ai_edge_litert.tools import flatbuffer_utils
 
-    content = path.read_bytes()
+    content = Path(path).read_bytes()
     if content[4:8] == b"TFL3":
         flat = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
         for entry in flat.metadata or []:

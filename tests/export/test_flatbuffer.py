@@ -99,11 +99,12 @@ def test_inputs_and_outputs_keep_their_names(content):
 def test_facts_are_read_as_they_were_written(content, tmp_path):
     facts = {"name": "ä", "nested": {"list": [1, None]}}
     (tmp_path / "a.tflite").write_bytes(finish(content, facts))
-    found = read_facts(tmp_path / "a.tflite")
+    found = read_facts(str(tmp_path / "a.tflite"))
     assert {key: found[key] for key in facts} == facts
     (tmp_path / "b.tflite").write_bytes(finish(halve(content), facts))
     digests = {read_facts(tmp_path / f"{name}.tflite")["constants_sha256"] for name in "ab"}
     assert len(digests) == 2
+    assert open_runner(str(tmp_path / "a.tflite")).signatures == ["pick", "smooth"]
 
 
 @pytest.mark.parametrize("damage", [b"", b"no file of LiteRT at all", None])
