@@ -127,6 +127,12 @@ def parse(argv: list[str]) -> argparse.Namespace:
     add("--seed", type=int, default=0, help="of all that is drawn (default: 0)")
     add("--psi", type=float, help="truncation, with StyleGAN and StyleGAN2 (default: 1, none)")
     add(
+        "--noise",
+        choices=("random", "fixed"),
+        help="per-pixel noise, with StyleGAN and StyleGAN2: drawn for each picture, or the fixed "
+        "maps of the model, as --tflite has them (default: random)",
+    )
+    add(
         "--tflite",
         type=Path,
         metavar="FILE",
@@ -205,6 +211,11 @@ def parse(argv: list[str]) -> argparse.Namespace:
         value = getattr(options, name)
         if value is not None and not (math.isfinite(value) and holds(value)):
             raise EvaluationError(f"{flag(name)} must be {words}. Received: {value}.")
+    if options.tflite is not None and options.noise == "random":
+        raise EvaluationError(
+            "--noise must be fixed with --tflite, for the file has no other. Received: random. "
+            "Leave it out."
+        )
     return options
 
 
@@ -330,10 +341,19 @@ def run(argv: list[str]) -> int:
         from training.evaluate.exported import open_exported
 
         model = open_exported(model, file, options.tflite)
+        options.noise = "fixed"
     config, fingerprint = data_config(options, file, kind, model.resolution)
     set_values = {
         name: getattr(options, name)
-        for name in ("psi", "real_count", "outputs", "classifier", "labelled", "labelled_table")
+        for name in (
+            "psi",
+            "noise",
+            "real_count",
+            "outputs",
+            "classifier",
+            "labelled",
+            "labelled_table",
+        )
         if getattr(options, name) is not None
     }
     paths = {

@@ -25,8 +25,6 @@ class ExportedModel:
         facts: What the file says of itself.
     """
 
-    noise = "the file's fixed"
-
     def __init__(self, model: Any, path: Path, facts: dict[str, Any]):
         self._model = model
         self._digest = file_digest(path)

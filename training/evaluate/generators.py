@@ -8,24 +8,31 @@ import tensorflow as tf
 
 from tfgan import figures
 
-NOISE = "random"
-
 
 class Generator:
-    """Draws pictures from random latents, each with its own noise, whatever the batches are.
+    """Draws pictures from random latents, whatever the batches are.
 
     Args:
         model: With `latent_dim`, `mapping`, `truncate`, `truncation_cutoff` and `synthesis`.
         labels: Classes that are drawn from, as often as they are in it; None without classes.
         psi: Truncation.
         seed: Of latents, classes and noise.
+        noise: "random", of each picture its own, or "fixed": the maps that the model keeps.
     """
 
-    def __init__(self, model: Any, labels: np.ndarray | None, psi: float, seed: int):
+    def __init__(
+        self,
+        model: Any,
+        labels: np.ndarray | None,
+        psi: float,
+        seed: int,
+        noise: str = "random",
+    ):
         self.model = model
         self.labels = labels
         self.psi = psi
         self.seed = seed
+        self.noise_mode = noise
 
     def latents(self, start: int, stop: int) -> np.ndarray:
         """Latents of pictures `start` to `stop`, float32 [n, Z]."""
@@ -42,7 +49,9 @@ class Generator:
         return self.labels[drawn].astype(np.int32)
 
     def noise(self, start: int, stop: int) -> list[np.ndarray]:
-        """Their noise, one map [n, H, W, 1] per convolution."""
+        """Their noise, one map [n, H, W, 1] per convolution; none where it is fixed."""
+        if self.noise_mode == "fixed":
+            return []
         seeds = [(self.seed, i) for i in range(start, stop)]
         return figures.noise_maps(self.model.synthesis.noise_sizes, seeds)
 
@@ -61,7 +70,7 @@ class Generator:
 
     def images(self, styles, noise):
         """Pictures in [-1, 1], float32 [B, R, R, 3]."""
-        return self.model.synthesis(styles, list(noise))
+        return self.model.synthesis(styles, list(noise) or None)
 
     def pictures(self, latents, classes, *noise):
         """Pictures as they are written to files, uint8 [B, R, R, 3]."""
@@ -77,7 +86,7 @@ class Generator:
             "count": count,
             "seed": self.seed,
             "truncation_psi": self.psi,
-            "noise": getattr(self.model, "noise", NOISE),
+            "noise": self.noise_mode,
         }
 
 

@@ -115,14 +115,15 @@ class KindEntry(NamedTuple):
     options: tuple[str, ...]
 
 
+_LATENT_OPTIONS = ("noise", "psi", "real_count")
 KINDS = {
     "StarGAN": KindEntry("StarGAN", "training.evaluate.labels", LABEL_METRICS, ()),
     "StarGANv2": KindEntry("StarGAN v2", "training.evaluate.domains", DOMAIN_METRICS, ("outputs",)),
     "StyleGANGenerator": KindEntry(
-        "StyleGAN", "training.evaluate.latents", LATENT_METRICS, ("psi", "real_count")
+        "StyleGAN", "training.evaluate.latents", LATENT_METRICS, _LATENT_OPTIONS
     ),
     "StyleGAN2Generator": KindEntry(
-        "StyleGAN2", "training.evaluate.latents", LATENT_METRICS, ("psi", "real_count")
+        "StyleGAN2", "training.evaluate.latents", LATENT_METRICS, _LATENT_OPTIONS
     ),
 }
 
@@ -157,6 +158,7 @@ class Request:
         cache: Folder of classifiers and features.
         networks: By option of `NETWORKS`, the files of those that metrics need.
         psi: Truncation.
+        noise: Of generators, "random" or "fixed"; see `training.evaluate.generators`.
         real_count: Most real pictures that Inception features are taken of; None: all.
         paths: Of the metric ppl.
         outputs: Of one picture, with the metrics fid and lpips of StarGAN v2.
@@ -173,6 +175,7 @@ class Request:
     cache: Path
     networks: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
     psi: float = 1.0
+    noise: str = "random"
     real_count: int | None = None
     paths: PathLengths = field(default_factory=PathLengths)
     outputs: int = 10

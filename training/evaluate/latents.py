@@ -127,12 +127,12 @@ class Subject:
         self.reals = reals
         self.made = made
         self.request = reals.request
-        self.generator = Generator(model, reals.labels, self.request.psi, self.request.seed)
+        told = (self.request.psi, self.request.seed, self.request.noise)
+        self.generator = Generator(model, reals.labels, *told)
         # Whatever changes the pictures that are drawn.
         code = (sys.modules[type(model).__module__], generators, figures)
-        told = (model_key(model), self.request.seed, self.request.psi)
         labels = None if reals.labels is None else reals.labels.tolist()
-        self.key = make_key(*told, labels, *code)
+        self.key = make_key(model_key(model), *told, labels, *code)
 
     @cached_property
     def pictures(self) -> np.ndarray:

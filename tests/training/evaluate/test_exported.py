@@ -44,7 +44,6 @@ def test_a_file_draws_what_its_model_draws(generator):
         opened = open_exported(model, file, out / f"{form}.tflite")
         drawn = Generator(opened, labels, 0.7, seed=0)
         pictures[form] = np.asarray(drawn.images(drawn.styles(*inputs[:2]), inputs[2:]))
-        assert drawn.facts(3)["noise"] == "the file's fixed"
     # float32 sums in another order.
     np.testing.assert_allclose(pictures["float32"], right, atol=1e-5)
     assert 1e-4 < np.mean(np.abs(pictures["dynamic"] - right)) < 0.1
@@ -87,12 +86,14 @@ def test_the_command_line_keeps_results_of_a_file_apart(tmp_path):
     for i, face in enumerate(to_uint8(drawn_faces(range(12), 16))):
         Image.fromarray(face).save(tmp_path / "faces" / f"{i}.png")
     asked = ["--data", str(tmp_path / "faces"), "--metrics", "swd", "--count", "4"]
-    assert main([str(file), *asked]) == 0
+    assert main([str(file), *asked, "--noise", "fixed"]) == 0
     assert main([str(file), *asked, "--tflite", str(out / "float32.tflite")]) == 0
     keras = json.loads((tmp_path / "face-evaluation.json").read_text())
     made = json.loads((out / "float32-evaluation.json").read_text())
     assert keras["key"] != made["key"]
     assert set(keras["curves"]) == set(made["curves"]) != set()
-    # Another noise than Keras draws moves it a little.
+    # Of the same pictures, but that a value may be rounded the other way.
     for name, value in keras["curves"].items():
-        assert made["curves"][name] == pytest.approx(value, rel=0.5)
+        assert made["curves"][name] == pytest.approx(value, rel=1e-3)
+    for result in (keras, made):
+        assert result["metrics"]["swd"]["facts"]["generated"]["noise"] == "fixed"

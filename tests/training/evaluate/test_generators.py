@@ -73,6 +73,17 @@ def test_other_seeds_give_other_latents_classes_and_noise():
     assert set(Generator(model, None, 1.0, 0).classes(0, 9)) == {0}
 
 
+def test_fixed_noise_is_that_of_the_model_for_every_picture(made):
+    _, generator, _ = made
+    fixed = Generator(generator.model, generator.labels, 0.7, 3, "fixed")
+    latents, classes = fixed.inputs(0, 2)
+    styles = fixed.styles(latents, classes)
+    maps = generator.model.synthesis.fixed_noise(1.0)
+    expected = generator.images(styles, maps)
+    np.testing.assert_array_equal(fixed.pictures(latents, classes), to_uint8(expected))
+    assert fixed.facts(2)["noise"] == "fixed"
+
+
 def test_pictures_are_rounded_as_files_are():
     values = np.linspace(-1.2, 1.2, 5000, dtype=np.float32)
     np.testing.assert_array_equal(to_uint8(values).numpy(), figures.to_uint8(values))

@@ -306,6 +306,8 @@ def test_each_kind_of_model_says_all_that_is_asked_of_it():
         (["{f}/faces.keras", "--data", "a", "--data", "b"], "one data set with this model"),
         (["{f}/faces.keras", "--data", "{f}/data", "--psi", "nan"], "--psi must be a number"),
         (["{f}/model.keras", "--data", "{f}/data", "--psi", "0.5"], "--psi says nothing about"),
+        (["{f}/model.keras", "--data", "{f}/data", "--noise", "fixed"], "--noise says nothing"),
+        (["{f}/faces.keras", "--tflite", "a", "--noise", "random"], "--noise must be fixed with"),
         (["{f}/faces.keras", "--data", "{f}/data", "--outputs", "5"], "--outputs says nothing"),
         (["{f}/model.keras", "--data", "{f}/data", "--outputs", "1"], "from 2 to 100. Received: 1"),
         (
