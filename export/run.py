@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import errno
 import functools
 import json
 import os
@@ -21,7 +22,7 @@ import numpy as np
 from export.forms import COMPARED, FORMS, PICTURES, Materials
 from export.pictures import data_of_run, read_pictures
 from export.signatures import KINDS, Kind, drawn_faces, in_float32, kind_of
-from tfgan.loading import check_writable, find_model, load_model
+from tfgan.loading import OutputError, check_writable, find_model, load_model
 from tfgan.terminal import UserError, import_tensorflow, quiet
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 SLOW = "int16x8"
 MANIFEST, REPORT, PAGE = "manifest.json", "report.json", "report.html"
+STOPS = (signal.SIGINT, signal.SIGTERM)
 
 _ABOUT = """Exports a trained model in several forms, and compares each with the Keras model.
 
@@ -39,8 +41,10 @@ Its uses become signatures of each file. The folder then holds
   report.html    pictures of all forms side by side, sizes, times, and which file to ship
   report.json    the same numbers
 
-and nothing of an earlier export. Forms of 8 bits keep the layers that spoil the picture most in
-float16, as many as it takes to reach --min-psnr: the smallest file that is good enough is found.
+and nothing of an earlier export, which is known by its manifest. All other files in the folder are
+kept; where one has the name of a file to be written, that is an error. Forms of 8 bits keep the
+layers that spoil the picture most in float16, as many as it takes to reach --min-psnr: the smallest
+file that is good enough is found.
 
 The exit status is 0 if every form is good, 1 if one failed or looks wrong (the report says which),
 2 for a mistake in what was asked for; then nothing is written.
@@ -204,15 +208,91 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _replace(new: Path, target: Path) -> None:
-    """Renames a file or folder to `target`, whatever stood there."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    old = new.with_name(new.name + "-old")
-    _remove(old)
-    if target.exists():
-        os.replace(target, old)
-    os.replace(new, target)
-    _remove(old)
+def _remove_leftovers(out: Path) -> None:
+    """Removes what exports were writing into a folder when they were killed."""
+    for path in out.glob(".partial-*"):
+        number = path.name.removeprefix(".partial-")
+        if not number.isdigit():
+            continue
+        try:
+            # In a container, the number of one that is gone may be ours.
+            alive = int(number) != os.getpid()
+            os.kill(int(number), 0)
+        except (ProcessLookupError, OverflowError):
+            alive = False
+        except PermissionError:  # it is another user's
+            pass
+        if not alive:
+            _remove(path)
+
+
+def _written_before(out: Path) -> set[str]:
+    """What an earlier export wrote into a folder, as its manifest says; nothing without one."""
+    try:
+        found = json.loads((out / MANIFEST).read_text("utf-8"))
+        if "tfgan" in found["provenance"]:
+            return {MANIFEST, REPORT, PAGE, *(form["path"] for form in found["forms"])}
+    except (OSError, ValueError, KeyError, TypeError):  # there is none, or it is not ours
+        pass
+    return set()
+
+
+def find_earlier(out: Path, names: Sequence[str]) -> list[str]:
+    """What an earlier export left in a folder, relative to it; the manifest first.
+
+    Args:
+        out: The folder.
+        names: Forms that are about to be written.
+
+    Raises:
+        ExportError: If a file stands in the way that no export wrote.
+    """
+    before = _written_before(out)
+    wanted = [MANIFEST, PAGE, REPORT, *(FORMS[name].path for name in names)]
+    folders = [path for path in {(out / name).parent for name in wanted} if path != out]
+    strange = [out / name for name in wanted if os.path.lexists(out / name) and name not in before]
+    strange += [path for path in folders if os.path.lexists(path) and not path.is_dir()]
+    if strange:
+        raise ExportError(
+            f"--out must be a folder without files in the way of an export. Received: {out}, with "
+            f"{', '.join(path.relative_to(out).as_posix() for path in strange)}, which no export "
+            "of this program wrote. Move what you need, or choose another folder with --out."
+        )
+    known = [MANIFEST, PAGE, REPORT, *(form.path for form in FORMS.values())]
+    return [name for name in known if name in before and os.path.lexists(out / name)]
+
+
+def _swap(out: Path, old: Sequence[str], partial: Path, new: Sequence[str]) -> None:
+    """Moves files and folders out of a folder and new ones in: all of them, or none.
+
+    Args:
+        out: The folder.
+        old: What leaves it, for a folder in `partial`.
+        partial: Where the new ones are.
+        new: What comes from there.
+    """
+    moves = [(out / name, partial / "old" / name) for name in old]
+    moves += [(partial / name, out / name) for name in new]
+    done: list[tuple[Path, Path]] = []
+    try:
+        for source, target in moves:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.rename(source, target)
+            done.append((source, target))
+    except OSError:
+        for source, target in reversed(done):
+            os.rename(target, source)
+        raise
+    finally:
+        for folder in {(out / name).parent for name in (*old, *new)}:
+            if folder != out and folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
+
+
+def _heed_no_stop() -> None:
+    """From here on `main` ends soon, and half of the end would be worse than none of it."""
+    for number in STOPS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def make_form(
@@ -272,7 +352,8 @@ def export(
 ) -> list["Result"]:
     """Writes forms, their report and their manifest; what an earlier export left is removed.
 
-    Nothing appears under its name before all is there.
+    Nothing appears under its name before all is there, and then all at once: signals to stop are
+    not heeded any more.
 
     Args:
         materials: What they are made of.
@@ -283,6 +364,10 @@ def export(
         metrics_of: Measures a `.tflite` file by other means; None: nothing does.
         about: What the report says of how it was made.
         out: The folder; it is made if need be.
+
+    Raises:
+        ExportError: If a file stands in the way that no export wrote.
+        OutputError: If there is no room for the files.
     """
     from export.manifest import manifest
     from export.page import Row, page
@@ -292,6 +377,7 @@ def export(
     exportable = materials.exportable
     partial = out / f".partial-{os.getpid()}"
     made_out = not out.exists()
+    _remove_leftovers(out)
     partial.mkdir(parents=True)
     try:
         results, made = [], {}
@@ -340,14 +426,24 @@ def export(
         )
         for name, value in texts.items():
             (partial / name).write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+        _heed_no_stop()
+        old = find_earlier(out, list(floors))
         # The manifest last: who finds it finds what it names.
-        for path in (*(form.path for form in FORMS.values()), REPORT, PAGE, MANIFEST):
-            if (partial / path).exists():
-                _replace(partial / path, out / path)
-            elif (out / path).exists():
-                print(f"Removed {out / path} of an earlier export", flush=True)
-                _remove(out / path)
+        names = [*(FORMS[name].path for name in floors), REPORT, PAGE, MANIFEST]
+        new = [name for name in names if (partial / name).exists()]
+        _swap(out, old, partial, new)
+        for name in old:
+            if name not in new:
+                print(f"Removed {out / name} of an earlier export", flush=True)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise OutputError(
+            f"an export needs room in {out}, and in {tempfile.gettempdir()} while it is made. "
+            f"Received: {error.strerror}. Make room, or choose another folder with --out."
+        ) from error
     finally:
+        _heed_no_stop()
         _remove(partial)
         if made_out and not any(out.iterdir()):
             out.rmdir()
@@ -360,6 +456,7 @@ def _run(options: argparse.Namespace) -> int:
     check_writable(out)
     kind = kind_of(model_file)
     formats = list(dict.fromkeys(options.formats))
+    find_earlier(out, formats)
     sets = picture_sets(options.pictures, model_file, kind, formats)
     print(f"Loading {model_file}", flush=True)
     import_tensorflow()
@@ -403,6 +500,7 @@ def _run(options: argparse.Namespace) -> int:
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     options = _parser().parse_args(arguments)
+    heeded = {number: signal.getsignal(number) for number in STOPS}
     # What is half written is removed then.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -413,6 +511,9 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("Stopped; nothing was written.", file=sys.stderr)
         return 130
+    finally:
+        for number, handler in heeded.items():
+            signal.signal(number, handler)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """The export command: what it refuses, what it keeps, what its help says."""
 
 import json
+import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -53,19 +55,96 @@ def test_forms_that_fail_or_look_wrong_are_shown_and_told(tmp_path, monkeypatch,
     assert "Ship float32.tflite" in page
 
 
-def test_a_second_export_leaves_nothing_of_the_first(tmp_path, capsys):
+def earlier_export(out, *paths):
+    """What an export of these forms leaves, as far as the next one looks at it."""
+    for path in (*paths, "report.html", "report.json"):
+        (out / path).parent.mkdir(parents=True, exist_ok=True)
+        (out / path).write_text("old")
+    forms = [{"path": path} for path in paths]
+    manifest = {"provenance": {"tfgan": "0"}, "forms": forms}
+    (out / "manifest.json").write_text(json.dumps(manifest))
+
+
+def test_a_second_export_leaves_nothing_of_the_first_and_all_else(tmp_path, monkeypatch, capsys):
     stargan().save(tmp_path / "face.keras")
     out = tmp_path / "face-export"
-    out.mkdir()
+    earlier_export(out, "dynamic.tflite", "saved_model/1", "float32.tflite")
     (out / "mine.txt").write_text("kept")
-    (out / "saved_model" / "1").mkdir(parents=True)
-    (out / "saved_model" / "2").mkdir()
-    (out / "dynamic.tflite").touch()
+    (out / "int8.tflite").write_text("kept")
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    for name in (gone.pid, os.getpid(), os.getppid(), "mine"):
+        (out / f".partial-{name}").mkdir()
+    rename, heeded = os.rename, signal.getsignal(signal.SIGINT)
+
+    def stop_and_rename(*places):
+        for number in run.STOPS:
+            signal.raise_signal(number)
+        rename(*places)
+
+    monkeypatch.setattr(run.os, "rename", stop_and_rename)
     assert run.main([str(tmp_path / "face.keras"), "--formats", "float32"]) == 0
-    assert f"Removed {out / 'dynamic.tflite'} of an earlier export" in capsys.readouterr().out
-    names = ["float32.tflite", "manifest.json", "mine.txt", "report.html", "report.json"]
-    assert sorted(path.name for path in out.iterdir()) == [*names, "saved_model"]
-    assert [path.name for path in (out / "saved_model").iterdir()] == ["2"]
+    shown = capsys.readouterr().out
+    for name in ("dynamic.tflite", "saved_model/1"):
+        assert f"Removed {out / name} of an earlier export" in shown
+    kept = [f".partial-{os.getppid()}", ".partial-mine", "int8.tflite", "mine.txt"]
+    made = ["float32.tflite", "manifest.json", "report.html", "report.json"]
+    assert sorted(path.name for path in out.iterdir()) == sorted([*kept, *made])
+    assert all((out / name).read_bytes() != b"old" for name in made)
+    assert signal.getsignal(signal.SIGINT) is heeded
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("manifest.json", '{"manifest_version": 3, "name": "PWA"}'),
+        ("report.html", ""),
+        ("dynamic.tflite", ""),
+        ("saved_model/1/other.pb", ""),
+        ("saved_model", ""),
+    ],
+)
+def test_a_file_that_no_export_wrote_is_never_replaced(tmp_path, name, content):
+    out = tmp_path / "out"
+    (out / name).parent.mkdir(parents=True)
+    (out / name).write_text(content)
+    with pytest.raises(run.ExportError, match="which no export of this program wrote") as refused:
+        run.find_earlier(out, ["saved-model", "dynamic"])
+    assert name.removesuffix("/other.pb") in str(refused.value)
+    assert (out / name).read_text() == content
+    assert run.find_earlier(tmp_path / "none", ["saved-model"]) == []
+
+
+def test_a_file_in_the_way_stops_before_anything_is_computed(tmp_path, capsys):
+    stargan().save(tmp_path / "face.keras")
+    earlier_export(tmp_path / "out", "float32.tflite")
+    (tmp_path / "out" / "dynamic.tflite").write_text("mine")
+    asked = ["--formats", "float32", "dynamic", "-o", str(tmp_path / "out")]
+    assert run.main([str(tmp_path / "face.keras"), *asked]) == 2
+    shown = capsys.readouterr()
+    assert "with dynamic.tflite, which no export" in shown.err
+    assert "Loading" not in shown.out
+    assert (tmp_path / "out" / "float32.tflite").read_text() == "old"
+
+
+def test_all_is_moved_or_nothing(tmp_path):
+    out, partial = tmp_path / "out", tmp_path / "partial"
+    old, new = ["b", "saved_model/1"], ["a", "saved_model/1", "b", "none"]
+    for folder, names in ((out, old), (partial, new)):
+        for name in names:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(folder.name)
+    before = sorted(tmp_path.rglob("*"))
+    (partial / "none").unlink()
+    with pytest.raises(FileNotFoundError):
+        run._swap(out, old, partial, new)
+    assert {(out / name).read_text() for name in old} == {"out"}
+    assert sorted(path.name for path in out.iterdir()) == ["b", "saved_model"]
+    (partial / "none").touch()
+    assert [path for path in before if not path.exists()] == []
+    run._swap(out, old, partial, new[:1])
+    assert [path.name for path in out.iterdir()] == ["a"]
+    assert (out / "a").read_text() == "partial"
 
 
 def test_nothing_is_left_where_an_export_is_stopped(tmp_path, monkeypatch, capsys):
@@ -82,17 +161,7 @@ def test_nothing_is_left_where_an_export_is_stopped(tmp_path, monkeypatch, capsy
     assert [path.name for path in tmp_path.iterdir()] == ["face.keras"]
 
 
-def test_a_file_or_a_folder_replaces_what_stood_there(tmp_path):
-    new, old = tmp_path / "new", tmp_path / "old"
-    for folder in (new, old):
-        folder.mkdir()
-        (folder / folder.name).touch()
-    run._replace(new, old)
-    assert [path.name for path in tmp_path.iterdir()] == ["old"]
-    assert [path.name for path in old.iterdir()] == ["new"]
-
-
-def test_an_empty_folder_that_could_not_be_filled_is_no_longer_there(tmp_path, monkeypatch):
+def test_an_empty_folder_that_could_not_be_filled_is_no_longer_there(tmp_path, monkeypatch, capsys):
     stargan().save(tmp_path / "face.keras")
 
     def full(materials, path, floor):
@@ -100,6 +169,7 @@ def test_an_empty_folder_that_could_not_be_filled_is_no_longer_there(tmp_path, m
 
     monkeypatch.setitem(forms.FORMS, "float32", forms.FORMS["float32"]._replace(write=full))
     assert run.main([str(tmp_path / "face.keras"), "--formats", "float32"]) == 2
+    assert f"needs room in {tmp_path / 'face-export'}" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["face.keras"]
 
 
