@@ -39,7 +39,7 @@ def read_pictures(names: list[str], resolution: int, count: int) -> np.ndarray:
         DataError: If a set cannot be opened, or has no readable picture.
     """
     from tfgan.data.labelled import split_labels
-    from tfgan.data.sources import FolderSource, is_prepared, open_source
+    from tfgan.data.sources import DataError, FolderSource, is_prepared, open_source
 
     parts = []
     for index, name in enumerate(names):
@@ -48,7 +48,12 @@ def read_pictures(names: list[str], resolution: int, count: int) -> np.ndarray:
         if place == "avatars":
             parts.append(drawn_faces(range(FIRST_FACE, FIRST_FACE + share), resolution))
         elif place.startswith("tfds:") or is_prepared(place):
-            parts.append(_read(open_source(place, resolution=resolution), resolution, share))
+            try:
+                source = open_source(place, resolution=resolution)
+            except DataError as error:  # it knows the options of training alone
+                told = str(error).replace("--data-dir", "TFDS_DATA_DIR")
+                raise DataError(told.replace("--data", "--pictures")) from error
+            parts.append(_read(source, resolution, share))
         else:
             parts.append(_read(FolderSource(place, option="--pictures"), resolution, share))
     longest = max(map(len, parts))

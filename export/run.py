@@ -5,6 +5,7 @@ import dataclasses
 import errno
 import functools
 import json
+import math
 import os
 import shlex
 import shutil
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 SLOW = "int16x8"
 MANIFEST, REPORT, PAGE = "manifest.json", "report.json", "report.html"
+LPIPS_FILES = "TFGAN_LPIPS_ALEX"  # environment variable
+LPIPS_SMALLEST = 32  # pixels of the smallest pictures that AlexNet takes
 STOPS = (signal.SIGINT, signal.SIGTERM)
 
 _ABOUT = """Exports a trained model in several forms, and compares each with the Keras model.
@@ -65,7 +68,10 @@ def _listed(about: dict[str, str]) -> str:
 
 
 def _decibels(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
     if not 10 <= value <= 100:
         raise argparse.ArgumentTypeError(f"must be from 10 to 100 dB. Received: {text}.")
     return value
@@ -166,17 +172,25 @@ def picture_sets(
     return names
 
 
-def _open_lpips(files: Sequence[Path] | None, resolution: int) -> Callable[..., float] | None:
-    """Mean LPIPS of two stacks of pictures; None where there are no weights of it."""
-    from tfgan.importers.feature_networks import load_lpips
+def lpips_files(given: Sequence[Path] | None) -> list[Path]:
+    """The weights of LPIPS: those given, or those of the environment; empty without any.
 
-    named = os.environ.get("TFGAN_LPIPS_ALEX", "")
-    files = files or [Path(part) for part in named.split(os.pathsep) if part]
-    if not files or resolution < 32:  # the smallest pictures that AlexNet takes
-        return None
+    Raises:
+        ExportError: If one of them is not there.
+    """
+    named = os.environ.get(LPIPS_FILES, "")
+    files = list(given or [Path(part) for part in named.split(os.pathsep) if part])
     for file in files:
         if not file.is_file():
-            raise ExportError(f"--lpips must name files. Received: {file}, which is none.")
+            where = "--lpips" if given else LPIPS_FILES
+            raise ExportError(f"{where} must name files. Received: {file}, which is none.")
+    return files
+
+
+def _open_lpips(files: Sequence[Path]) -> Callable[..., float]:
+    """Mean LPIPS of two stacks of pictures."""
+    from tfgan.importers.feature_networks import load_lpips
+
     network = load_lpips("alex", files)
     return lambda images, others: float(np.mean(network(images, others)))
 
@@ -457,6 +471,7 @@ def _run(options: argparse.Namespace) -> int:
     kind = kind_of(model_file)
     formats = list(dict.fromkeys(options.formats))
     find_earlier(out, formats)
+    weights = lpips_files(options.lpips)
     sets = picture_sets(options.pictures, model_file, kind, formats)
     print(f"Loading {model_file}", flush=True)
     import_tensorflow()
@@ -466,7 +481,12 @@ def _run(options: argparse.Namespace) -> int:
     with quiet():
         exportable = kind.describe(in_float32(load_model(model_file)))
     resolution = exportable.model.resolution
-    distance = _open_lpips(options.lpips, resolution)
+    if options.lpips and resolution < LPIPS_SMALLEST:
+        raise ExportError(
+            f"--lpips needs pictures of {LPIPS_SMALLEST} pixels or more. Received: {model_file}, "
+            f"of {resolution} pixels. Leave it out."
+        )
+    distance = _open_lpips(weights) if weights and resolution >= LPIPS_SMALLEST else None
     if sets:
         pictures = read_pictures(sets, resolution, PICTURES)
     elif kind.takes_pictures:

@@ -193,12 +193,16 @@ def test_an_empty_folder_that_could_not_be_filled_is_no_longer_there(tmp_path, m
         ),
         (["{tmp}/other.keras", "--pictures", "{tmp}/bad"], "must name readable pictures"),
         (["{tmp}/face.keras", "--lpips", "{tmp}/none.pth"], "--lpips must name files"),
+        (["{tmp}/small.keras", "--lpips", "{tmp}/broken.keras"], "pictures of 32 pixels or more"),
+        (["{tmp}/face.keras", "--lpips", "{tmp}/bad/a.png"], "it is no checkpoint of a known kind"),
+        (["{tmp}/other.keras", "--pictures", "tfds:nosuch"], "--pictures tfds:NAME must be a set"),
     ],
 )
 def test_a_mistake_gives_one_message(tmp_path, capsys, arguments, words):
     model = StyleGAN2Discriminator(16, channel_base=128, channel_max=16)
     model.build()
     model.save(tmp_path / "scores.keras")
+    stylegan2().save(tmp_path / "small.keras")
     stylegan2(resolution=32).save(tmp_path / "face.keras")
     stargan().save(tmp_path / "other.keras")
     (tmp_path / "bad").mkdir()
@@ -295,7 +299,9 @@ def test_lpips_is_reported_where_its_weights_are(tmp_path, monkeypatch):
     assert "<th scope=col>LPIPS</th>" in (tmp_path / "face-export" / "report.html").read_text()
 
 
-def test_metrics_of_training_evaluate_are_asked_of_keras_and_each_file(tmp_path, monkeypatch):
+def test_metrics_of_training_evaluate_are_asked_of_keras_and_each_file(
+    tmp_path, monkeypatch, capsys
+):
     stargan().save(tmp_path / "face.keras")
     asked = []
 
