@@ -302,3 +302,19 @@ def table(results: Sequence[Result]) -> str:
         for row in rows
     )
     return "\n".join("  ".join(line) for line in lines)
+
+
+def metrics_table(keras: dict[str, float], results: Sequence[Result]) -> str:
+    """What `training.evaluate` says of Keras and of files as lines of text.
+
+    Args:
+        keras: Numbers by name.
+        results: Of all forms; those that were not measured are left out.
+    """
+    columns = {"Keras": keras, **{r.form: r.metrics for r in results if r.metrics}}
+    first, rest = max(len("metric"), *map(len, keras)), max(9, *map(len, columns))
+    lines = [f"{'metric':<{first}}" + "".join(f"  {form:>{rest}}" for form in columns)]
+    for name in keras:
+        cells = (number(found.get(name), 3) for found in columns.values())
+        lines.append(f"{name:<{first}}" + "".join(f"  {cell:>{rest}}" for cell in cells))
+    return "\n".join(lines)

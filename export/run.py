@@ -33,6 +33,8 @@ SLOW = "int16x8"
 MANIFEST, REPORT, PAGE = "manifest.json", "report.json", "report.html"
 LPIPS_FILES = "TFGAN_LPIPS_ALEX"  # environment variable
 LPIPS_SMALLEST = 32  # pixels of the smallest pictures that AlexNet takes
+# Options of training.evaluate that are set here, or that measure nothing.
+TAKEN = ("--out", "--tflite", "--noise", "--help", "-h")
 STOPS = (signal.SIGINT, signal.SIGTERM)
 
 _ABOUT = """Exports a trained model in several forms, and compares each with the Keras model.
@@ -75,6 +77,22 @@ def _decibels(text: str) -> float:
     if not 10 <= value <= 100:
         raise argparse.ArgumentTypeError(f"must be from 10 to 100 dB. Received: {text}.")
     return value
+
+
+def _evaluate_options(text: str) -> list[str]:
+    try:
+        options = shlex.split(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"must be options as a shell takes them. Received: {text} ({error})."
+        ) from error
+    taken = [option for option in options if option.partition("=")[0] in TAKEN]
+    if taken:
+        raise argparse.ArgumentTypeError(
+            f"must be options of python -m training.evaluate but {', '.join(TAKEN)}. Received: "
+            f"{' '.join(taken)}. Leave it out."
+        )
+    return options
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -124,9 +142,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--evaluate",
         metavar="OPTIONS",
-        type=shlex.split,
+        type=_evaluate_options,
         help="also measure Keras and each .tflite with python -m training.evaluate MODEL OPTIONS, "
-        'such as "--metrics swd avatar-fd --count 600"',
+        'such as "--metrics swd avatar-fd --count 600"; StyleGANs with the fixed noise of the '
+        "files, so that all can be compared",
     )
     parser.add_argument(
         "-o",
@@ -195,22 +214,31 @@ def _open_lpips(files: Sequence[Path]) -> Callable[..., float]:
     return lambda images, others: float(np.mean(network(images, others)))
 
 
-def evaluate(
-    model_file: Path, options: Sequence[str], tflite: Path | None = None
-) -> dict[str, float]:
-    """What `training.evaluate` measures of a model, or of a `.tflite` file in its place, by name.
+def evaluate(model_file: Path, options: Sequence[str], own: Sequence[str]) -> dict[str, float]:
+    """What `training.evaluate` measures of a model, by name.
+
+    Args:
+        model_file: The `.keras` file.
+        options: What the user asks for.
+        own: Options of `TAKEN`: a `.tflite` file in place of the model, or which noise it has.
 
     Raises:
         ExportError: If it says that something is wrong.
     """
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "evaluation.json"
-        named = [] if tflite is None else ["--tflite", str(tflite)]
-        command = [sys.executable, "-m", "training.evaluate", str(model_file), *named, *options]
-        if subprocess.run([*command, "--out", str(out)], check=False).returncode != 0:
+        command = [sys.executable, "-m", "training.evaluate", str(model_file), *own, *options]
+        done = subprocess.run(
+            [*command, "--out", str(out)], check=False, stdout=subprocess.PIPE, text=True
+        )
+        # Nobody is sent to a file that is about to go.
+        for line in done.stdout.splitlines():
+            if not line.startswith("Wrote "):
+                print(line, flush=True)
+        if done.returncode != 0:
             raise ExportError(
                 f"--evaluate must be options of python -m training.evaluate that it can do. "
-                f"Received: {shlex.join(options)}. The message above says what is wrong."
+                f'Received: "{shlex.join(options)}". The message above says what is wrong.'
             )
         return json.loads(out.read_text("utf-8"))["curves"]
 
@@ -360,7 +388,7 @@ def export(
     distance: "Distance | None",
     floors: dict[str, float],
     metrics: dict[str, float],
-    metrics_of: Callable[[Path], dict[str, float]] | None,
+    metrics_of: Callable[[Sequence[str]], dict[str, float]] | None,
     about: dict[str, Any],
     out: Path,
 ) -> list["Result"]:
@@ -375,7 +403,8 @@ def export(
         distance: LPIPS; None without its network.
         floors: Forms to write, and the PSNR in dB that is good enough for each.
         metrics: What other means measure of Keras, by name.
-        metrics_of: Measures a `.tflite` file by other means; None: nothing does.
+        metrics_of: Measures the `.tflite` file that options name by the same means; None: nothing
+            does.
         about: What the report says of how it was made.
         out: The folder; it is made if need be.
 
@@ -398,7 +427,7 @@ def export(
         for name, floor in floors.items():
             result, pictures = make_form(name, materials, expected, distance, floor, partial)
             if metrics_of and FORMS[name].in_tflite and pictures:
-                found = metrics_of(partial / FORMS[name].path)
+                found = metrics_of(["--tflite", str(partial / FORMS[name].path)])
                 result = dataclasses.replace(result, metrics=found)
             results.append(result)
             made[name] = pictures
@@ -476,7 +505,7 @@ def _run(options: argparse.Namespace) -> int:
     print(f"Loading {model_file}", flush=True)
     import_tensorflow()
     from export.manifest import facts_of
-    from export.report import expect, machine, table
+    from export.report import expect, machine, metrics_table, table
 
     with quiet():
         exportable = kind.describe(in_float32(load_model(model_file)))
@@ -493,6 +522,16 @@ def _run(options: argparse.Namespace) -> int:
         pictures = drawn_faces(range(PICTURES), resolution)
     else:
         pictures = np.empty((0, resolution, resolution, 3), np.float32)
+    about: dict[str, Any] = {**machine(), "pictures": ", ".join(sets) or "drawn"}
+    metrics: dict[str, float] = {}
+    metrics_of = None
+    if options.evaluate is not None:
+        # First of all, for it may have been told something that cannot be. With the noise of the
+        # files, or it would be of other pictures than theirs.
+        noise = [] if kind.takes_pictures else ["--noise", "fixed"]
+        metrics_of = functools.partial(evaluate, model_file, options.evaluate)
+        metrics = metrics_of(noise)
+        about["metrics"] = shlex.join(options.evaluate)
     print("Running Keras", flush=True)
     drawn = exportable.draw(range(COMPARED), pictures[:COMPARED])
     expected = expect(exportable, drawn)
@@ -500,16 +539,10 @@ def _run(options: argparse.Namespace) -> int:
     facts = facts_of(exportable, list(cases.values()), model_file)
     materials = Materials(exportable, pictures, expected, facts)
     floors = {name: FORMS[name].floor(kind, options.min_psnr) for name in formats}
-    about: dict[str, Any] = {**machine(), "pictures": ", ".join(sets) or "drawn"}
-    metrics: dict[str, float] = {}
-    metrics_of = None
-    if options.evaluate is not None:
-        # First of all, for it may have been told something that cannot be.
-        metrics = evaluate(model_file, options.evaluate)
-        about["metrics"] = shlex.join(options.evaluate)
-        metrics_of = functools.partial(evaluate, model_file, options.evaluate)
     results = export(materials, expected, distance, floors, metrics, metrics_of, about, out)
     print(table(results))
+    if metrics:
+        print("\n" + metrics_table(metrics, results))
     for result in results:
         if result.status != "good":
             print(f"{result.form} {result.status}: {result.reason}", file=sys.stderr)

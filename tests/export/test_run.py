@@ -219,7 +219,15 @@ def test_a_mistake_gives_one_message(tmp_path, capsys, arguments, words):
 
 @pytest.mark.parametrize(
     ("arguments", "word"),
-    [(["--formats", "int3"], "int3"), (["--min-psnr", "5"], "from 10 to 100 dB")],
+    [
+        (["--formats", "int3"], "int3"),
+        (["--min-psnr", "5"], "from 10 to 100 dB"),
+        (["--min-psnr", "much"], "from 10 to 100 dB. Received: much"),
+        (["--evaluate", "'--metrics"], "options as a shell takes them. Received: '--metrics"),
+        (["--evaluate=--help"], "Received: --help. Leave it out"),
+        (["--evaluate", "--metrics swd --out mine.json"], "Received: --out. Leave it out"),
+        (["--evaluate", "--tflite=foo --noise random"], "Received: --tflite=foo --noise. Leave"),
+    ],
 )
 def test_an_option_that_cannot_be_is_named(capsys, arguments, word):
     with pytest.raises(SystemExit) as stopped:
@@ -305,11 +313,11 @@ def test_metrics_of_training_evaluate_are_asked_of_keras_and_each_file(
     stargan().save(tmp_path / "face.keras")
     asked = []
 
-    def answer(command, check):
+    def answer(command, check, stdout, text):
         asked.append(command)
         curves = {"swd": 10.0 + len(asked)}
         Path(command[-1]).write_text(json.dumps({"curves": curves}))
-        return subprocess.CompletedProcess(command, 0)
+        return subprocess.CompletedProcess(command, 0, f"a table\n\nWrote       {command[-1]}\n")
 
     monkeypatch.setattr(run.subprocess, "run", answer)
     options = ["--formats", "saved-model", "float32", "--evaluate", "--metrics swd --count 4"]
@@ -317,12 +325,34 @@ def test_metrics_of_training_evaluate_are_asked_of_keras_and_each_file(
     for command in asked:
         assert command[1:4] == ["-m", "training.evaluate", str(tmp_path / "face.keras")]
         assert command[-6:-2] == ["--metrics", "swd", "--count", "4"]
-    assert "--tflite" not in asked[0]
+    assert asked[0][4:-6] == []
     assert asked[1][asked[1].index("--tflite") + 1].endswith("/float32.tflite")
     report = json.loads((tmp_path / "face-export" / "report.json").read_text())
     assert [form["metrics"] for form in report["forms"]] == [{}, {"swd": 12.0}]
     assert report["keras"] == {"metrics": {"swd": 11.0}}
     assert "<td>Keras</td>" in (tmp_path / "face-export" / "report.html").read_text()
+    shown = capsys.readouterr().out
+    assert "a table" in shown
+    assert "evaluation.json" not in shown
+    lines = [line.split() for line in shown.splitlines()]
+    assert ["metric", "Keras", "float32"] in lines
+    assert ["swd", "11.000", "12.000"] in lines
+
+
+def test_metrics_of_generators_are_of_the_noise_that_files_have(tmp_path, monkeypatch, capsys):
+    stylegan2().save(tmp_path / "face.keras")
+    asked = []
+
+    def refuse(command, check, stdout, text):
+        asked.append(command)
+        return subprocess.CompletedProcess(command, 2, "")
+
+    monkeypatch.setattr(run.subprocess, "run", refuse)
+    assert run.main([str(tmp_path / "face.keras"), "--formats", "float32", "--evaluate", ""]) == 2
+    assert asked[0][4:-2] == ["--noise", "fixed"]
+    shown = capsys.readouterr()
+    assert 'Received: "". The message above says' in shown.err
+    assert "Running Keras" not in shown.out
 
 
 def test_metrics_that_cannot_be_stop_before_anything_is_converted(tmp_path, capfd):
