@@ -130,15 +130,16 @@ def parse(argv: Sequence[str]) -> tuple[int, list[str]]:
     parser.add_argument(
         "options", nargs="*", metavar="-- OPTIONS", help="options of python -m training.run"
     )
-    args = parser.parse_args(argv)
+    args, others = parser.parse_known_args(argv)
     if args.workers < 2:
         raise UserError(
             f"--workers must be 2 or more. Received: {args.workers}. One worker is "
             "python -m training.run."
         )
-    if not args.options:
+    if others or not args.options:
+        received = " ".join(others) or "none"
         raise UserError(
-            "the options of training.run must follow --. Received: none. For example: "
+            f"the options of training.run must follow --. Received: {received}. For example: "
             "python -m training.launch --workers 2 -- --model stylegan2 --preset smoke"
         )
     return args.workers, args.options

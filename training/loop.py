@@ -292,8 +292,8 @@ class Trainer:
             f"{', '.join(names)} stopped being finite before image {self.images_seen}. The "
             f"checkpoint of image {self.newest_checkpoint()} is from before, in "
             f"{self.checkpoint_folder}; but the same options would take the same steps again. "
-            "Start a new run with a lower --learning-rate, another --seed, or --precision "
-            "float32."
+            f"Go on with --resume {self.folder} --override and a lower --learning-rate, another "
+            "--seed, or --precision float32."
         )
 
     def newest_checkpoint(self) -> int | None:

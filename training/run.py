@@ -411,6 +411,11 @@ def main(argv: list[str] | None = None) -> int:
         if type(error).__name__ not in ("TrainingError", "LostWorkerError"):
             raise
         print(f"error: {error}", file=sys.stderr)
+        if type(error).__name__ == "LostWorkerError":
+            # TensorFlow would wait for the lost worker when it ends, for up to a minute.
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(1)
         return 1
 
 

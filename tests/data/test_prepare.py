@@ -155,7 +155,7 @@ def test_full_disk_or_other_pictures_end_it_in_one_line(tmp_path, capsys, full_d
     ("arguments", "words"),
     [
         (["{tmp}/none", "{tmp}/out"], "SOURCE must name a folder that exists"),
-        (["{tmp}/photos", "{tmp}/out", "--shards", "-1"], "--shards must be at least 0"),
+        (["{tmp}/photos", "{tmp}/out", "--shards", "0"], "--shards must be at least 1"),
         (["{tmp}/photos", "{tmp}/out", "--shards", "9"], "--shards must be at most 8"),
         (["{tmp}/photos", "{tmp}/out", "--workers", "0"], "--workers must be at least 1"),
         (["{tmp}/photos", "{tmp}/out", "--labels", "attributes"], "must have an attribute table"),

@@ -32,6 +32,7 @@ def test_gpus_are_shared_out_evenly(monkeypatch, visible, shares):
     [
         (["--workers", "1", "--", "--model", "x"], "--workers must be 2 or more. Received: 1"),
         (["--workers", "2"], "must follow --. Received: none"),
+        (["--workers", "2", "--model", "x", "--devices", "1"], "follow --. Received: --model"),
         (["--workers", "3", "--", "--model", "x"], "the number of GPUs here. Received: 3"),
     ],
 )

@@ -2,7 +2,7 @@
 
 A folder of very many files is slow to list, to copy, and to read from network disks. Here its
 pictures go, as they are, into a few large files with checksums, which --data reads with the same
-pictures, labels and order as the folder.
+pictures, labels and order as the folder. They are not decoded: training names the broken ones.
 
 Examples:
   python -m tfgan.data.prepare photos /data/photos
@@ -208,7 +208,9 @@ def prepare(options: argparse.Namespace) -> None:
     check_writable(out, "OUT")
     source, labels = open_folder(options)
     count = len(source)
-    shards = options.shards or min(-(-count // PER_SHARD), MOST_SHARDS)
+    shards = options.shards
+    if shards is None:
+        shards = min(-(-count // PER_SHARD), MOST_SHARDS)
     if shards > count:
         raise PrepareError(f"--shards must be at most {count}, the pictures. Received: {shards}.")
     facts = Facts(options.source, count, shards, **labels)
@@ -230,7 +232,7 @@ def prepare(options: argparse.Namespace) -> None:
             write_on_beam(missing, options.beam)
     finish(folder, facts)
     folder.rename(out)
-    print(f"{count:,} pictures in {shards} shards: --data {options.out}")
+    print(f"{count:,} pictures in {shards} shard{'s' * (shards != 1)}: --data {options.out}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -250,7 +252,7 @@ def _parser() -> argparse.ArgumentParser:
         "none); pictures that have no such label are left out, and counted",
     )
     add("--attribute-table", metavar="FILE", help="table for --labels attributes")
-    add("--shards", type=int, default=0, help="number of files (default: one per 1000 pictures)")
+    add("--shards", type=int, help="number of files (default: one per 1000 pictures)")
     add(
         "--workers",
         type=int,
@@ -271,11 +273,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         for name in ("shards", "workers"):
-            least = 0 if name == "shards" else 1
-            if getattr(options, name) < least:
-                raise PrepareError(
-                    f"--{name} must be at least {least}. Received: {getattr(options, name)}."
-                )
+            value = getattr(options, name)
+            if value is not None and value < 1:
+                raise PrepareError(f"--{name} must be at least 1. Received: {value}.")
         if options.attribute_table and options.labels != "attributes":
             raise PrepareError(
                 "--attribute-table belongs to --labels attributes. Received: --labels "
