@@ -12,13 +12,14 @@ import zipfile
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from tfgan.terminal import UserError
 
 NAME = re.compile(r"^(\d{9})\.npz$")
+STRAY = "allow_pickle"  # an array too many in checkpoints that were written with NumPy 2.1
 
 
 class CheckpointError(UserError):
@@ -89,7 +90,7 @@ def save(
     partial = path.with_suffix(".partial")
     try:
         with partial.open("wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
+            _write(file, arrays)
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, path)
@@ -101,6 +102,17 @@ def save(
     for leftover in folder.glob("*.partial"):
         leftover.unlink()
     return path
+
+
+def _write(file: IO[bytes], arrays: Mapping[str, np.ndarray]) -> None:
+    """Writes an `.npz` archive that holds no pickles, the same with every NumPy.
+
+    `np.savez` of NumPy 2.1 has no option for that: it stores `allow_pickle` as one more array.
+    """
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
 
 
 def restore(path: Path, variables: Mapping[str, Any]) -> tuple[int, int]:
@@ -121,7 +133,7 @@ def restore(path: Path, variables: Mapping[str, Any]) -> tuple[int, int]:
         if not zipfile.is_zipfile(path):  # NumPy takes it for a pickle, and advises to load that
             raise zipfile.BadZipFile("it is not there, cut short, or no archive")
         with np.load(path) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+            arrays = {name: archive[name] for name in archive.files if name != STRAY}
         images_seen, step = int(arrays.pop("images_seen")), int(arrays.pop("step"))
     # A damaged header asks for a password, another compression or another zip version.
     except (

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -64,6 +65,24 @@ def test_restored_variables_are_those_that_were_saved(tmp_path):
     other = make_variables(-1.0)
     assert restore(path, other) == (640, 20)
     assert_same(other, values(saved))
+
+
+def test_checkpoints_that_numpy_2_1_wrote_are_read(tmp_path):
+    saved = make_variables(2.0)
+    path = tmp_path / "000000640.npz"
+    np.savez(path, **values(saved), images_seen=640, step=20)
+    # Its `savez` stored the option `allow_pickle` as one more array.
+    with zipfile.ZipFile(path, "a") as archive, archive.open("allow_pickle.npy", "w") as member:
+        np.lib.format.write_array(member, np.asarray(False))
+    other = make_variables(-1.0)
+    assert restore(path, other) == (640, 20)
+    assert_same(other, values(saved))
+
+
+def test_a_checkpoint_holds_the_variables_and_the_position_and_nothing_else(tmp_path):
+    path = save(tmp_path, make_variables(), images_seen=640, step=20, keep=3)
+    with np.load(path) as archive:
+        assert set(archive.files) == {*make_variables(), "images_seen", "step"}
 
 
 def test_keras_and_tensorflow_variables_survive_a_round_trip(tmp_path):
