@@ -95,6 +95,8 @@ class TrainingConfig:
 
     # Whether the system learns from several data sets at once.
     takes_several: ClassVar[bool] = False
+    # What --init sets where the command line does not.
+    with_init: ClassVar[Mapping[str, Any]] = {}
     # Bounds of every number; each system adds its own.
     rules: ClassVar[Mapping[str, Rule]] = {
         "resolution": COUNT,  # `check` knows more of it

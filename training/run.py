@@ -15,6 +15,7 @@ Examples:
       Adds curves of quality, as python -m training.evaluate measures it.
   python -m training.run --model stylegan2 --preset small-data --data cats --init faces.keras
       Starts from the weights of another model; --freeze-d 4 keeps parts of the discriminator.
+      Sets --ema-rampup None and --ada-kimg 100 unless you give them.
   python -m training.run --resume latest
       Takes up the newest run where it stopped.
   python -m training.run --resume latest --learning-rate 0.001 --override
@@ -198,13 +199,23 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, str, Any]:
             print(f"\n  {name}: {make.__doc__}".rstrip())
         print(f"\nOptions of --model {args.model}, with the defaults of this preset:\n")
         rest = ["--help"]
-    config = tyro.cli(
-        type(before),
-        default=before,
-        args=joined(rest, "--data"),
-        prog=f"python -m training.run --model {args.model}",
-        description="",
-    )
+
+    def read(defaults: Any) -> Any:
+        return tyro.cli(
+            type(defaults),
+            default=defaults,
+            args=joined(rest, "--data"),
+            prog=f"python -m training.run --model {args.model}",
+            description="",
+        )
+
+    config = read(before)
+    args.set_by_init = {}
+    if args.resume is None and config.init is not None:
+        without = config
+        # Read once more, so that an option that was given stays as it was given.
+        config = read(dataclasses.replace(before, **config.with_init))
+        args.set_by_init = changed_options(without, config)
     if args.resume is not None:
         args.changed = changed_options(before, config)
         check_resumed(args.changed, args.override)
@@ -270,6 +281,8 @@ def run(argv: list[str], until_end: contextlib.ExitStack) -> int:
     if config.init is not None and args.resume is None:
         for line in workers.lead(lambda: start_from(system, config)) or ():
             print(f"Init      {line}")
+        if args.set_by_init:
+            print(f"Init      changes what you did not set: {list_changes(args.set_by_init)}")
         for network in system.networks.values():
             workers.share(network.variables)
     measure = None

@@ -7,7 +7,7 @@ Reference:
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import tensorflow as tf
@@ -61,12 +61,15 @@ class StyleGAN2Config(TrainingConfig):
     style_mixing: float = 0.9  # probability that a batch mixes two styles
     style_average_decay: float = 0.998  # of the running average of styles, per step
     ema_kimg: float = 10.0  # half-life of the averaged generator, thousands of images
-    ema_rampup: float | None = 0.05  # half-life is at most this share of the images seen
+    ema_rampup: float | None = 0.05  # half-life: at most this share of images seen; --init: None
     ada: bool = False  # adaptive discriminator augmentation, for small data sets
     ada_target: float = 0.6  # wanted mean sign of D on real pictures
-    ada_kimg: float = 500.0  # thousands of images in which p may go from 0 to 1
+    ada_kimg: float = 500.0  # thousands of images in which p may go from 0 to 1; --init: 100
     sample_psi: float = 0.7  # truncation of the sample pictures
 
+    # A ramp-up would replace the average that was taken over with the weights of the first step.
+    # Both as in NVlabs/stylegan2-ada-pytorch, train.py, with --resume.
+    with_init: ClassVar[Mapping[str, Any]] = {"ema_rampup": None, "ada_kimg": 100.0}
     rules: ClassVar[Mapping[str, Rule]] = {
         **TrainingConfig.rules,
         "latent_dim": COUNT,
