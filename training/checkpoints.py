@@ -19,7 +19,8 @@ import numpy as np
 from tfgan.terminal import UserError
 
 NAME = re.compile(r"^(\d{9})\.npz$")
-STRAY = "allow_pickle"  # an array too many in checkpoints that were written with NumPy 2.1
+# NumPy 2.1 wrote its option `allow_pickle` as one more array.
+NOT_VARIABLES = ("images_seen", "step", "allow_pickle")
 
 
 class CheckpointError(UserError):
@@ -115,6 +116,40 @@ def _write(file: IO[bytes], arrays: Mapping[str, np.ndarray]) -> None:
                 np.lib.format.write_array(member, array, allow_pickle=False)
 
 
+def _read(
+    path: Path, prefixes: tuple[str, ...] = ("",)
+) -> tuple[tuple[int, int], dict[str, np.ndarray]]:
+    """Reads a checkpoint: images_seen and step, and the arrays whose names begin so.
+
+    All others are read too, and dropped, so that damage shows wherever it is.
+
+    Raises:
+        DamagedError: If the file cannot be read.
+    """
+    arrays = {}
+    try:
+        if not zipfile.is_zipfile(path):  # NumPy takes it for a pickle, and advises to load that
+            raise zipfile.BadZipFile("it is not there, cut short, or no archive")
+        with np.load(path) as archive:
+            position = int(archive["images_seen"]), int(archive["step"])
+            for name in archive.files:
+                array = archive[name]
+                if name.startswith(prefixes) and name not in NOT_VARIABLES:
+                    arrays[name] = array
+    # A damaged header asks for a password, another compression or another zip version.
+    except (
+        OSError,
+        ValueError,
+        EOFError,
+        KeyError,
+        RuntimeError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
+        raise DamagedError(f"checkpoint {path} cannot be read ({error}).") from error
+    return position, arrays
+
+
 def restore(path: Path, variables: Mapping[str, Any]) -> tuple[int, int]:
     """Reads a checkpoint into variables; nothing is changed unless all of it fits.
 
@@ -129,23 +164,7 @@ def restore(path: Path, variables: Mapping[str, Any]) -> tuple[int, int]:
         DamagedError: If the file cannot be read.
         CheckpointError: If names or shapes are not those of `variables`.
     """
-    try:
-        if not zipfile.is_zipfile(path):  # NumPy takes it for a pickle, and advises to load that
-            raise zipfile.BadZipFile("it is not there, cut short, or no archive")
-        with np.load(path) as archive:
-            arrays = {name: archive[name] for name in archive.files if name != STRAY}
-        images_seen, step = int(arrays.pop("images_seen")), int(arrays.pop("step"))
-    # A damaged header asks for a password, another compression or another zip version.
-    except (
-        OSError,
-        ValueError,
-        EOFError,
-        KeyError,
-        RuntimeError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
-        raise DamagedError(f"checkpoint {path} cannot be read ({error}).") from error
+    (images_seen, step), arrays = _read(path)
     missing = sorted(set(variables) - set(arrays))
     unknown = sorted(set(arrays) - set(variables))
     shapes = [
@@ -199,3 +218,24 @@ def restore_newest(
         f"all {len(found)} checkpoints in {folder} are damaged. Received: {damaged[0][1]} Put a "
         "copy in place, or start a new run; --init RUN begins it with the weights of model.keras."
     )
+
+
+def read_newest(
+    folder: Path, prefixes: tuple[str, ...], say: Callable[[str], None]
+) -> tuple[Path, dict[str, np.ndarray]] | None:
+    """Reads arrays of the newest checkpoint that is whole, and changes nothing in the folder.
+
+    Args:
+        folder: Where `save` wrote, or would have.
+        prefixes: Of the names that are wanted.
+        say: Called with a line for each damaged checkpoint.
+
+    Returns:
+        The file, and the arrays by name; None if no checkpoint is whole.
+    """
+    for path in reversed(list_checkpoints(folder)):
+        try:
+            return path, _read(path, prefixes)[1]
+        except DamagedError as error:
+            say(f"{error} It is passed over.")
+    return None

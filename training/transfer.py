@@ -2,11 +2,15 @@
 
 import dataclasses
 import math
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from tfgan.loading import class_of, find_model, load_model
-from training.config import ConfigError, TrainingConfig, flag
+from training.checkpoints import read_newest
+from training.config import ConfigError, TrainingConfig, flag, read_config
 from training.phases import System
 
 SHOWN = 6  # names of a list
@@ -38,11 +42,26 @@ def freeze(discriminator: Any, count: int) -> None:
             layer.trainable = False
 
 
+class Weights(NamedTuple):
+    """What a network can take over.
+
+    Attributes:
+        file: They are from.
+        arrays: By their path below the network.
+        settings: Options of what they were made for.
+    """
+
+    file: Path
+    arrays: Mapping[str, np.ndarray]
+    settings: Mapping[str, Any]
+
+
 def start_from(system: System, config: TrainingConfig) -> list[str]:
     """Takes over the weights of a model, and those that were saved beside it.
 
-    NAME.keras gives the averaged networks, and the trained ones too where there is no
-    NAME-raw.keras. NAME-discriminator.keras gives the discriminator. A variable is taken where one
+    The model.keras of a run stands for the run: its newest whole checkpoint gives all networks.
+    Else NAME.keras gives the averaged networks, and the trained ones too where there is no
+    NAME-raw.keras; NAME-discriminator.keras gives the discriminator. A variable is taken where one
     of the same place and shape is there; the others stay as they were made.
 
     Args:
@@ -63,66 +82,109 @@ def start_from(system: System, config: TrainingConfig) -> list[str]:
     beside = {
         part: file.with_name(f"{file.stem}-{part}.keras") for part in ("raw", "discriminator")
     }
-    sources = {file: load_model(file)}
-    lines = []
+    lines: list[str] = []
+    of_run: dict[str, Weights] = {}
+    if file.name == "model.keras":
+        of_run = read_run(file.parent, tuple(system.networks), lines.append)
+    of_files: dict[Path, Weights] = {}
     for name, network in system.networks.items():
         if type(network).__name__ != wanted:
             source = beside["discriminator"]
         else:
             raw = beside["raw"]
             source = raw if raw.is_file() and network not in averages else file
-        if not source.is_file():
-            if config.freeze_d:
-                raise ConfigError(
-                    f"--freeze-d needs a discriminator that has learned, {source.name} beside "
-                    f"{file}. Received: none. Leave --freeze-d out."
-                )
+        if name in of_run:
+            weights = of_run[name]
+        elif source.is_file():
+            if source not in of_files:
+                of_files[source] = read_model(source, network)
+            weights = of_files[source]
+        elif config.freeze_d:
+            raise ConfigError(
+                f"--freeze-d needs a discriminator that has learned, {source.name} beside "
+                f"{file}, or the checkpoint of a run. Received: none. Leave --freeze-d out."
+            )
+        else:
             lines.append(f"{name}: made anew, for there is no {source.name}")
             continue
-        if source not in sources:
-            sources[source] = load_model(source)
-        lines.append(f"{name}: {take(network, sources[source], source, config)}")
+        lines.append(f"{name}: {take(network, weights, config)}")
     return lines
 
 
-def take(network: Any, source: Any, file: Path, config: TrainingConfig) -> str:
-    """Copies the variables of a network that another one of its class has; says how many.
+def read_run(
+    folder: Path, networks: Sequence[str], say: Callable[[str], None]
+) -> dict[str, Weights]:
+    """Weights of the networks of a run, by name, from its newest checkpoint that is whole.
+
+    Args:
+        folder: Of the run; any other folder gives nothing.
+        networks: Names of those that are wanted.
+        say: Called with a line for each damaged checkpoint.
+    """
+    prefixes = tuple(f"{name}/" for name in networks)
+    newest = read_newest(folder / "checkpoints", prefixes, say)
+    if newest is None:
+        return {}
+    file, arrays = newest
+    settings = read_config(folder / "config.json")
+    by_network: dict[str, dict[str, np.ndarray]] = {}
+    for name, array in arrays.items():
+        network, _, path = name.partition("/")
+        by_network.setdefault(network, {})[path] = array
+    return {name: Weights(file, group, settings) for name, group in by_network.items()}
+
+
+def read_model(file: Path, network: Any) -> Weights:
+    """Weights of a `.keras` file for a network of its class.
 
     Raises:
-        ConfigError: If it is of another class, or has less than half of the parameters.
+        UserError: If it cannot be read, or is of another class.
     """
+    source = load_model(file)
     if type(source) is not type(network):
         raise ConfigError(
             f"{file} must hold a {type(network).__name__}. Received: {type(source).__name__}."
         )
-    there = {variable.path.partition("/")[2]: variable for variable in source.variables}
+    arrays = {v.path.partition("/")[2]: v.numpy() for v in source.variables}
+    return Weights(file, arrays, source.get_config())
+
+
+def take(network: Any, weights: Weights, config: TrainingConfig) -> str:
+    """Gives a network the weights that fit; says how many.
+
+    Raises:
+        ConfigError: If they are less than half of its parameters.
+    """
     taken, left = 0, []
     for variable in network.variables:
         path = variable.path.partition("/")[2]
-        if path in there and tuple(there[path].shape) == tuple(variable.shape):
-            variable.assign(there[path].numpy())
-            taken += math.prod(variable.shape)
+        array = weights.arrays.get(path)
+        if array is not None and array.shape == tuple(variable.shape):
+            variable.assign(array)
+            taken += array.size
         else:
             left.append((math.prod(variable.shape), path))
     total = taken + sum(size for size, _ in left)
     if 2 * taken < total:
         raise ConfigError(
-            f"--init must have half of the parameters or more of this network. Received: {file}, "
-            f"which has {taken:,} of {total:,}. Use the settings that it has: "
-            f"{_settings(source, network, config) or 'no option tells them apart'}."
+            f"--init must have half of the parameters or more of this network. Received: "
+            f"{weights.file}, which has {taken:,} of {total:,}. Use the settings that it has: "
+            f"{_settings(weights.settings, network, config) or 'no option tells them apart'}."
         )
     names = [path for _, path in sorted(left, reverse=True)]
     more = ", ..." if len(names) > SHOWN else ""
     anew = f"; made anew: {', '.join(names[:SHOWN])}{more}" if names else ""
-    return f"{taken:,} of {total:,} parameters of {file.name}{anew}"
+    return f"{taken:,} of {total:,} parameters of {weights.file.name}{anew}"
 
 
-def _settings(source: Any, network: Any, config: TrainingConfig) -> str:
+def _settings(wanted: Mapping[str, Any], network: Any, config: TrainingConfig) -> str:
     """Options of a run that would make a network as another one was made."""
     known = {field.name for field in dataclasses.fields(config)}
-    own, wanted = network.get_config(), source.get_config()
+    own = network.get_config()
     return " ".join(
-        f"{flag(name)} {value}"
-        for name, value in wanted.items()
-        if name in known and isinstance(value, int | float | str) and value != own.get(name)
+        f"{flag(name)} {wanted[name]}"
+        for name, value in own.items()
+        if name in known & set(wanted)
+        and isinstance(wanted[name], int | float | str)
+        and wanted[name] != value
     )

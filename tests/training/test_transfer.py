@@ -11,9 +11,10 @@ from tests.training.runs import make_trainer, values
 from tfgan.label_sets import LabelSet
 from tfgan.models.stylegan2 import StyleGAN2Discriminator
 from training import run
-from training.config import ConfigError
+from training.checkpoints import all_variables, list_checkpoints, save
+from training.config import ConfigError, save_config
 from training.systems import stargan, stargan_v2, stylegan, stylegan2
-from training.transfer import start_from, take
+from training.transfer import read_model, start_from, take
 
 SYSTEMS = {
     "stargan": (stargan, [LabelSet("looks", "attributes", ("a", "b"))]),
@@ -106,6 +107,65 @@ def test_without_other_files_the_averages_are_trained_on_and_the_discriminator_i
     assert lines[-1] == "discriminator: made anew, for there is no model-discriminator.keras"
 
 
+# Fewer parameters than smoke has.
+SMALL = {"mapping_layers": 1, "channel_base": 64, "channel_max": 8}
+
+
+def saved_run(name, folder, *positions):
+    """A run folder with checkpoints, each of other weights; gives the system as it was last."""
+    made = make(name, seed=1, **SMALL)
+    save_config(folder / "config.json", name, made.config, "0" * 12)
+    for images_seen in positions:
+        for place, network in enumerate(made.networks.values(), start=1):
+            for variable in network.variables:
+                variable.assign(variable.numpy() + place)
+        variables = all_variables(made)
+        save(folder / "checkpoints", variables, images_seen, images_seen // 8, keep=len(positions))
+    made.inference_model().save(folder / "model.keras")
+    return made
+
+
+@pytest.mark.parametrize("name", ["stylegan", "stylegan2"])
+def test_a_run_gives_all_its_networks_from_its_newest_checkpoint(name, tmp_path):
+    source = saved_run(name, tmp_path, 8)
+    system = make(name, **SMALL)
+    lines = start(system, tmp_path)
+    assert not any("anew" in line for line in lines)
+    for key, network in system.networks.items():
+        assert same(network, source.networks[key]), key
+    assert lines[-1].startswith("discriminator: ")
+    assert lines[-1].endswith(" parameters of 000000008.npz")
+
+
+def test_damaged_checkpoints_of_that_run_are_named_and_left_in_place(tmp_path):
+    folder = tmp_path / "checkpoints"
+    saved_run("stylegan2", tmp_path, 8, 16)
+    first, last = list_checkpoints(folder)
+    last.write_bytes(last.read_bytes()[:-100])
+    system = make("stylegan2", **SMALL)
+    named, *lines = start(system, tmp_path)
+    assert f"{last} cannot be read" in named
+    assert all("of 000000008.npz" in line for line in lines)
+    assert list_checkpoints(folder) == [first, last]
+    with np.load(first) as archive:
+        kept = archive["discriminator/out/bias"]
+    np.testing.assert_array_equal(system.discriminator.out.bias, kept)
+    first.write_bytes(b"")
+    lines = start(make("stylegan2", **SMALL), tmp_path)
+    assert len(lines) == 5  # two are damaged, and a line for each network
+    assert "parameters of model.keras" in lines[2]
+    assert lines[-1].startswith("discriminator: made anew")
+    with pytest.raises(ConfigError, match="--freeze-d needs a discriminator that has learned"):
+        start(make("stylegan2", **SMALL, freeze_d=1), tmp_path)
+
+
+def test_a_run_of_other_widths_is_a_mistake_that_names_its_options(tmp_path):
+    saved_run("stylegan2", tmp_path, 8)
+    system = make("stylegan2", **{**SMALL, "channel_base": 128, "channel_max": 16})
+    with pytest.raises(ConfigError, match=r"Use .*: --channel-base 64 --channel-max 8\.$"):
+        start(system, tmp_path)
+
+
 def test_what_does_not_fit_is_made_anew_and_named(tmp_path):
     saved("stargan-v2", tmp_path)
     keras.utils.set_random_seed(0)
@@ -162,7 +222,8 @@ def test_all_parameters_are_counted(tmp_path):
     for network in networks:
         network.build()
     total = sum(int(np.prod(v.shape)) for v in networks[0].variables)
-    said = take(networks[0], networks[1], tmp_path / "d.keras", stylegan2.smoke())
+    networks[1].save(tmp_path / "d.keras")
+    said = take(networks[0], read_model(tmp_path / "d.keras", networks[0]), stylegan2.smoke())
     assert said == f"{total:,} of {total:,} parameters of d.keras"
 
 
