@@ -102,6 +102,7 @@ class Trainer:
         self._shown_at: int | None = None
         self._measured_at: int | None = None
         self._measuring = False
+        self._not_training = 0.0  # seconds since the last point of the curves
         self._losses: dict[str, list[Any]] = defaultdict(list)
         self._phase_of: dict[str, str] = {}
 
@@ -154,8 +155,9 @@ class Trainer:
             with self._signals(monitor):
                 monitor.options(dataclasses.asdict(self.config), self.images_seen)
                 if self.images_seen == 0:
-                    self._save()
-                    self._show(monitor)
+                    with self._apart(monitor):
+                        self._save()
+                        self._show(monitor)
                 self._agree()
                 try:
                     for stage in self.stages:
@@ -188,6 +190,7 @@ class Trainer:
         feed = self.pipeline.at(stage.resolution, batch_size)
         batches = self._batches(feed)
         logged_at, logged_images = time.monotonic(), self.images_seen
+        self._not_training = 0.0
         unseen = set(run) if self.graph else set()
         with feed.plain_errors():
             while self.images_seen < stage.until_images and self._stop is None:
@@ -221,25 +224,38 @@ class Trainer:
                     last = self._stop is not None or self.images_seen >= total
                     self._end_profile(self.step - self._first_step, last, monitor)
                 crosses = _crosses(before, self.images_seen)
-                saves = crosses(config.checkpoint_kimg)
-                if saves or crosses(config.sample_kimg) or not self.step % CHECKED_EVERY:
-                    self._check_finite()
-                    if saves:
-                        self._save()
-                    if crosses(config.sample_kimg):
-                        self._show(monitor)
                 every = config.evaluate_every
-                if self._stop is None and every is not None and crosses(every):
-                    self._measure(monitor)
-                    self._agree()
+                saves, shows = crosses(config.checkpoint_kimg), crosses(config.sample_kimg)
+                measures = self._stop is None and every is not None and crosses(every)
+                if saves or shows or measures or not self.step % CHECKED_EVERY:
+                    self._check_finite()  # waits until the device has done the steps
+                    with self._apart(monitor):
+                        if saves:
+                            self._save()
+                        if shows:
+                            self._show(monitor)
+                        if measures:
+                            self._measure(monitor)
+                            self._agree()
                 now = time.monotonic()
                 if due or ends:
                     values = self._check_finite()
-                    rate = (self.images_seen - logged_images) / (now - logged_at)
+                    seconds = now - logged_at - self._not_training
+                    rate = (self.images_seen - logged_images) / seconds
                     values.update(self.system.scalars())
                     monitor.scalars(self.images_seen, {**values, "images_per_second": rate})
                     self._losses.clear()
                     logged_at, logged_images = now, self.images_seen
+                    self._not_training = 0.0
+
+    @contextmanager
+    def _apart(self, monitor: Monitor) -> Iterator[None]:
+        """Leaves the time of saving, sampling and measuring out of the images per second."""
+        began = time.monotonic()
+        yield
+        seconds = time.monotonic() - began
+        self._not_training += seconds
+        monitor.leave_out(seconds)
 
     @staticmethod
     def _end_profile(steps: int, ends: bool, monitor: Monitor) -> None:

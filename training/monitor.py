@@ -57,6 +57,11 @@ class Monitor:
         """Moves the progress bar."""
         self.bar.update(images_seen - self.bar.n)
 
+    def leave_out(self, seconds: float) -> None:
+        """Takes time in which nothing was trained out of the bar's time and speed."""
+        self.bar.start_t += seconds
+        self.bar.last_print_t += seconds
+
     def scalars(self, images_seen: int, values: dict[str, float]) -> None:
         """Adds one point to each curve, at `images_seen`."""
         values = {**values, "memory/process_gb": peak_memory_gb(), **device_memory_gb()}
@@ -118,6 +123,8 @@ class Onlooker(Monitor):
     def graph(self, function: Any, arguments: tuple[Any, ...]) -> None: ...
 
     def advance(self, images_seen: int) -> None: ...
+
+    def leave_out(self, seconds: float) -> None: ...
 
     def scalars(self, images_seen: int, values: dict[str, float]) -> None: ...
 

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import shutil
+import time
 
 import numpy as np
 import pytest
@@ -209,6 +210,40 @@ def test_a_step_in_float16_moves_every_weight_and_leaves_it_finite(tmp_path, eag
         for variable in trainer.system.networks[network].trainable_variables:
             name = f"{network}/{variable.path.split('/', 1)[-1]}"
             assert not np.array_equal(before[name], np.array(variable)), name
+
+
+def test_images_per_second_are_those_of_the_steps_alone(tmp_path, eagerly, monkeypatch):
+    pause = 0.1  # s, each time something is measured, shown or saved
+
+    def slowly(function):
+        def slow(*arguments):
+            time.sleep(pause)
+            return function(*arguments)
+
+        return slow
+
+    class Watched(Monitor):
+        def close(self):
+            watched.append(self.bar.format_dict["elapsed"])
+            super().close()
+
+    watched = []
+    monkeypatch.setattr("training.loop.Monitor", Watched)
+    config = dataclasses.replace(CONFIG, sample_kimg=0.008, evaluate_every=0.008)
+    config = dataclasses.replace(config, total_kimg=0.016, pl_weight=0.0, r1_interval=100)
+    trainer = make_trainer(tmp_path, config, measure=slowly(lambda model: {"size": 8.0}))
+    monkeypatch.setattr(trainer.system, "sample", slowly(trainer.system.sample))
+    monkeypatch.setattr(trainer, "_save", slowly(trainer._save))
+    began = time.time()
+    trainer.train()
+    took = time.time() - began
+    lines = map(json.loads, (tmp_path / "stats.jsonl").read_text().splitlines())
+    first, last = [line for line in lines if "images_per_second" in line]
+    # 0.02 s, because times are noted in hundredths.
+    assert 8 / last["images_per_second"] < last["time"] - first["time"] - 3 * pause + 0.02
+    # The bar counts as the curve does, and leaves out what comes before the first step too.
+    (shown,) = watched
+    assert sum(8 / line["images_per_second"] for line in (first, last)) <= shown < took - 8 * pause
 
 
 def test_curves_go_on_where_a_resumed_run_takes_up(tmp_path):
