@@ -181,6 +181,20 @@ def test_presets_have_the_published_settings(name, preset):
     assert {option: getattr(config, option) for option in expected} == expected
 
 
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_default_runs_end_by_images_and_the_clock_only_guards(name):
+    # Thousands of images, and minutes that they took on 2 cores of an Intel Xeon.
+    kimg, minutes = {
+        "stargan": (60.0, 12.0),
+        "stargan-v2": (20.0, 13.0),
+        "stylegan": (80.0, 13.0),
+        "stylegan2": (45.0, 7.4),
+    }[name]
+    config = SYSTEMS[name].PRESETS["avatars"]()
+    assert config.total_kimg == kimg
+    assert config.max_minutes >= 4 * minutes
+
+
 def test_the_decay_of_the_average_style_reaches_the_network():
     config = dataclasses.replace(stylegan2.smoke(), style_average_decay=0.9)
     system = stylegan2.create(config)

@@ -250,6 +250,17 @@ def test_an_overridden_option_is_recorded_and_one_of_other_weights_is_refused(
     ]
 
 
+def test_a_run_that_the_clock_stopped_says_how_far_it_is_and_how_it_goes_on(
+    tmp_path, pictures, capsys, eagerly
+):
+    arguments = ["--data", str(pictures), "--runs", str(tmp_path / "runs")]
+    assert run.main([*TINY, *arguments, "--total-kimg", "1", "--max-minutes", "0.0001"]) == 0
+    said = capsys.readouterr().out
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert "Stopped by --max-minutes 0.0001 at 8 of 1,000 images: another machine would" in said
+    assert said.splitlines()[-1].endswith(f"training.run --resume {folder} --max-minutes 0.0002")
+
+
 def test_a_second_signal_stops_at_once_and_says_how_to_go_on(tmp_path, pictures, capsys, eagerly):
     def interrupt(*_):
         raise KeyboardInterrupt
