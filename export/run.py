@@ -1,6 +1,7 @@
 """Command line: a trained model as SavedModel and `.tflite` files, each compared with Keras."""
 
 import argparse
+import contextlib
 import dataclasses
 import errno
 import functools
@@ -22,7 +23,8 @@ import numpy as np
 
 from export.forms import COMPARED, FORMS, PICTURES, Materials
 from export.pictures import data_of_run, read_pictures
-from export.signatures import KINDS, Kind, drawn_faces, in_float32, kind_of
+from export.signatures import KINDS, Kind, drawn_faces, kind_of
+from tfgan.arithmetic import in_float32, without_tf32
 from tfgan.loading import OutputError, check_writable, find_model, load_model
 from tfgan.terminal import UserError, import_tensorflow, quiet
 
@@ -493,7 +495,7 @@ def export(
     return results
 
 
-def _run(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace, until_end: contextlib.ExitStack) -> int:
     model_file = find_model(options.model)
     out = output_folder(options.model, model_file, options.out)
     check_writable(out)
@@ -504,6 +506,8 @@ def _run(options: argparse.Namespace) -> int:
     sets = picture_sets(options.pictures, model_file, kind, formats)
     print(f"Loading {model_file}", flush=True)
     import_tensorflow()
+    # Forms are compared with what the weights make, and not with what a GPU rounds that to.
+    until_end.enter_context(without_tf32())
     from export.manifest import facts_of
     from export.report import expect, machine, metrics_table, table
 
@@ -557,7 +561,8 @@ def main(arguments: list[str] | None = None) -> int:
     # What is half written is removed then.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        return _run(options)
+        with contextlib.ExitStack() as until_end:
+            return _run(options, until_end)
     except (UserError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

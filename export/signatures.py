@@ -228,19 +228,6 @@ def _label_lines(sets: Sequence[LabelSet]) -> list[str]:
     return ["asked = [", *places, "]", "labels = np.array([asked], np.float32)"]
 
 
-def in_float32(model) -> Any:
-    """Returns the model, or a copy that computes in float32 if it computes in fewer bits."""
-    config = model.get_config()
-    if config["precision"] == "float32":
-        return model
-    if config["precision"] == "float16" and "clamp" in config and config["clamp"] is None:
-        config["clamp"] = 256.0  # what None stands for in float16: the weights were trained with it
-    copy = type(model).from_config({**config, "precision": "float32"})
-    copy.build()
-    copy.set_weights(model.get_weights())
-    return copy
-
-
 def drawn_faces(numbers: Sequence[int], resolution: int) -> np.ndarray:
     """Faces that our own code draws, float32 [N, R, R, 3] in [-1, 1]."""
     faces = [np.asarray(draw(person_of(0, i), resolution), np.float32) for i in numbers]

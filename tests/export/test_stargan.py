@@ -158,7 +158,7 @@ def test_the_saved_model_runs_without_this_package(exported, tmp_path):
 
 @pytest.mark.parametrize("precision", ["float16", "bfloat16"])
 def test_a_half_precision_model_is_exported_in_float32(precision):
-    from export.signatures import in_float32
+    from tfgan.arithmetic import in_float32
 
     model, half = stargan(), stargan(precision=precision)
     half.set_weights(model.get_weights())

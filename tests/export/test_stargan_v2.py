@@ -235,7 +235,7 @@ def test_the_code_of_the_report_makes_the_translation_of_keras(exported, tmp_pat
 
 @pytest.mark.parametrize("precision", ["float16", "bfloat16"])
 def test_a_half_precision_model_is_exported_in_float32(precision):
-    from export.signatures import in_float32
+    from tfgan.arithmetic import in_float32
 
     model = stargan_v2()
     half = stargan_v2(precision=precision)
@@ -249,7 +249,7 @@ def test_a_half_precision_model_is_exported_in_float32(precision):
 
 
 def test_a_half_precision_model_keeps_its_landmarks():
-    from export.signatures import in_float32
+    from tfgan.arithmetic import in_float32
 
     model = stargan_v2(w_hpf=1.0, precision="bfloat16")
     copy = in_float32(model)

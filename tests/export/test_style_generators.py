@@ -171,7 +171,7 @@ def test_the_report_tells_how_to_run_what_is_good(tmp_path, monkeypatch):
 
 
 def test_a_half_precision_generator_is_exported_in_float32():
-    from export.signatures import in_float32
+    from tfgan.arithmetic import in_float32
 
     model = stylegan2(precision="float16")
     copy = in_float32(model)

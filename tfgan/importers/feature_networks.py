@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tfgan.arithmetic import in_float32
 from tfgan.importers import CheckpointError, inception, lpips
 from tfgan.importers.files import read_together
 from tfgan.loading import class_of, load_model
@@ -50,7 +51,7 @@ def _open(
         found = class_of(paths[0])
         if found != class_name:
             raise UserError(f"{listed} must hold {class_name}. Received: {found}. {wanted}")
-        return load_model(paths[0])
+        return in_float32(load_model(paths[0]))
     try:
         weights = find(read_together(paths))
     except OSError as error:

@@ -37,6 +37,7 @@ Examples:
 """
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import math
@@ -46,6 +47,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from tfgan.arithmetic import ARITHMETIC, in_float32, without_tf32
 from tfgan.loading import check_writable, class_of, find_model, load_model
 from tfgan.metrics.intervals import Interval
 from tfgan.terminal import UserError, import_tensorflow
@@ -307,8 +309,13 @@ def choose_metrics(options: argparse.Namespace, file: Path, entry: KindEntry) ->
     return chosen
 
 
-def run(argv: list[str]) -> int:
-    """Does what the command line says; returns the exit status."""
+def run(argv: list[str], until_end: contextlib.ExitStack) -> int:
+    """Does what the command line says; returns the exit status.
+
+    Args:
+        argv: The command line.
+        until_end: Closed when all is done: TensorFlow's settings are what they were after it.
+    """
     options = parse(argv)
     file = find_model(options.model)
     out, cache = find_places(options, file)
@@ -331,17 +338,20 @@ def run(argv: list[str]) -> int:
     from training.evaluate.features import open_networks
     from training.evaluate.replicas import Replicas
 
+    until_end.enter_context(without_tf32())
     # Grappler's remapper gives up on some of these networks with an error, and gains nothing.
     tf.config.optimizer.set_experimental_options({"remapping": False})
     kind = kind_of(name)
     strategy = make_strategy(options.devices, options.virtual_devices)
     with strategy.scope():
-        model = load_model(file)
+        model = in_float32(load_model(file))
+    arithmetic = ARITHMETIC
     if options.tflite is not None:
         from training.evaluate.exported import open_exported
 
         model = open_exported(model, file, options.tflite)
         options.noise = "fixed"
+        arithmetic = f"{ARITHMETIC}, but pictures by {options.tflite.name}"
     config, fingerprint = data_config(options, file, kind, model.resolution)
     set_values = {
         name: getattr(options, name)
@@ -370,6 +380,7 @@ def run(argv: list[str]) -> int:
         cache,
         networks,
         paths=PathLengths(**paths),
+        arithmetic=arithmetic,
         **set_values,
     )
     reals = kind.open_reals(model, request)
@@ -423,7 +434,8 @@ def write_json(path: Path, result: Mapping[str, Any]) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Measures, and turns a user's mistake into one message and exit status 2."""
     try:
-        return run(sys.argv[1:] if argv is None else argv)
+        with contextlib.ExitStack() as until_end:
+            return run(sys.argv[1:] if argv is None else argv, until_end)
     except (UserError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

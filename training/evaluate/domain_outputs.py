@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from tfgan.arithmetic import ARITHMETIC
 from tfgan.metrics.diversity import diversity, output_pairs
 from tfgan.metrics.stored_rows import Rows
 from training.evaluate import generators, tables
@@ -107,7 +108,7 @@ def output_rows(
     facts = real.facts()
     code = (sys.modules[type(model).__module__], generators, sys.modules[__name__])
     told = (subject.key, request.seed, request.config.resize, count, pair, len(images))
-    key = make_key(key, *told, facts["fingerprint"], facts["held_back"], *code)
+    key = make_key(key, *told, facts["fingerprint"], facts["held_back"], *code, ARITHMETIC)
     rows = Rows(subject.made / f"outputs-{key}.rows", width, key)
     rows.fill(len(images), make, run.batch_size, f"{words}, {pair.guide}: {pair.name}")
     return rows.read(len(images))

@@ -247,6 +247,7 @@ def describe_translation(measured: Mapping[str, Any]) -> str:
                 "Translations that it assigns to the target domain [Wilson 95 %]", arrived
             ),
             tables.lay_out(tables.KEPT_TITLE, [["", *translation], *differences]),
+            tables.facts_line([], measured["data"]),
         )
     )
 

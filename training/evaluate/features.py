@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+from tfgan.arithmetic import ARITHMETIC
 from tfgan.data import pipeline
 from tfgan.data.sources import DataError, Source
 from tfgan.metrics.frechet import frechet_distance, moments
@@ -89,7 +90,8 @@ def real_features(
     """
     config = request.config
     made = (config.resolution, config.resize)
-    key = make_key("real", content_digest(source), places.tolist(), made, network.key, pipeline)
+    told = (places.tolist(), made, network.key, pipeline, ARITHMETIC)
+    key = make_key("real", content_digest(source), *told)
     run = request.replicas.over_rows(network.features)
 
     def read(place: np.integer) -> np.ndarray | None:

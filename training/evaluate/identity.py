@@ -168,7 +168,7 @@ def describe(found: Mapping[str, Any]) -> str:
             "[Wilson 95 %, mean: bootstrap 95 %]"
         )
         parts.append(tables.lay_out(title, rows))
-    return "\n".join(parts)
+    return "\n".join([*parts, tables.facts_line([], found["data"])])
 
 
 def curves(found: Mapping[str, Any]) -> dict[str, float]:

@@ -127,6 +127,7 @@ class Subject:
             "resolution": config.resolution,
             "resize": config.resize,
             "seed": self.request.seed,
+            "arithmetic": self.request.arithmetic,
         }
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
+from tfgan.arithmetic import ARITHMETIC
 from tfgan.importers.feature_networks import INCEPTION_FILES, LPIPS_FILES
 from tfgan.terminal import UserError
 
@@ -165,6 +166,7 @@ class Request:
         classifier: File of the classifier for separability; None: one is trained.
         labelled: Data that it is trained on; None: the avatars.
         labelled_table: Their list of attributes, of a folder.
+        arithmetic: Of all networks, as results say it.
     """
 
     config: "TrainingConfig"
@@ -182,6 +184,7 @@ class Request:
     classifier: Path | None = None
     labelled: str | None = None
     labelled_table: str | None = None
+    arithmetic: str = ARITHMETIC
 
 
 class Measure(NamedTuple):

@@ -366,7 +366,8 @@ def describe_translation(measured: Mapping[str, Any]) -> str:
     kept = {name: tables.kept_cells(route) for name, route in routes.items()}
     columns = list(dict.fromkeys(words for cells in kept.values() for words in cells))
     rows = [[name, *[cells.get(words, "") for words in columns]] for name, cells in kept.items()]
-    return "\n".join([*found, tables.lay_out(tables.KEPT_TITLE, [["", *columns], *rows])])
+    found.append(tables.lay_out(tables.KEPT_TITLE, [["", *columns], *rows]))
+    return "\n".join([*found, tables.facts_line([], measured["data"])])
 
 
 def accuracy_table(name: str, kind: str, accuracy: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from tfgan import figures
+from tfgan.arithmetic import ARITHMETIC
 from tfgan.data.sources import DataError, Source, list_names
 from tfgan.metrics import sliced_wasserstein
 from tfgan.metrics.frechet import frechet_interval
@@ -132,7 +133,11 @@ class Subject:
         # Whatever changes the pictures that are drawn.
         code = (sys.modules[type(model).__module__], generators, figures)
         labels = None if reals.labels is None else reals.labels.tolist()
-        self.key = make_key(model_key(model), *told, labels, *code)
+        self.key = make_key(model_key(model), *told, labels, *code, ARITHMETIC)
+
+    def facts(self, count: int) -> dict[str, Any]:
+        """What results say of so many generated pictures."""
+        return {**self.generator.facts(count), "arithmetic": self.request.arithmetic}
 
     @cached_property
     def pictures(self) -> np.ndarray:
@@ -228,7 +233,7 @@ def held_back_facts(subject: Subject, features: str) -> dict[str, Any]:
         "data": data_facts(subject),
         "real": {"from": found.where, "count": count, "apart": found.apart},
         "other_real": {"from": found.others_where, "count": count},
-        "generated": subject.generator.facts(count),
+        "generated": subject.facts(count),
     }
 
 
@@ -295,7 +300,7 @@ def find_inception(numbers: Any, subject: Subject, name: str) -> dict[str, Any]:
                 "count": len(real.values),
                 "broken": real.broken,
             },
-            "generated": subject.generator.facts(len(made)),
+            "generated": subject.facts(len(made)),
         },
     }
 
@@ -309,7 +314,7 @@ def find_inception_score(subject: Subject, name: str) -> dict[str, Any]:
         "facts": {
             "features": network.name,
             "data": data_facts(subject),
-            "generated": subject.generator.facts(len(made)),
+            "generated": subject.facts(len(made)),
         },
     }
 

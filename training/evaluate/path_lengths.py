@@ -60,7 +60,7 @@ def find(subject: "Subject", name: str) -> dict[str, Any]:
         "facts": {
             "features": network.name,
             "paths": dataclasses.asdict(paths),
-            "generated": generator.facts(2 * len(rows)),
+            "generated": subject.facts(2 * len(rows)),
         },
     }
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
+from tfgan.arithmetic import in_float32
 from tfgan.data.labelled import open_labelled
 from tfgan.loading import class_of, load_model
 from tfgan.metrics import separability as metric
@@ -61,7 +62,7 @@ def open_classifier(reals: "Reals") -> tuple[Any, str]:
             "StarGAN's --data, or give --classifier FILE.keras."
         )
     with request.replicas.strategy.scope():
-        model = load_model(path)
+        model = in_float32(load_model(path))
     if request.config.resolution % model.resolution:
         raise EvaluationError(
             f"--classifier must take pictures of {request.config.resolution} pixels or smaller "
@@ -104,7 +105,7 @@ def find(subject: "Subject", name: str) -> dict[str, Any]:
         },
         "facts": {
             "classifier": f"{len(names)} attributes at {judge.resolution} pixels ({key[:16]})",
-            "generated": generator.facts(len(rows)),
+            "generated": subject.facts(len(rows)),
         },
     }
 

@@ -30,14 +30,27 @@ def show_number(number: Interval | float, digits: int = 3) -> str:
 
 def facts_line(words: Sequence[str], data: Mapping[str, Any]) -> str:
     """What a number of translations is of, as lines under a table."""
-    told = [*words, f"{data['resolution']} pixels; --resize {data['resize']}; seed {data['seed']}"]
-    return _wrap(told)
+    pictures = f"{data['resolution']} pixels; --resize {data['resize']}; seed {data['seed']}"
+    return _wrap([*words, pictures, f"networks in {data['arithmetic']}"])
 
 
 def made_line(words: Sequence[str], made: Mapping[str, Any]) -> str:
     """What a number of generated pictures is of, as lines under a table."""
     psi, noise = made["truncation_psi"], made["noise"]
-    return _wrap([*words, f"seed {made['seed']}; psi {psi:g}; {noise} noise"])
+    drawn = f"seed {made['seed']}; psi {psi:g}; {noise} noise"
+    return _wrap([*words, drawn, f"networks in {made['arithmetic']}"])
+
+
+def note(words: str) -> str:
+    """What must be known beside a number, as lines under it."""
+    return fill(
+        f"Note: {words}",
+        98,
+        initial_indent="  ",
+        subsequent_indent="  ",
+        break_long_words=False,  # a path stays one to copy
+        break_on_hyphens=False,
+    )
 
 
 def _wrap(words: Sequence[str]) -> str:

@@ -1,12 +1,14 @@
 """Measures a model every so often while it is trained."""
 
 import dataclasses
+import gc
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
+from tfgan.arithmetic import in_float32, without_tf32
 from training.config import TrainingConfig
 from training.evaluate.features import Networks, open_networks
 from training.evaluate.kinds import (
@@ -64,11 +66,23 @@ class Measurements:
     def measure(self, model: Any) -> dict[str, float]:
         """The numbers that make curves, by name; none of a network that is too small yet.
 
+        A model of half precision stays as it is, and a copy of it in float32 is measured.
+
         Raises:
             UserError: If it cannot be measured, and why.
         """
         if model.resolution < SMALLEST:
             return {}
+        try:
+            with without_tf32():
+                with self.request.replicas.strategy.scope():
+                    model = in_float32(model)
+                return self._measure(model)
+        finally:
+            del model
+            gc.collect()  # Models refer to themselves: copies would pile up on the device.
+
+    def _measure(self, model: Any) -> dict[str, float]:
         if self.reals is None or model.resolution != self.resolution:
             self.resolution = model.resolution
             config = dataclasses.replace(self.request.config, resolution=self.resolution)

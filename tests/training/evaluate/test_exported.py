@@ -95,5 +95,7 @@ def test_the_command_line_keeps_results_of_a_file_apart(tmp_path):
     # Of the same pictures, but that a value may be rounded the other way.
     for name, value in keras["curves"].items():
         assert made["curves"][name] == pytest.approx(value, rel=1e-3)
-    for result in (keras, made):
-        assert result["metrics"]["swd"]["facts"]["generated"]["noise"] == "fixed"
+    exact = "float32, TF32 off"
+    for result, arithmetic in ((keras, exact), (made, f"{exact}, but pictures by float32.tflite")):
+        facts = result["metrics"]["swd"]["facts"]["generated"]
+        assert (facts["noise"], facts["arithmetic"]) == ("fixed", arithmetic)

@@ -106,7 +106,8 @@ def test_other_pictures_than_avatars_are_a_mistake(real):
 
 def test_what_is_found_stands_in_a_table(real, truth):
     found = {
-        "routes": {"sexes": measure_route(route(real, truth, Copies()), truth, classify, NAMES, 0)}
+        "routes": {"sexes": measure_route(route(real, truth, Copies()), truth, classify, NAMES, 0)},
+        "data": {"resolution": 8, "resize": "pad", "seed": 3, "arithmetic": "float32, TF32 off"},
     }
     shown = describe(found)
     assert "sexes: attributes that nobody asked to change" in shown

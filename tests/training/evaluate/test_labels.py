@@ -303,7 +303,7 @@ def test_all_that_is_found_is_told_and_kept(model):
 
     sets = [enlarged(judged(LOOKS)), enlarged(judged(MOODS))]
     sets[1] = sets[1]._replace(backgrounds=np.ones((COUNT, 32, 32), bool))
-    request = SimpleNamespace(config=LabelledConfig(resolution=32), seed=0)
+    request = SimpleNamespace(config=LabelledConfig(resolution=32), seed=0, arithmetic="exact")
     subject = Subject(model, SimpleNamespace(request=request, judged=sets), None)
     measured = find_translation(subject, "translation")
     assert measured["data"] == {
@@ -315,6 +315,7 @@ def test_all_that_is_found_is_told_and_kept(model):
         "resolution": 32,
         "resize": "crop",
         "seed": 0,
+        "arithmetic": "exact",
     }
     assert measured["classifiers"]["moods"]["file"] == "moods.keras"
     assert json.loads(json.dumps(as_json(measured)))["translation"]["looks"]["mean"]["all"]["count"]
@@ -349,7 +350,8 @@ def test_all_that_is_found_is_told_and_kept(model):
         "1.000]",
         "120",
     ]
-    *_, looks, _, moods = blocks[-1].splitlines()
+    *_, looks, _, moods, facts = blocks[-1].splitlines()
+    assert facts == "  32 pixels; --resize crop; seed 0; networks in exact."
     assert "not known, for a reason" in looks
     assert f"{routes['moods']['background']['margin'].value:.3f} [" in moods
     assert f"{routes['moods']['reconstruction'].value:.3f} [" in moods

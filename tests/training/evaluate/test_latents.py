@@ -59,6 +59,7 @@ def test_a_generator_is_measured_beside_other_real_pictures(files, tmp_path, cap
         "seed": 0,
         "truncation_psi": 1.0,
         "noise": "random",
+        "arithmetic": "float32, TF32 off",
     }
     for which in ("generated", "other_real"):
         found = result[which]
@@ -74,7 +75,7 @@ def test_a_generator_is_measured_beside_other_real_pictures(files, tmp_path, cap
     words = (
         "no network; 16 generated; 16 real of the folder; 16 other real of the folder; the model "
         "may have been trained on these; 32 pixels; --resize crop, Lanczos; seed 0; psi 1; random "
-        "noise."
+        "noise; networks in float32, TF32 off."
     )
     assert words in re.sub(r"\s+", " ", shown)
     # Once more the same; with another truncation another generator, and the same real pictures.
