@@ -20,6 +20,7 @@ MODULES = (
     "tfgan.models.stargan_v2",
     "tfgan.models.stylegan",
     "tfgan.models.stylegan2",
+    "tfgan.models.vgg",
 )
 RUNS = Path("runs")
 

@@ -92,6 +92,7 @@ class TrainingConfig:
     inception: tuple[str, ...] = ()  # file of the network for fid, kid, pr and is
     lpips_alex: tuple[str, ...] = ()  # files of the network for lpips
     lpips_vgg: tuple[str, ...] = ()  # files of the network for ppl
+    vgg16: tuple[str, ...] = ()  # file of the network for pr-vgg16
 
     # Whether the system learns from several data sets at once.
     takes_several: ClassVar[bool] = False
@@ -188,7 +189,7 @@ class TrainingConfig:
                 f"--freeze-d belongs to --init, or what it keeps would be random. Received: "
                 f"{self.freeze_d}. Leave it out."
             )
-        alone = ("evaluate_count", "metrics", "inception", "lpips_alex", "lpips_vgg")
+        alone = ("evaluate_count", "metrics", "inception", "lpips_alex", "lpips_vgg", "vgg16")
         unused = [flag(name) for name in alone if getattr(self, name)]
         if unused and self.evaluate_every is None:
             raise ConfigError(
@@ -231,6 +232,7 @@ RESUMABLE = frozenset(
         "inception",
         "lpips_alex",
         "lpips_vgg",
+        "vgg16",
         "cache_gb",
         "max_broken",
         "data",  # the folder may have moved; its pictures are compared by their fingerprint

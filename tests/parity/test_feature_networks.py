@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.parity.published import DATA, Case, assert_close
-from tfgan.importers import inception, lpips
+from tfgan.importers import inception, lpips, vgg
 
 OUTPUT = 1e-4  # of the parity data's README (float32 on a CPU)
 
@@ -52,3 +52,12 @@ def test_lpips_gives_published_distances_of_pictures_and_layers(network):
     np.testing.assert_allclose(model(x, y), case.arrays["distance"], rtol=OUTPUT)
     layers = model.layer_distances(model.features(x), model.features(y))
     np.testing.assert_allclose(layers, case.arrays["per_layer"], rtol=OUTPUT)
+
+
+@pytest.mark.parametrize("side", [40, 224, 300])
+def test_vgg16_gives_published_features(side):
+    # Those of PyTorch's operators in float64, of pictures that grow, stay and shrink on the way to
+    # 224; one is wider than high.
+    case = Case("vgg16")
+    network, _ = vgg.convert(case.weights("network"))
+    assert_close(network(case.arrays[f"x_{side}"]), case.arrays[f"features_{side}"], OUTPUT)

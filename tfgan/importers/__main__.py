@@ -25,6 +25,7 @@ from tfgan.importers import (
     stargan_v2,
     stylegan,
     stylegan2,
+    vgg,
 )
 from tfgan.importers.files import READERS, merge, read_each
 from tfgan.importers.parts import DISCRIMINATOR, RAW, Labels, Options, Part, alone
@@ -115,6 +116,18 @@ SYSTEMS = {
         (),
         ("python -m training.evaluate MODEL --metrics fid --inception {file}",),
     ),
+    "vgg16": System(
+        "VGG16 of precision and recall (torchvision's vgg16-397923af.pth, or vgg16.pt of "
+        "NVlabs/stylegan2-ada-pytorch)",
+        _merged(vgg.find),
+        alone(
+            vgg.convert,
+            "VGG16",
+            lambda model: model((127.5 * _noise(224) + 127.5).astype(np.uint8)),
+        ),
+        (),
+        ("python -m training.evaluate MODEL --metrics pr-vgg16 --vgg16 {file}",),
+    ),
     "lpips": System(
         "LPIPS (torchvision's alexnet-owt-7be5be79.pth or vgg16-397923af.pth, together with "
         "alex.pth or vgg.pth of richzhang/PerceptualSimilarity, lpips/weights/v0.1)",
@@ -159,6 +172,7 @@ Weights for metrics are at
   https://download.pytorch.org/models/inception_v3_google-0cc3c7bd.pth
   https://download.pytorch.org/models/alexnet-owt-7be5be79.pth
   https://download.pytorch.org/models/vgg16-397923af.pth
+  https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada-pytorch/pretrained/metrics/vgg16.pt
 
 examples:
   python -m tfgan.importers ffhq.pkl
@@ -174,6 +188,7 @@ examples:
   python -m tfgan.importers pt_inception-2015-12-05-6726825d.pth -o inception.keras
   python -m tfgan.importers alexnet-owt-7be5be79.pth alex.pth -o lpips-alex.keras
   python -m tfgan.importers vgg16-397923af.pth vgg.pth -o lpips-vgg.keras
+  python -m tfgan.importers vgg16-397923af.pth -o vgg16.keras
 """
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfgan.arithmetic import in_float32
-from tfgan.importers import CheckpointError, inception, lpips
+from tfgan.importers import CheckpointError, inception, lpips, vgg
 from tfgan.importers.files import read_together
 from tfgan.loading import class_of, load_model
 from tfgan.terminal import UserError
@@ -13,6 +13,7 @@ from tfgan.terminal import UserError
 if TYPE_CHECKING:
     from tfgan.models.inception import InceptionV3
     from tfgan.models.lpips import LPIPS
+    from tfgan.models.vgg import VGG16
 
 # What to get, and where it was published.
 INCEPTION_FILES = (
@@ -30,6 +31,12 @@ LPIPS_FILES = {
         "vgg": "vgg16-397923af.pth",
     }.items()
 }
+VGG16_FILES = (
+    "vgg16-397923af.pth (https://download.pytorch.org/models), or vgg16.pt of "
+    "NVlabs/stylegan2-ada-pytorch "
+    "(https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada-pytorch/pretrained/metrics), which holds the "
+    "same weights"
+)
 
 
 def _open(
@@ -75,6 +82,18 @@ def load_inception(files: Sequence[str | Path]) -> "InceptionV3":
         UserError: If it is another file, or cannot be used. The message says what to get.
     """
     return _open(files, inception.find, inception.convert, "InceptionV3", INCEPTION_FILES)
+
+
+def load_vgg16(files: Sequence[str | Path]) -> "VGG16":
+    """Opens the VGG16 of precision and recall.
+
+    Args:
+        files: One: a .keras file, or a published one.
+
+    Raises:
+        UserError: If it is another file, or cannot be used. The message says what to get.
+    """
+    return _open(files, vgg.find, vgg.convert, "VGG16", VGG16_FILES)
 
 
 def load_lpips(network: str, files: Sequence[str | Path]) -> "LPIPS":

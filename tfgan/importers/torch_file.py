@@ -27,6 +27,9 @@ _STREAM = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # a number, as a pickle says it
 # for as many lists as it has bytes.
 _LARGEST_PICKLE = 2 * 2**20
 
+_PROGRAM = "__torch__."
+_LISTS = ("int", "double", "bool", "tensor")
+
 _KINDS = {
     "torch.DoubleStorage": "<f8",
     "torch.FloatStorage": "<f4",
@@ -171,10 +174,21 @@ def rebuild(size: int) -> dict[str, Any]:
     }
 
 
+class _Allowed(dict[str, Any]):
+    """Names and what they stand for; those of a TorchScript program are its own modules."""
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or str(name).startswith(_PROGRAM)
+
+    def __missing__(self, name: str) -> Any:
+        return lambda *_: Record(name)
+
+
 def _allowed(size: int) -> dict[str, Any]:
-    """What names in a file of torch.save stand for."""
+    """What names in a file of torch.save, or of torch.jit.save, stand for."""
     options = {"argparse.Namespace": lambda *_: Record("Namespace")}
-    return {**rebuild(size), **{kind: kind for kind in _KINDS}, **options}
+    lists = {f"torch.jit._pickle.build_{kind}list": lambda values: values for kind in _LISTS}
+    return _Allowed({**rebuild(size), **{kind: kind for kind in _KINDS}, **options, **lists})
 
 
 def matches(head: bytes) -> bool:
@@ -190,7 +204,8 @@ def read(path: str | Path) -> Any:
 
     Returns:
         What was saved: dictionaries (ordered ones too), lists, tuples, numbers and strings, with a
-        read-only array for each tensor or parameter, and a `pickles.Record` for a Namespace. Arrays
+        read-only array for each tensor or parameter, and a `pickles.Record` for a Namespace, or for
+        each module of a TorchScript archive, whose program is neither read nor run. Arrays
         of one storage share their memory. bfloat16 becomes float32, which holds the same values.
 
     Raises:
@@ -233,7 +248,9 @@ def _read_archive(archive: zipfile.ZipFile, limit: int) -> Any:
     if any(entry.flag_bits & 1 for entry in entries):
         raise CheckpointError("it is encrypted. Decrypt it first.")
     # torch.save never compresses. So an archive cannot hold more than its size, unless its
-    # directory lies, or names the same bytes again and again.
+    # directory lies, or names the same bytes again and again. torch.jit.save compresses the source
+    # code beside the values, which is not read.
+    entries = [entry for entry in entries if entry.filename.split("/")[1:2] != ["code"]]
     if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
         raise CheckpointError("it was compressed anew. Unpack it, and zip it without compression.")
     if sum(entry.file_size for entry in entries) > limit:

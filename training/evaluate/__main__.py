@@ -5,12 +5,16 @@ data; a .keras file from elsewhere needs --data, and the options that say how to
 
 {metrics}
 
-The metrics of published numbers need networks that others have trained: --inception, --lpips-alex
-and --lpips-vgg say what to get. All others run as they are. swd and avatar-* compare as many
-pictures that are held back from training, where the data have a split test or val, with generated
-ones and with other real ones: what a perfect generator would get. fid, kid and pr compare with all
-pictures that were learned from. Numbers of different counts, feature networks, --resize or --psi
-cannot be compared; they are all printed.
+The metrics of published numbers need networks that others have trained: --inception, --vgg16,
+--lpips-alex and --lpips-vgg say what to get. All others run as they are. swd and avatar-* compare
+as many pictures that are held back from training, where the data have a split test or val, with
+generated ones and with other real ones: what a perfect generator would get. avatar-* measure the
+built-in drawn faces alone. fid and kid compare with all pictures that were learned from, pr and
+pr-vgg16 with at most 50,000 of them. Numbers of different counts, feature networks, --resize or
+--psi cannot be compared; they are all printed. Of precision and recall pr-vgg16 is the published
+one.
+
+Whatever precision a model was trained in, all networks are measured in float32, with TF32 off.
 
 Features are kept in --cache, under keys that change with all that they were made of. So a second
 measurement is quick, and one that was interrupted goes on where it was.
@@ -22,7 +26,10 @@ Examples:
       What can be measured of StyleGAN and StyleGAN2 without any file from elsewhere.
   python -m training.evaluate faces.keras --data my_faces --metrics fid kid pr \\
       --inception pt_inception-2015-12-05-6726825d.pth
-      The numbers of the papers, of 50,000 generated pictures.
+      The numbers of the papers, of 50,000 generated pictures; pr is on Inception.
+  python -m training.evaluate faces.keras --data my_faces --metrics pr-vgg16 \\
+      --vgg16 vgg16-397923af.pth
+      Precision and recall as StyleGAN2's paper has them.
   python -m training.evaluate runs/00004-stylegan2-avatars-32 --psi 0.7
       What truncation costs a generator.
   python -m training.evaluate runs/00003-stargan-v2-avatars-32 --count 200 --seed 1
@@ -207,7 +214,12 @@ def parse(argv: list[str]) -> argparse.Namespace:
     add("--label-key", metavar="KEY", help="feature of the set with the domain or class")
     add("--avatars-count", type=int, metavar="N", help="pictures that the built-in set draws")
     add("--resize", choices=("crop", "pad", "stretch"), help="how pictures are made square")
-    add("--real-count", type=int, metavar="N", help="most pictures for fid, kid and pr (all)")
+    add(
+        "--real-count",
+        type=int,
+        metavar="N",
+        help="most real pictures for fid and kid (all), and for pr and pr-vgg16 (50,000)",
+    )
     options = parser.parse_args(argv)
     for name, (words, holds) in RULES.items():
         value = getattr(options, name)

@@ -149,10 +149,15 @@ def find_distances(
     counts = {
         domain: len(one.values) for domain, one in zip(real.label_set.names, domains, strict=True)
     }
+    least = min(*counts.values(), *[c * subject.request.outputs for c in real.counts().values()])
     return {
         "pairs": pairs,
         "mean": {guide: float(np.mean(list(own.values()))) for guide, own in pairs.items()},
-        "facts": {**output_facts(subject, network.name), "real": {"counts": counts}},
+        "facts": {
+            **output_facts(subject, network.name),
+            "real": {"counts": counts},
+            "too_few": least < network.width,
+        },
     }
 
 
@@ -213,6 +218,8 @@ def describe(title: str, digits: int, found: Mapping[str, Any]) -> str:
     if "real" in facts:
         counts = facts["real"]["counts"].items()
         words.append("against " + ", ".join(f"{count:,} {name}" for name, count in counts))
+    if facts.get("too_few"):
+        words.append(tables.TOO_FEW)
     return f"{tables.lay_out(title, rows)}\n{tables.facts_line(words, facts['data'])}"
 
 

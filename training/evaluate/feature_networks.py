@@ -4,9 +4,9 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from tfgan.importers.feature_networks import load_inception, load_lpips
+from tfgan.importers.feature_networks import load_inception, load_lpips, load_vgg16
 from tfgan.loading import weights_digest
-from tfgan.models import inception, lpips
+from tfgan.models import inception, lpips, vgg
 from training.evaluate.digests import make_key
 from training.evaluate.kinds import NETWORKS, EvaluationError, Request
 
@@ -42,6 +42,18 @@ def open_inception(request: Request) -> FeatureNetwork:
         model = load_inception(request.networks["inception"])
     name, key = _identify(model, inception, f"Inception-v3, {model.form}")
     return FeatureNetwork(name, key, FEATURES, model, model)
+
+
+def open_vgg16(request: Request) -> FeatureNetwork:
+    """The VGG16 of a request, on its replicas.
+
+    Raises:
+        UserError: If its files hold something else.
+    """
+    with request.replicas.strategy.scope():
+        model = load_vgg16(request.networks["vgg16"])
+    name, key = _identify(model, vgg, f"{NETWORKS['vgg16'].name}, fc7")
+    return FeatureNetwork(name, key, model.width, model, model)
 
 
 def open_lpips(request: Request, option: str) -> FeatureNetwork:

@@ -15,7 +15,12 @@ from tfgan.metrics.frechet import frechet_distance, moments
 from tfgan.metrics.stored_rows import Rows
 from training.evaluate.avatar_network import open_avatar_network
 from training.evaluate.digests import content_digest, make_key
-from training.evaluate.feature_networks import FeatureNetwork, open_inception, open_lpips
+from training.evaluate.feature_networks import (
+    FeatureNetwork,
+    open_inception,
+    open_lpips,
+    open_vgg16,
+)
 from training.evaluate.kinds import Metric, Request
 from training.evaluate.real_pictures import read_picture
 
@@ -44,6 +49,10 @@ class Networks:
     @cached_property
     def lpips_vgg(self) -> FeatureNetwork:
         return open_lpips(self.request, "lpips_vgg")
+
+    @cached_property
+    def vgg16(self) -> FeatureNetwork:
+        return open_vgg16(self.request)
 
 
 def open_networks(networks: Networks, metrics: Mapping[str, Metric], chosen: Sequence[str]) -> None:

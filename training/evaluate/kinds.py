@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 from tfgan.arithmetic import ARITHMETIC
-from tfgan.importers.feature_networks import INCEPTION_FILES, LPIPS_FILES
+from tfgan.importers.feature_networks import INCEPTION_FILES, LPIPS_FILES, VGG16_FILES
 from tfgan.terminal import UserError
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ NETWORKS = {
     "inception": Network("Inception-v3", "TFGAN_INCEPTION", INCEPTION_FILES),
     "lpips_alex": Network("LPIPS 0.1 on AlexNet", "TFGAN_LPIPS_ALEX", LPIPS_FILES["alex"]),
     "lpips_vgg": Network("LPIPS 0.1 on VGG16", "TFGAN_LPIPS_VGG", LPIPS_FILES["vgg"]),
+    "vgg16": Network("VGG16", "TFGAN_VGG16", VGG16_FILES),
 }
 
 
@@ -76,6 +77,7 @@ LATENT_METRICS = {
     "fid": Metric("Frechet inception distance", 50_000, _MADE, "inception"),
     "kid": Metric("kernel inception distance", 50_000, _MADE, "inception"),
     "pr": Metric("precision and recall of Inception features", 50_000, _MADE, "inception"),
+    "pr-vgg16": Metric("the same of VGG16 features, as the papers have it", 50_000, _MADE, "vgg16"),
     "is": Metric("inception score", 50_000, _MADE, "inception"),
     "ppl": Metric("perceptual path length", 100_000, "pairs", "lpips_vgg", _PPL),
     "separability": Metric(
@@ -160,7 +162,8 @@ class Request:
         networks: By option of `NETWORKS`, the files of those that metrics need.
         psi: Truncation.
         noise: Of generators, "random" or "fixed"; see `training.evaluate.generators`.
-        real_count: Most real pictures that Inception features are taken of; None: all.
+        real_count: Most real pictures that features of fid, kid, pr and pr-vgg16 are taken of;
+            None: all, of which precision and recall draw 50,000.
         paths: Of the metric ppl.
         outputs: Of one picture, with the metrics fid and lpips of StarGAN v2.
         classifier: File of the classifier for separability; None: one is trained.

@@ -44,7 +44,6 @@ from training.evaluate.real_pictures import (
 CONFIG = TrainingConfig
 DATA = "avatars, tfds:NAME, or a folder of pictures"
 MOST_NEIGHBOURS = 50_000
-MOMENTS = 2048  # features of Inception, whose covariance less pictures cannot tell
 # What generated pictures and other real ones are called in results.
 SETS = ("generated", "other_real")
 
@@ -63,6 +62,7 @@ class Reals:
         self.networks = Networks(request)
         self.source = source
         self.names = names
+        self._features: dict[str, RealFeatures] = {}
 
     def about(self) -> list[str]:
         """What they are, in lines."""
@@ -84,15 +84,18 @@ class Reals:
             tqdm.write(f"Note        {there} are compared, not {count:,}", sys.stderr)
         return found
 
-    @cached_property
-    def inception_features(self) -> RealFeatures:
-        """Inception features of real pictures, all that may be learned from unless said."""
-        request, network, total = self.request, self.networks.inception, len(self.source)
-        places = np.arange(total)
-        if request.real_count is not None and request.real_count < total:
-            drawn = np.random.default_rng(request.seed).permutation(total)[: request.real_count]
-            places = np.sort(drawn)
-        return real_features(request, network, self.source, places, "Inception, real")
+    def features(self, option: str) -> RealFeatures:
+        """Features of real pictures, all that may be learned from unless said.
+
+        Args:
+            option: The network, one of `NETWORKS`.
+        """
+        if option not in self._features:
+            request, network, total = self.request, getattr(self.networks, option), len(self.source)
+            places = draw_rows(total, request.real_count or total, request.seed)
+            words = f"{option.capitalize()}, real"
+            self._features[option] = real_features(request, network, self.source, places, words)
+        return self._features[option]
 
 
 def open_reals(model: Any, request: Request) -> Reals:
@@ -128,6 +131,7 @@ class Subject:
         self.reals = reals
         self.made = made
         self.request = reals.request
+        self._features: dict[tuple[str, int], np.ndarray] = {}
         told = (self.request.psi, self.request.seed, self.request.noise)
         self.generator = Generator(model, reals.labels, *told)
         # Whatever changes the pictures that are drawn.
@@ -161,18 +165,24 @@ class Subject:
             for name, images in zip(("real", *SETS), sets, strict=True)
         }
 
-    @cached_property
-    def inception_features(self) -> np.ndarray:
-        """Inception features of generated pictures, float32 [N, 2048], on disk."""
-        network = self.reals.networks.inception
-        return self.rows(
-            "inception",
-            network.key,
-            network.width,
-            self.generator.then(network.features),
-            self.request.counts["fid"],
-            "Inception, generated",
-        )
+    def features(self, option: str, name: str) -> np.ndarray:
+        """Features of generated pictures, float32 [N, C], on disk.
+
+        Args:
+            option: The network, one of `NETWORKS`.
+            name: The metric, whose count they have.
+        """
+        network, count = getattr(self.reals.networks, option), self.request.counts[name]
+        if (option, count) not in self._features:
+            self._features[option, count] = self.rows(
+                option,
+                network.key,
+                network.width,
+                self.generator.then(network.features),
+                count,
+                f"{option.capitalize()}, generated",
+            )
+        return self._features[option, count]
 
     def rows(
         self,
@@ -273,8 +283,8 @@ def kernel_numbers(real: np.ndarray, made: np.ndarray, seed: int) -> dict[str, A
 
 
 def precision_numbers(real: np.ndarray, made: np.ndarray, seed: int) -> dict[str, Any]:
-    """Precision and recall of two sets of features, of at most 50,000 pictures each."""
-    found = precision_recall(real[:MOST_NEIGHBOURS], made[:MOST_NEIGHBOURS], "Precision and recall")
+    """Precision and recall of two sets of features."""
+    found = precision_recall(real, made, "Precision and recall")
     return {"precision": found.precision, "recall": found.recall}
 
 
@@ -287,27 +297,41 @@ def find_avatar(numbers: Any, subject: Subject, name: str) -> dict[str, Any]:
     }
 
 
-def find_inception(numbers: Any, subject: Subject, name: str) -> dict[str, Any]:
-    """Numbers of Inception features, of generated and of real pictures."""
-    real, made = subject.reals.inception_features, subject.inception_features
-    return {
-        "generated": numbers(real.values, made, subject.request.seed),
-        "facts": {
-            "features": subject.reals.networks.inception.name,
-            "data": data_facts(subject),
-            "real": {
-                "from": subject.request.config.split,
-                "count": len(real.values),
-                "broken": real.broken,
-            },
-            "generated": subject.facts(len(made)),
-        },
+def draw_rows(total: int, count: int, seed: int) -> np.ndarray:
+    """So many of all rows in rising order, int [n]: all of them, or those that the seed draws."""
+    if count >= total:
+        return np.arange(total)
+    return np.sort(np.random.default_rng(seed).permutation(total)[:count])
+
+
+def find_features(numbers: Any, option: str, subject: Subject, name: str) -> dict[str, Any]:
+    """Numbers of the features of a network, of generated and of real pictures.
+
+    Published precision and recall compare 50,000 pictures of each: of more, so many are drawn,
+    unless --real-count asks for more real ones.
+    """
+    request, network = subject.request, getattr(subject.reals.networks, option)
+    found, made = subject.reals.features(option), subject.features(option, name)
+    real = found.values
+    if numbers is precision_numbers:
+        most = max(MOST_NEIGHBOURS, request.real_count or 0)
+        if most < len(real):
+            real = real[draw_rows(len(real), most, request.seed)]
+        made = made[:MOST_NEIGHBOURS]
+    facts = {
+        "features": network.name,
+        "data": data_facts(subject),
+        "real": {"from": request.config.split, "count": len(real), "broken": found.broken},
+        "generated": subject.facts(len(made)),
     }
+    if numbers is frechet_numbers:
+        facts["too_few"] = min(len(real), len(made)) < network.width
+    return {"generated": numbers(real, made, request.seed), "facts": facts}
 
 
 def find_inception_score(subject: Subject, name: str) -> dict[str, Any]:
     """The inception score of generated pictures."""
-    made, network = subject.inception_features, subject.reals.networks.inception
+    made, network = subject.features("inception", name), subject.reals.networks.inception
     blocks = (np.asarray(network.model.probabilities(block)) for block in blocks_of(made))
     return {
         "generated": {"score": inception_score(blocks, len(made)).mean},
@@ -348,9 +372,8 @@ def facts_line(facts: Mapping[str, Any]) -> str:
             words.append(f"{one['count']:,} {which.replace('_', ' ')} of {one['from']}")
             if one.get("broken"):
                 words.append(f"{one['broken']:,} unreadable left out")
-    least = min(facts[which]["count"] for which in ("real", "generated") if which in facts)
-    if "Inception" in facts["features"] and "real" in facts and least < MOMENTS:
-        words.append(f"less pictures than {MOMENTS} features: too few to compare")
+    if facts.get("too_few"):
+        words.append(tables.TOO_FEW)
     if not facts.get("real", {}).get("apart", True):
         words.append("the model may have been trained on these")
     if "real" in facts:
@@ -398,19 +421,31 @@ MEASURES = {
                 find_avatar,
                 precision_numbers,
             ),
-            ("fid", "FID: Frechet inception distance", 3, find_inception, frechet_numbers),
+        )
+    },
+    **{
+        name: _measure(name, title, digits, partial(find_features, numbers, option))
+        for name, title, digits, option, numbers in (
+            ("fid", "FID: Frechet inception distance", 3, "inception", frechet_numbers),
             (
                 "kid",
                 "KID: kernel inception distance [subsets, 95 %]",
                 5,
-                find_inception,
+                "inception",
                 kernel_numbers,
             ),
             (
                 "pr",
                 "Precision and recall of Inception features [Wilson 95 %]",
                 3,
-                find_inception,
+                "inception",
+                precision_numbers,
+            ),
+            (
+                "pr-vgg16",
+                "Precision and recall of VGG16 features, as published [Wilson 95 %]",
+                3,
+                "vgg16",
                 precision_numbers,
             ),
         )

@@ -12,6 +12,7 @@ BACKGROUND = {
     "shuffled": "background, shuffled pairs",
     "margin": "shuffled less own",
 }
+TOO_FEW = "fewer pictures than features: too few for a Frechet distance to compare"
 KEPT_TITLE = "Mean |source - translation|, values in [-1, 1] [bootstrap 95 %]"
 
 

@@ -3,17 +3,23 @@
 import dataclasses
 import json
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from tfgan.metrics.precision_recall import precision_recall
 from tfgan.models.inception import InceptionV3
 from tfgan.models.stylegan import StyleGANGenerator
 from tfgan.models.stylegan2 import StyleGAN2Generator
-from training.config import save_config
+from tfgan.models.vgg import VGG16
+from training.config import TrainingConfig, save_config
 from training.evaluate import __main__ as evaluate
 from training.evaluate import latents
+from training.evaluate.feature_networks import FeatureNetwork
+from training.evaluate.features import RealFeatures
+from training.evaluate.kinds import Request
 from training.systems import stylegan2
 
 
@@ -216,3 +222,79 @@ def test_inception_metrics_take_their_network_from_the_environment(
     assert [path.stat().st_mtime_ns for path in kept] == times
     assert evaluate.main([*arguments, "fid", "--real-count", "20", "--psi", "0.5"]) == 0
     assert len(list(cache.iterdir())) == 3
+
+
+def test_precision_and_recall_of_vgg16_stand_under_a_name_of_their_own(
+    files, tmp_path, capsys, eagerly
+):
+    network = VGG16(width=6)
+    network.build()
+    network.save(tmp_path / "vgg16.keras")
+    out = tmp_path / "out.json"
+    arguments = [str(files / "plain.keras"), "--data", str(files / "data"), "--out", str(out)]
+    arguments += ["--cache", str(tmp_path), "--devices", "1", "--batch-size", "5"]
+    arguments += ["--count", "4", "--real-count", "5"]
+    arguments += ["--metrics", "pr-vgg16", "--vgg16", str(tmp_path / "vgg16.keras")]
+    assert evaluate.main(arguments) == 0
+    found = json.loads(out.read_text())
+    facts = found["metrics"]["pr-vgg16"]["facts"]
+    assert (facts["real"]["count"], facts["generated"]["count"]) == (5, 4)
+    assert facts["features"].startswith("VGG16, fc7 (weights ")
+    assert list(found["curves"]) == ["pr-vgg16_precision", "pr-vgg16_recall"]
+    shown = re.sub(r"\s+", " ", capsys.readouterr().out)
+    assert "Precision and recall of VGG16 features, as published" in shown
+    assert "VGG16, fc7 (weights " in shown
+    assert "too few" not in shown
+
+
+class Pixels:
+    """Three hundred features of real pictures, and as many generated ones."""
+
+    real = np.random.default_rng(0).standard_normal((300, 4)).astype(np.float32)
+    made = np.random.default_rng(1).standard_normal((300, 4)).astype(np.float32)
+
+
+@pytest.fixture
+def subject_of():
+    """A subject whose features are those of `Pixels`."""
+
+    def make(real_count=None):
+        config = TrainingConfig(resolution=8)
+        request = Request(config, None, None, {}, 0, None, real_count=real_count)
+        network = FeatureNetwork("pixels", "0", 500, None, None)
+        source = SimpleNamespace(name="pictures", fingerprint=lambda: "0")
+        found = RealFeatures(Pixels.real[: real_count or 300], 0)
+        reals = SimpleNamespace(
+            networks=SimpleNamespace(vgg16=network), features=lambda option: found, source=source
+        )
+        return SimpleNamespace(
+            request=request,
+            reals=reals,
+            features=lambda option, name: Pixels.made,
+            facts=lambda count: {"count": count},
+        )
+
+    return make
+
+
+def test_as_many_pictures_are_told_as_precision_and_recall_compare(subject_of, monkeypatch):
+    monkeypatch.setattr(latents, "MOST_NEIGHBOURS", 100)
+    find = latents.MEASURES["pr-vgg16"].find
+    found = find(subject_of(), "pr-vgg16")
+    facts = found["facts"]
+    assert (facts["real"]["count"], facts["generated"]["count"]) == (100, 100)
+    assert found["generated"]["precision"].count == found["generated"]["recall"].count == 100
+    # A folder comes class by class, so they are drawn from all of it; the same each time.
+    drawn = latents.draw_rows(300, 100, seed=0)
+    assert drawn.max() > 250
+    assert np.all(np.diff(drawn) > 0)
+    expected = precision_recall(Pixels.real[drawn], Pixels.made[:100])
+    assert found["generated"]["recall"] == expected.recall
+    assert find(subject_of(200), "pr-vgg16")["facts"]["real"]["count"] == 200
+
+
+def test_only_frechet_distances_are_called_of_too_few_pictures(subject_of):
+    subject = subject_of()
+    subject.reals.networks.inception = subject.reals.networks.vgg16
+    for name, few in (("fid", True), ("kid", None), ("pr", None)):
+        assert latents.MEASURES[name].find(subject, name)["facts"].get("too_few") == few
