@@ -58,6 +58,7 @@ from tfgan.arithmetic import ARITHMETIC, in_float32, without_tf32
 from tfgan.loading import check_writable, class_of, find_model, load_model
 from tfgan.metrics.intervals import Interval
 from tfgan.terminal import UserError, import_tensorflow
+from training.evaluate import tables
 from training.evaluate.kinds import (
     CACHE,
     KINDS,
@@ -67,8 +68,11 @@ from training.evaluate.kinds import (
     KindEntry,
     PathLengths,
     Request,
+    cautions,
+    check_faces,
     check_metrics,
     find_networks,
+    has_faces,
     kind_of,
 )
 
@@ -299,6 +303,18 @@ def data_config(
     return config, fingerprint
 
 
+def named_data(options: argparse.Namespace, file: Path) -> tuple[str, ...]:
+    """The sets of real pictures, as --data or the run names them; none where neither does."""
+    folder = run_folder(file)
+    if options.data is not None or folder is None:
+        return tuple(options.data or ())
+    try:
+        named = json.loads((folder / "config.json").read_text("utf-8"))["data"]
+        return tuple(map(str, named))
+    except (OSError, ValueError, LookupError, TypeError):  # it is read again, and refused, later
+        return ()
+
+
 def choose_metrics(options: argparse.Namespace, file: Path, entry: KindEntry) -> tuple[str, ...]:
     """The metrics that are asked for, or the default.
 
@@ -340,7 +356,11 @@ def run(argv: list[str], until_end: contextlib.ExitStack) -> int:
     entry = KINDS[name]
     chosen = choose_metrics(options, file, entry)
     given = {option: getattr(options, option) for option in NETWORKS}
-    networks = find_networks(given, entry.metrics, chosen)
+    data = named_data(options, file)
+    networks = find_networks(given, entry.metrics, chosen, data)
+    named = [name for name, value in vars(options).items() if value is not None]
+    check_faces(entry.metrics, chosen, data, named)
+    beside = cautions(entry.metrics, chosen, data)
     print(f"Model       {options.tflite or file}", flush=True)
     import_tensorflow()
     import tensorflow as tf
@@ -400,14 +420,23 @@ def run(argv: list[str], until_end: contextlib.ExitStack) -> int:
     open_networks(reals.networks, entry.metrics, chosen)
     subject = kind.Subject(model, reals, cache)
     result = kept_result(out, {"model": str(file), "key": model_key(model), "seed": options.seed})
+    # Known before minutes of training a network for nothing.
+    useless = [name for name in chosen if entry.metrics[name].faces and beside[name]]
+    if useless and not has_faces(data):
+        words = f"{', '.join(useless)}: {beside[useless[0]]}"
+        print(f"Note        {words}", file=sys.stderr, flush=True)
     for name in chosen:
         measure = kind.MEASURES[name]
         measured = measure.find(subject, name)
+        if beside[name]:
+            measured = {**measured, "caution": beside[name]}
         result["metrics"][name] = measured
         result["curves"].update(measure.curves(measured))
         # At once, for the next one may take hours.
         write_json(out, result)
         print(measure.describe(measured), flush=True)
+        if beside[name]:
+            print(tables.note(beside[name]), flush=True)
     print(f"\nWrote       {out}")
     return 0
 

@@ -14,7 +14,7 @@ from tfgan.metrics.intervals import mean_share, share
 from training.evaluate import classifier, tables
 from training.evaluate.avatar_network import open_attributes
 from training.evaluate.judged import INTERVALS, Subject
-from training.evaluate.kinds import EvaluationError, Measure
+from training.evaluate.kinds import Measure
 from training.evaluate.real_pictures import RealSet
 from training.evaluate.translation import Change, Translator
 
@@ -53,17 +53,8 @@ class Route(NamedTuple):
 
 
 def attributes_of(real: RealSet, subject: Subject) -> tuple[Any, np.ndarray]:
-    """A classifier of all attributes of avatars, and their truth of held-back ones, bool [N, n].
-
-    Raises:
-        EvaluationError: If the pictures are not the built-in avatars.
-    """
+    """A classifier of all attributes of avatars, and their truth of held-back ones, bool [N, n]."""
     config = subject.request.config
-    if real.data.partition(":")[0] != "avatars":
-        raise EvaluationError(
-            "--metrics identity needs all attributes of the pictures, which are known of the "
-            f"built-in avatars alone. Received: --data {real.data}. Leave identity out."
-        )
     opener = functools.partial(
         open_attributes, config.resolution, config.data_dir, config.avatars_count
     )

@@ -55,6 +55,10 @@ class Metric(NamedTuple):
         counted: What it counts.
         network: Which of `NETWORKS` it needs, if it needs one.
         options: Other options of the command line that are for it alone.
+        faces: What it has to do with the built-in faces: "measures", where its numbers mean nothing
+            of other pictures; "needs", where it refuses others; "" for neither.
+        instead: Of `options`, those of which one makes up for other pictures than it needs.
+        caution: What its numbers do not say, and what does; "" where they say what one expects.
     """
 
     about: str
@@ -62,6 +66,9 @@ class Metric(NamedTuple):
     counted: str
     network: str | None = None
     options: tuple[str, ...] = ()
+    faces: str = ""
+    instead: tuple[str, ...] = ()
+    caution: str = ""
 
 
 _EACH = "of each set"
@@ -69,34 +76,73 @@ _MADE = "generated"
 _SOURCES = "of each domain"
 _PPL = ("ppl_space", "ppl_sampling", "ppl_epsilon", "ppl_crop")
 
+_MEASURES, _NEEDS = "measures", "needs"
+
 LATENT_METRICS = {
     "swd": Metric("sliced Wasserstein distance of Laplacian pyramids", 2000, _EACH),
-    "avatar-fd": Metric("Frechet distance of the features of the avatar network", 2000, _EACH),
-    "avatar-kd": Metric("kernel distance of the same features", 2000, _EACH),
-    "avatar-pr": Metric("precision and recall of the same features", 2000, _EACH),
+    "avatar-fd": Metric(
+        "Frechet distance of the features of the avatar network", 2000, _EACH, faces=_MEASURES
+    ),
+    "avatar-kd": Metric("kernel distance of the same features", 2000, _EACH, faces=_MEASURES),
+    "avatar-pr": Metric("precision and recall of the same features", 2000, _EACH, faces=_MEASURES),
     "fid": Metric("Frechet inception distance", 50_000, _MADE, "inception"),
     "kid": Metric("kernel inception distance", 50_000, _MADE, "inception"),
     "pr": Metric("precision and recall of Inception features", 50_000, _MADE, "inception"),
     "pr-vgg16": Metric("the same of VGG16 features, as the papers have it", 50_000, _MADE, "vgg16"),
-    "is": Metric("inception score", 50_000, _MADE, "inception"),
+    "is": Metric(
+        "inception score",
+        50_000,
+        _MADE,
+        "inception",
+        caution="it asks for pictures of many of ImageNet's classes, and is never compared with "
+        "real ones: of faces, or of any one kind of thing, it is no measure of quality. fid is.",
+    ),
     "ppl": Metric("perceptual path length", 100_000, "pairs", "lpips_vgg", _PPL),
     "separability": Metric(
         "linear separability of Z and W by attribute",
         200_000,
         _MADE,
         options=("classifier", "labelled", "labelled_table"),
+        faces=_NEEDS,
+        instead=("classifier", "labelled"),
     ),
 }
 DOMAIN_METRICS = {
-    "translation": Metric("where translations arrive, and what they leave alone", 1000, _SOURCES),
-    "identity": Metric("which other attributes of avatars stay as they are", 1000, _SOURCES),
-    "avatar-fd": Metric("Frechet distance to the target domain, avatar network", 1000, _SOURCES),
+    "translation": Metric(
+        "where translations arrive, and what they leave alone",
+        1000,
+        _SOURCES,
+        caution="that translations arrive is no measure of picture quality: blurred ones may get "
+        "1.000. fid is one, of the built-in faces avatar-fd too; and look at the pictures.",
+    ),
+    "identity": Metric(
+        "which other attributes of avatars stay as they are",
+        1000,
+        _SOURCES,
+        faces=_NEEDS,
+        caution="a model that changes nothing keeps everything, and a blurred picture may show "
+        "all that is asked: this is no measure of picture quality.",
+    ),
+    "avatar-fd": Metric(
+        "Frechet distance to the target domain, avatar network", 1000, _SOURCES, faces=_MEASURES
+    ),
     "fid": Metric("Frechet inception distance to the target domain", 1000, _SOURCES, "inception"),
-    "lpips": Metric("diversity: LPIPS of outputs of one picture", 1000, _SOURCES, "lpips_alex"),
+    "lpips": Metric(
+        "diversity: LPIPS of outputs of one picture",
+        1000,
+        _SOURCES,
+        "lpips_alex",
+        caution="diversity is no measure of picture quality: noise is diverse too. fid is one.",
+    ),
 }
 LABEL_METRICS = {
     "translation": Metric(
-        "which labels translations show, and what they leave alone", 1000, _SOURCES
+        "which labels translations show, and what they leave alone",
+        1000,
+        _SOURCES,
+        caution="that a classifier sees the labels is no measure of picture quality: blurred "
+        "translations may get 1.000. No metric of StarGAN measures it here: look at the pictures "
+        "that python -m tfgan.generate MODEL grid --source PHOTOS makes.",
     ),
     "identity": DOMAIN_METRICS["identity"],
 }
@@ -251,10 +297,72 @@ def kind_of(name: str) -> Kind:
     return cast(Kind, importlib.import_module(KINDS[name].module))
 
 
+def has_faces(data: Sequence[str]) -> bool:
+    """Whether sets, as --data names them, are the built-in faces and nothing else."""
+    return all(name.partition(":")[0] == "avatars" for name in data)
+
+
+def cautions(
+    metrics: Mapping[str, Metric], chosen: Sequence[str], data: Sequence[str]
+) -> dict[str, str]:
+    """What must be said beside the numbers of metrics, by name; "" where nothing must be.
+
+    Args:
+        metrics: All of a kind of models, by name.
+        chosen: Names of those that are asked for.
+        data: The real pictures, as --data names them.
+    """
+    others = ""
+    if not has_faces(data):
+        quality = [name for name in ("swd", "fid") if name in metrics]
+        others = (
+            f"the avatar network has only seen drawn faces: of {' '.join(data)} this is no measure "
+            f"of quality. {' and '.join(quality)} {'are' if len(quality) > 1 else 'is'}."
+        )
+    return {
+        name: others if metrics[name].faces == _MEASURES else metrics[name].caution
+        for name in chosen
+    }
+
+
+def check_faces(
+    metrics: Mapping[str, Metric],
+    chosen: Sequence[str],
+    data: Sequence[str],
+    given: Sequence[str] = (),
+) -> None:
+    """Refuses metrics that need the built-in faces where pictures are others.
+
+    Args:
+        metrics: All of a kind of models, by name.
+        chosen: Names of those that are asked for.
+        data: The real pictures, as --data names them.
+        given: Options of the command line that were given.
+
+    Raises:
+        EvaluationError: If there is one; it says what can be done.
+    """
+    for name in chosen:
+        metric = metrics[name]
+        if metric.faces != _NEEDS or has_faces(data) or set(metric.instead) & set(given):
+            continue
+        advice = f"Leave {name} out."
+        if metric.instead:
+            advice = (
+                "Name a labelled set with --labelled, as for StarGAN's --data, or give "
+                "--classifier FILE.keras."
+            )
+        raise EvaluationError(
+            f"--metrics {name} needs a classifier of attributes, which are known of the built-in "
+            f"avatars alone. Received: --data {' '.join(data)}. {advice}"
+        )
+
+
 def find_networks(
     given: Mapping[str, Sequence[Path] | None],
     metrics: Mapping[str, Metric],
     chosen: Sequence[str],
+    data: Sequence[str] = (),
 ) -> dict[str, tuple[Path, ...]]:
     """The files of the networks that metrics need: those given, or those of the environment.
 
@@ -262,6 +370,8 @@ def find_networks(
         given: By option of `NETWORKS`, files that were named; None where none was.
         metrics: All of a kind of models, by name.
         chosen: Names of those that are asked for.
+        data: The real pictures, as --data names them: what is offered in place of a network
+            depends on them.
 
     Raises:
         EvaluationError: If a network is needed whose files are not named, or not there.
@@ -277,7 +387,11 @@ def find_networks(
             where = network.variable
             files = tuple(map(Path, os.environ[where].split(os.pathsep)))
         if not files:
-            free = " ".join(other for other, known in metrics.items() if known.network is None)
+            free = " ".join(
+                other
+                for other, known in metrics.items()
+                if known.network is None and (not known.faces or has_faces(data))
+            )
             raise EvaluationError(
                 f"--metrics {name} needs the weights of {network.name}. Received: none. Get "
                 f"{network.source}; give {flag} FILE, a .keras file that python -m tfgan.importers "

@@ -25,9 +25,10 @@ SPACES = ("z", "w")
 def open_classifier(reals: "Reals") -> tuple[Any, str]:
     """The classifier of attributes that a request names, or one that is trained; and its key.
 
+    Without both, pictures are avatars: see `training.evaluate.kinds.check_faces`.
+
     Raises:
-        EvaluationError: If a file holds no classifier, or none is named and pictures are no
-            avatars.
+        EvaluationError: If a file holds no classifier.
     """
     request = reals.request
     path = request.classifier
@@ -52,15 +53,9 @@ def open_classifier(reals: "Reals") -> tuple[Any, str]:
         _, path = classifier.kept_classifier(
             source, options, request.cache, classifier.RECIPE, exclusive
         )
-    elif request.config.data[0].partition(":")[0] == "avatars":
+    else:
         network = reals.networks.avatar
         return network.model, network.key
-    else:
-        raise EvaluationError(
-            "--metrics separability needs a classifier of attributes. Received: none, and pictures "
-            "that are not the built-in avatars. Name a labelled set with --labelled, as for "
-            "StarGAN's --data, or give --classifier FILE.keras."
-        )
     with request.replicas.strategy.scope():
         model = in_float32(load_model(path))
     if request.config.resolution % model.resolution:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import gc
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from training.evaluate.kinds import (
     NETWORKS,
     Reals,
     Request,
+    cautions,
+    check_faces,
     check_metrics,
     find_networks,
     kind_of,
@@ -45,7 +48,11 @@ class Measurements:
         entry = KINDS[name]
         self.chosen = check_metrics(config.metrics, entry)
         given = {option: tuple(map(Path, getattr(config, option))) for option in NETWORKS}
-        networks = find_networks(given, entry.metrics, self.chosen)
+        networks = find_networks(given, entry.metrics, self.chosen, config.data)
+        check_faces(entry.metrics, self.chosen, config.data)
+        for metric, words in cautions(entry.metrics, self.chosen, config.data).items():
+            if words:
+                print(f"Note      metrics/{metric}: {words}", file=sys.stderr)
         self.kind = kind_of(name)
         fields = dataclasses.fields(self.kind.CONFIG)
         values = {field.name: getattr(config, field.name) for field in fields}

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from tfgan.label_sets import LabelSet
-from training.evaluate.identity import Asked, Route, describe, find, measure_route
-from training.evaluate.kinds import EvaluationError
+from training.evaluate.identity import Asked, Route, describe, measure_route
 from training.evaluate.labels import identity_routes
 from training.evaluate.real_pictures import Pictures
 from training.evaluate.translation import Change
@@ -95,15 +94,6 @@ def test_attributes_that_are_asked_for_do_not_count(real, truth):
     assert counts == {"Male": COUNT, "Young": 200}
 
 
-def test_other_pictures_than_avatars_are_a_mistake(real):
-    def routes_of(subject):
-        return [Route("sexes", real, Copies(), "none", [])]
-
-    subject = SimpleNamespace(request=SimpleNamespace(config=None, seed=0))
-    with pytest.raises(EvaluationError, match=r"built-in avatars alone. Received: --data faces"):
-        find(routes_of, subject, "identity")
-
-
 def test_what_is_found_stands_in_a_table(real, truth):
     found = {
         "routes": {"sexes": measure_route(route(real, truth, Copies()), truth, classify, NAMES, 0)},
@@ -113,6 +103,7 @@ def test_what_is_found_stands_in_a_table(real, truth):
     assert "sexes: attributes that nobody asked to change" in shown
     (row,) = [line.split() for line in shown.splitlines() if line.split()[:1] == ["Hat"]]
     assert (row[1], row[-1]) == ("0.900", str(COUNT))
+    assert "8 pixels; --resize pad; seed 3; networks in float32, TF32 off." in shown
 
 
 def test_label_routes_say_what_is_asked_of_each_picture():

@@ -119,11 +119,6 @@ def test_a_classifier_is_trained_on_a_labelled_set(reals_of, monkeypatch):
     assert model.exclusive
 
 
-def test_pictures_without_attributes_are_a_mistake(reals_of):
-    with pytest.raises(EvaluationError, match=r"not the built-in avatars. Name a labelled set"):
-        open_classifier(reals_of())
-
-
 def test_avatars_have_their_own_classifier(reals_of):
     reals = reals_of(data="avatars")
     reals.networks.avatar = SimpleNamespace(model="the network", key="its key")
