@@ -1,7 +1,6 @@
 """A model as a `.tflite` file of built-in operators, for one picture at a time."""
 
 import hashlib
-import json
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import tensorflow as tf
 from export import flatbuffer, saved_model, xnnpack
 from export.signatures import Exportable
 from tfgan.litert import FACTS
+from tfgan.strict_json import json_text
 from tfgan.terminal import quiet
 
 
@@ -63,7 +63,7 @@ def finish(content: bytes, facts: dict[str, Any]) -> bytes:
         for tensor in graph.tensors:
             digest.update(flatbuffer.constant(flat, tensor))
     stated = {**facts, "constants_sha256": digest.hexdigest()}
-    described = json.dumps(stated, separators=(",", ":"))
+    described = json_text(stated, separators=(",", ":"))
     flatbuffer.add_metadata(flat, FACTS, described.encode())
     flatbuffer.share_constants(flat)
     return flatbuffer.write(flat)

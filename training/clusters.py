@@ -92,7 +92,7 @@ def read_tf_config(environment: Mapping[str, str]) -> Cluster | None:
     for job in TRAINING_JOBS:
         tasks = cluster.get(job, [])
         if not isinstance(tasks, list) or not all(_is_address(task) for task in tasks):
-            raise wrong(f'list addresses "host:port" of "{job}"', json.dumps(tasks))
+            raise wrong(f'list addresses "host:port" of "{job}"', repr(tasks))
         first[job] = len(addresses)
         addresses += tasks
     if len(set(addresses)) < len(addresses):

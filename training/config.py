@@ -13,6 +13,7 @@ import tyro
 
 from tfgan.data.pipeline import Feed, Pipeline, PipelineOptions
 from tfgan.data.sources import Source, check_resolution, open_source
+from tfgan.strict_json import write_json
 from tfgan.terminal import UserError
 
 
@@ -260,12 +261,7 @@ def save_config(
     """
     stored = {"model": model, "fingerprint": fingerprint, **dataclasses.asdict(config)}
     stored["changes"] = list(changes)
-    partial = path.with_suffix(".partial")
-    try:
-        partial.write_text(json.dumps(stored, indent=2) + "\n")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_json(path, stored)
 
 
 def read_config(path: Path) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Devices and workers: which strategy a run uses, and what its workers agree on."""
 
 import hashlib
-import json
 import os
 import re
 import signal
@@ -14,6 +13,7 @@ import tensorflow as tf
 from tensorflow.compiler.xla.tsl.protobuf import coordination_config_pb2
 from tensorflow.python.eager import context
 
+from tfgan.strict_json import json_text
 from tfgan.terminal import UserError
 from training.clusters import Cluster, find_cluster, meet
 
@@ -180,7 +180,7 @@ ALONE = Workers()
 
 
 def _number(value: Any) -> int:
-    digest = hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).digest()
+    digest = hashlib.sha256(json_text(value, sort_keys=True, default=str).encode()).digest()
     return int.from_bytes(digest[:8], "little", signed=True)
 
 

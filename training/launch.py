@@ -18,7 +18,6 @@ worker that failed first, or 128 + the number of the signal that killed it.
 """
 
 import argparse
-import json
 import os
 import signal
 import socket
@@ -30,6 +29,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
+from tfgan.strict_json import json_text
 from tfgan.terminal import UserError
 
 GRACE_SECONDS = 60  # for the others to end once a worker has ended
@@ -77,7 +77,7 @@ def start(workers: int, options: Sequence[str]) -> list[subprocess.Popen]:
     started = []
     for index in range(workers):
         task = {"type": "worker", "index": index}
-        config = json.dumps({"cluster": {"worker": addresses}, "task": task})
+        config = json_text({"cluster": {"worker": addresses}, "task": task})
         started.append(
             subprocess.Popen(
                 command,

@@ -14,6 +14,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from tfgan import figures
+from tfgan.strict_json import finite_record, json_text
 
 
 class Monitor:
@@ -69,9 +70,7 @@ class Monitor:
             for name, value in values.items():
                 tf.summary.scalar(name, value)
         line = {"images_seen": images_seen, "time": round(time.time(), 2), **values}
-        # JSON has no NaN; a strict reader must be able to read every line.
-        strict = {k: v if np.isfinite(v) else None for k, v in line.items()}
-        self.stats.write(json.dumps(strict) + "\n")
+        self.stats.write(json_text(finite_record(line)) + "\n")
         self.stats.flush()
         shown = {k.split("/")[1]: f"{v:.3g}" for k, v in values.items() if k.startswith("loss/")}
         self.bar.set_postfix(shown, refresh=False)

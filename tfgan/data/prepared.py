@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from tfgan.data.sources import DataError, TfdsSource, list_names, make_fingerprint
+from tfgan.strict_json import write_json
 
 FACTS = "prepared.json"
 SUMS = "SHA256SUMS"
@@ -85,9 +86,7 @@ class Shard:
 
 def write_facts(path: Path, facts: Facts) -> None:
     """Writes `prepared.json`: the whole file or none."""
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(dataclasses.asdict(facts), indent=2) + "\n")
-    partial.replace(path)
+    write_json(path, dataclasses.asdict(facts))
 
 
 def read_facts(path: Path) -> Facts:

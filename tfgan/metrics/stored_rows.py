@@ -1,6 +1,5 @@
 """Rows of numbers on a disk that are computed in order, and go on after an interruption."""
 
-import json
 import os
 import struct
 import sys
@@ -13,6 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from tfgan.metrics import MetricError
+from tfgan.strict_json import json_text
 
 MAGIC = b"tfgan rows 2\n"
 START = 4096  # bytes before the first row
@@ -43,7 +43,7 @@ class Rows:
     """
 
     def __init__(self, path: Path, width: int, key: str):
-        written = json.dumps({"key": key, "width": width}, sort_keys=True).encode()
+        written = json_text({"key": key, "width": width}, sort_keys=True).encode()
         room = START - len(MAGIC) - LENGTHS.size
         if width < 1 or len(written) > room:
             raise MetricError(

@@ -48,7 +48,6 @@ import contextlib
 import dataclasses
 import json
 import math
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -57,6 +56,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from tfgan.arithmetic import ARITHMETIC, in_float32, without_tf32
 from tfgan.loading import check_writable, class_of, find_model, load_model
 from tfgan.metrics.intervals import Interval
+from tfgan.strict_json import finite_record, without_non_finite, write_json
 from tfgan.terminal import UserError, import_tensorflow
 from training.evaluate import tables
 from training.evaluate.kinds import (
@@ -430,9 +430,10 @@ def run(argv: list[str], until_end: contextlib.ExitStack) -> int:
         measured = measure.find(subject, name)
         if beside[name]:
             measured = {**measured, "caution": beside[name]}
-        result["metrics"][name] = measured
-        result["curves"].update(measure.curves(measured))
+        result["metrics"][name] = finite_record(as_json(measured))
+        result["curves"].update(without_non_finite(measure.curves(measured)))
         # At once, for the next one may take hours.
+        out.parent.mkdir(parents=True, exist_ok=True)
         write_json(out, result)
         print(measure.describe(measured), flush=True)
         if beside[name]:
@@ -459,17 +460,6 @@ def as_json(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: as_json(inner) for name, inner in value.items()}
     return value
-
-
-def write_json(path: Path, result: Mapping[str, Any]) -> None:
-    """Writes a result, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
-    try:
-        partial.write_text(json.dumps(as_json(result), indent=2) + "\n", "utf-8")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def main(argv: list[str] | None = None) -> int:

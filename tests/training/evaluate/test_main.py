@@ -12,13 +12,14 @@ import pytest
 from PIL import Image
 
 from tfgan.label_sets import LabelSet
+from tfgan.metrics.intervals import Interval
 from tfgan.models.classifier import Classifier
 from tfgan.models.stargan import StarGAN
 from tfgan.models.stargan_v2 import StarGANv2
 from tfgan.models.stylegan2 import StyleGAN2Generator
 from training.config import ConfigError, TrainingConfig, save_config, shared_config_from
 from training.evaluate import __main__ as evaluate
-from training.evaluate import classifier, kinds, labels
+from training.evaluate import classifier, kinds, labels, latents
 from training.systems import stargan, stargan_v2
 
 
@@ -424,3 +425,18 @@ def test_the_options_that_all_systems_share_are_read_whatever_the_system(tmp_pat
     stored["resize"] = "magnify"
     with pytest.raises(ConfigError, match="resize='magnify'"):
         shared_config_from(stored, path)
+
+
+def test_a_number_that_is_not_finite_is_null_and_says_so_beside_it(files, tmp_path, monkeypatch):
+    found = {"generated": {"fid": Interval(np.nan, 1.0, np.inf, 4), "share": 0.5}}
+    measure = kinds.Measure(lambda *_: found, str, lambda found: {"swd": np.nan, "share": 0.5})
+    monkeypatch.setitem(latents.MEASURES, "swd", measure)
+    out = tmp_path / "found.json"
+    options = ["--data", str(files / "data"), "--metrics", "swd", "--count", "4", "--out", str(out)]
+    assert evaluate.main([str(files / "faces.keras"), *options]) == 0
+    kept = json.loads(out.read_text(), parse_constant=pytest.fail)
+    assert kept["curves"] == {"swd": None, "share": 0.5}
+    assert kept["metrics"]["swd"] == {
+        "generated": {"fid": {"value": None, "low": 1.0, "high": None, "count": 4}, "share": 0.5},
+        "not_finite": {"generated.fid.value": "nan", "generated.fid.high": "inf"},
+    }
