@@ -23,9 +23,12 @@ ABOUT = {
     "default_signature": "What TensorFlow Serving runs where none is named; .tflite files have "
     "none, so name one.",
     "psnr_db": "Peak signal-to-noise ratio of pictures against Keras in float32; null where every "
-    "value is equal, which equal_to_keras says.",
+    "value is equal, which equal_to_keras says, and where the form failed.",
     "worst_psnr_db": "Of the picture that is least like Keras'.",
+    "path": "File or folder beside this one; null where status is failed: there is none.",
     "floor_db": "PSNR from which the form is good.",
+    "status": "good; poor, where floor_db is not reached; or failed, where the form could not be "
+    "made, or gives values that are not finite.",
     "reason": "Why the form is not good; null where it is.",
     "ms_per_picture": "Median time of timed_signature alone, batch 1, with timed_threads threads, "
     "on the machine that report.json names.",
@@ -94,12 +97,14 @@ def facts_of(exportable: Exportable, cases: Sequence[Case], model_file: Path) ->
 
 
 def _described(result: Result, facts: dict[str, Any], default: str) -> dict[str, Any]:
-    """A form that there is."""
-    in_tflite = FORMS[result.form].in_tflite
-    threads, milliseconds = min(result.ms_per_picture.items(), key=lambda item: item[1])
+    """A form; where it failed, numbers and the path are null, for there is no file."""
+    in_tflite, failed = FORMS[result.form].in_tflite, result.status == "failed"
+    threads, milliseconds = min(
+        result.ms_per_picture.items(), key=lambda item: item[1], default=(None, None)
+    )
     return {
         "form": result.form,
-        "path": result.path,
+        "path": None if failed else result.path,
         "bytes": result.bytes,
         "sha256": result.sha256,
         "signatures": [
@@ -111,18 +116,18 @@ def _described(result: Result, facts: dict[str, Any], default: str) -> dict[str,
         "reason": result.reason,
         "psnr_db": result.psnr_db,
         "worst_psnr_db": result.worst_psnr_db,
-        "equal_to_keras": result.psnr_db is None,
+        "equal_to_keras": result.psnr_db is None and not failed,
         "floor_db": result.floor_db,
         "ms_per_picture": milliseconds,
         "timed_signature": result.timed_signature,
-        "timed_threads": int(threads),
+        "timed_threads": None if threads is None else int(threads),
     }
 
 
 def manifest(
     facts: dict[str, Any], default: str, results: Sequence[Result], recommended: str | None
 ) -> dict[str, Any]:
-    """The whole of `manifest.json`: the facts, and every form that there is.
+    """The whole of `manifest.json`: the facts, and every form.
 
     Args:
         facts: What `facts_of` gave.
@@ -130,5 +135,5 @@ def manifest(
         results: Of all forms.
         recommended: Name of one of them.
     """
-    forms = [_described(result, facts, default) for result in results if result.status != "failed"]
+    forms = [_described(result, facts, default) for result in results]
     return {**facts, "forms": forms, "recommended": recommended, "about": ABOUT}

@@ -213,7 +213,10 @@ def _pictures(rows: Sequence[Row], span: float) -> str:
         shown = {**row.shown.pictures, "Keras": row.expected, **row.made}
         apart = {form: _difference(image, row.expected, span) for form, image in row.made.items()}
         cells = [
-            _png(to_uint8(shown[name]), f"{name}, row {i}") if name in shown else ""
+            # Of a model that gives NaN, Keras' own picture is black.
+            _png(to_uint8(np.nan_to_num(shown[name], nan=-1.0)), f"{name}, row {i}")
+            if name in shown
+            else ""
             for name in heads[1:]
         ]
         below = [

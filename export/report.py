@@ -17,6 +17,7 @@ from export import flatbuffer
 from export.forms import Form
 from export.signatures import Case, Exportable, Flow, follow
 from tfgan.litert import Arrays, Runner
+from tfgan.strict_json import REASONS, finite_record
 from tfgan.terminal import quiet
 
 LARGEST_DIFFERENCE = 1e-3  # share of the range of an output, of float32 forms
@@ -39,7 +40,8 @@ class Result:
     Attributes:
         form: Its name.
         path: File or folder, relative to the output folder.
-        status: "good", "poor" where it does not reach its floor, or "failed": there is no file.
+        status: "good", "poor" where it does not reach its floor, or "failed" where it could not be
+            made, or compared with Keras in finite numbers: there is no file.
         reason: Why it is not good.
         floor_db: PSNR that is good enough.
         bytes: Size of the file, or of all files in the folder.
@@ -157,6 +159,16 @@ def thread_counts() -> list[int]:
     return sorted({1, 2, os.cpu_count() or 1})
 
 
+def _where_not_finite(expected: Sequence[Case], made: Sequence[Case]) -> str | None:
+    """Says where values stop being finite on the way to pictures; None where all are finite."""
+    for who, cases in (("Keras", expected), ("the form", made)):
+        for case in cases:
+            for key, value in case.outputs.items():
+                if not np.isfinite(value).all():
+                    return f"{who} gives {key} of {case.signature} that are not finite"
+    return None
+
+
 def measure(
     exportable: Exportable,
     expected: Sequence[Expected],
@@ -176,7 +188,8 @@ def measure(
         floor: PSNR in dB that is good enough.
 
     Returns:
-        Attributes of a `Result`, and pictures by their place in `expected`.
+        Attributes of a `Result`, and pictures by their place in `expected`; of a form whose values
+        are not finite, that it failed and why, and none.
     """
     with quiet():
         runner = form.open_runner(path, 1)
@@ -197,6 +210,10 @@ def measure(
         if one.flow not in able:
             continue
         cases, pictures[place] = follow(one.flow, runner.run, one.drawn)
+        # Before anything is compared: a share that may differ must not hide them.
+        where = _where_not_finite(one.cases, cases)
+        if where is not None:
+            return {"status": "failed", "reason": where}, {}
         for case, right in zip(cases, one.cases, strict=True):
             for key, value in right.outputs.items():
                 scale = span if key == "images" else float(np.ptp(value)) or 1.0
@@ -213,11 +230,22 @@ def measure(
     found = np.concatenate(differences)
     likeness_db = psnr(float(np.mean(found**2)))
 
+    compared = {
+        "psnr_db": likeness_db,
+        "worst_psnr_db": psnr(max(worst)),
+        "ssim": float(np.mean(likeness)),
+        "lpips": float(np.mean(distances)) if distances else None,
+        "largest_error": float(np.max(found)),
+        "mean_error": float(np.mean(found)),
+    }
+    strange = finite_record({**compared, "signature_errors": errors}).get(REASONS)
+    if strange:
+        told = ", ".join(f"{name} is {value}" for name, value in strange.items())
+        return {"status": "failed", "reason": f"it cannot be compared with Keras: {told}"}, {}
+
     reason = None
     wrong = [name for name, error in errors.items() if error > LARGEST_DIFFERENCE]
-    if not np.isfinite(found).all():
-        reason = "pictures have values that are not finite"
-    elif likeness_db is not None and likeness_db < floor:
+    if likeness_db is not None and likeness_db < floor:
         reason = f"PSNR against Keras is {likeness_db:.1f} dB; {floor:g} dB or more is good"
     elif form.exact and wrong:
         # Where it begins: what comes later on the way is spoilt by it.
@@ -235,13 +263,8 @@ def measure(
     values = {
         "status": "good" if reason is None else "poor",
         "reason": reason,
-        "psnr_db": likeness_db,
+        **compared,
         "compared": len(worst),
-        "worst_psnr_db": psnr(max(worst)),
-        "ssim": float(np.mean(likeness)),
-        "lpips": float(np.mean(distances)) if distances else None,
-        "largest_error": float(np.max(found)),
-        "mean_error": float(np.mean(found)),
         "signature_errors": errors,
         "ms_per_picture": times,
         "timed_signature": exportable.timed,

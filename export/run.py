@@ -26,6 +26,7 @@ from export.pictures import data_of_run, read_pictures
 from export.signatures import KINDS, Kind, drawn_faces, kind_of
 from tfgan.arithmetic import in_float32, without_tf32
 from tfgan.loading import OutputError, check_writable, find_model, load_model
+from tfgan.strict_json import write_json
 from tfgan.terminal import UserError, import_tensorflow, quiet
 
 if TYPE_CHECKING:
@@ -275,7 +276,8 @@ def _written_before(out: Path) -> set[str]:
     try:
         found = json.loads((out / MANIFEST).read_text("utf-8"))
         if "tfgan" in found["provenance"]:
-            return {MANIFEST, REPORT, PAGE, *(form["path"] for form in found["forms"])}
+            paths = [form["path"] for form in found["forms"]]
+            return {MANIFEST, REPORT, PAGE, *(path for path in paths if isinstance(path, str))}
     except (OSError, ValueError, KeyError, TypeError):  # there is none, or it is not ours
         pass
     return set()
@@ -293,17 +295,23 @@ def find_earlier(out: Path, names: Sequence[str]) -> list[str]:
     """
     before = _written_before(out)
     wanted = [MANIFEST, PAGE, REPORT, *(FORMS[name].path for name in names)]
-    folders = [path for path in {(out / name).parent for name in wanted} if path != out]
+    known = [MANIFEST, PAGE, REPORT, *(form.path for form in FORMS.values())]
+    earlier = [name for name in known if name in before and os.path.lexists(out / name)]
+    folders = [path for path in {(out / name).parent for name in wanted + earlier} if path != out]
     strange = [out / name for name in wanted if os.path.lexists(out / name) and name not in before]
-    strange += [path for path in folders if os.path.lexists(path) and not path.is_dir()]
+    # What lies behind a link is not in this folder.
+    strange += [
+        path
+        for path in folders
+        if os.path.lexists(path) and (path.is_symlink() or not path.is_dir())
+    ]
     if strange:
         raise ExportError(
             f"--out must be a folder without files in the way of an export. Received: {out}, with "
             f"{', '.join(path.relative_to(out).as_posix() for path in strange)}, which no export "
             "of this program wrote. Move what you need, or choose another folder with --out."
         )
-    known = [MANIFEST, PAGE, REPORT, *(form.path for form in FORMS.values())]
-    return [name for name in known if name in before and os.path.lexists(out / name)]
+    return earlier
 
 
 def _swap(out: Path, old: Sequence[str], partial: Path, new: Sequence[str]) -> None:
@@ -368,10 +376,12 @@ def make_form(
         raise
     # Converters fail in as many ways as models differ; the other forms may be had all the same.
     except Exception as error:
-        _remove(path)
         lines = [line for line in str(error).splitlines() if line.strip()]
         reason = f"{type(error).__name__}: {lines[0].strip() if lines else 'no reason was given'}"
-        return Result(name, form.path, "failed", reason, floor), {}
+        values, pictures = {"status": "failed", "reason": reason}, {}
+    if values["status"] == "failed":
+        _remove(path)
+        return Result(name, form.path, floor_db=floor, **values), {}
     found = Result(
         form=name,
         path=form.path,
@@ -470,7 +480,7 @@ def export(
             encoding="utf-8",
         )
         for name, value in texts.items():
-            (partial / name).write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+            write_json(partial / name, value)
         _heed_no_stop()
         old = find_earlier(out, list(floors))
         # The manifest last: who finds it finds what it names.

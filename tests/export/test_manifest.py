@@ -43,7 +43,7 @@ def test_each_form_says_what_it_holds_and_how_it_was_judged():
     )
     failed = Result("float16", "float16.tflite", "failed", "it broke", 60.0)
     said = manifest(FACTS, "whole", [served, poor, failed], None)
-    first, second = said["forms"]
+    first, second, third = said["forms"]
     assert (first["signatures"], first["default_signature"]) == (["part", "whole"], "whole")
     assert (second["signatures"], second["default_signature"]) == (["part"], None)
     assert (first["batch_size"], second["batch_size"]) == (None, 1)
@@ -52,5 +52,10 @@ def test_each_form_says_what_it_holds_and_how_it_was_judged():
     assert (second["status"], second["floor_db"], second["reason"]) == ("poor", 32.0, "too far")
     timed = ("ms_per_picture", "timed_signature", "timed_threads")
     assert [second[key] for key in timed] == [4.0, "part", 2]
+    # A form that failed has no file, and nothing that was measured.
+    assert (third["form"], third["status"], third["reason"]) == ("float16", "failed", "it broke")
+    names = ("path", "bytes", "sha256", "psnr_db", "worst_psnr_db", *timed)
+    assert [third[key] for key in names] == [None] * len(names)
+    assert third["equal_to_keras"] is False
     # What is explained is there.
     assert set(said["about"]) <= {*first, "signatures", "ways_to_pictures"}

@@ -97,15 +97,24 @@ def test_a_float_form_is_poor_where_one_signature_is_a_little_off():
     assert "map differs from Keras by 0.01 of the range" in result["reason"]
 
 
-def test_values_that_are_not_numbers_never_pass():
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_values_that_are_not_numbers_never_pass(value):
     def spoil(signature, outputs):
         if signature == "translate":
-            outputs["images"][0, 0, 0] = np.nan
+            outputs["images"][0, 0, 0] = value
         return outputs
 
-    result, _ = measured(stargan_v2(), spoil, floor=10.0)
-    assert result["status"] == "poor"
-    assert "not finite" in result["reason"]
+    # Not even where a share of the values may differ.
+    result, _ = measured(stargan_v2(), spoil, floor=10.0, loose_share=0.5)
+    assert result["status"] == "failed"
+    assert result["reason"] == "the form gives images of translate that are not finite"
+    assert "psnr_db" not in result
+
+
+def test_a_comparison_that_is_not_finite_fails_the_form():
+    result, _ = measured(stargan_v2(), lambda _, outputs: outputs, lambda *_: np.nan)
+    assert result["status"] == "failed"
+    assert result["reason"] == "it cannot be compared with Keras: lpips is nan"
 
 
 @pytest.mark.parametrize(("rows", "passes"), [(1, True), (2, False)])

@@ -46,13 +46,57 @@ def test_forms_that_fail_or_look_wrong_are_shown_and_told(tmp_path, monkeypatch,
     assert [found[name]["status"] for name in asked[1:]] == ["good", "poor", "failed"]
     assert found["int8"]["spared_layers"] == {"float16": ["layer"]}
     manifest = json.loads((out / "manifest.json").read_text())
-    assert [form["form"] for form in manifest["forms"]] == ["float32", "int8"]
+    assert [form["status"] for form in manifest["forms"]] == ["good", "poor", "failed"]
+    assert manifest["forms"][2]["reason"] == "RuntimeError: no such operator"
     assert manifest["recommended"] == "float32"
     names = ["float32.tflite", "manifest.json", "poor.bin", "report.html", "report.json"]
     assert sorted(path.name for path in out.iterdir()) == names
     page = (out / "report.html").read_text()
     assert "no such operator" in page
     assert "Ship float32.tflite" in page
+
+
+def test_a_form_that_gives_nan_is_marked_failed_wherever_forms_are_named(
+    tmp_path, monkeypatch, capsys
+):
+    stargan().save(tmp_path / "face.keras")
+
+    def write(materials, path, floor):
+        path.write_bytes(b"x")
+        return {}
+
+    nothing = {"images": np.full((1, 32, 32, 3), np.nan, np.float32)}
+    runner = Runner(["translate"], lambda signature, inputs: nothing)
+    broken = forms.FORMS["float16"]._replace(write=write, open_runner=lambda path, threads: runner)
+    monkeypatch.setitem(forms.FORMS, "float16", broken)
+    assert run.main([str(tmp_path / "face.keras"), "--formats", "float32", "float16"]) == 1
+    shown = capsys.readouterr()
+    reason = "the form gives images of translate that are not finite"
+    assert f"float16 failed: {reason}" in shown.err
+    assert ["float16", "failed"] in [line.split()[:2] for line in shown.out.splitlines()]
+    out = tmp_path / "face-export"
+    assert not (out / "float16.tflite").exists()
+    for name in ("manifest.json", "report.json"):
+        # As a strict reader, such as a browser, takes it.
+        said = json.loads((out / name).read_text(), parse_constant=pytest.fail)
+        found = {form["form"]: form for form in said["forms"]}["float16"]
+        assert (found["status"], found["reason"], found["psnr_db"]) == ("failed", reason, None)
+        assert said["recommended"] == "float32"
+    assert reason in (out / "report.html").read_text()
+
+
+def test_a_model_that_gives_nan_itself_leaves_a_manifest_that_says_so(tmp_path, capsys):
+    model = stargan()
+    model.weights[0].assign(model.weights[0] + np.nan)
+    model.save(tmp_path / "face.keras")
+    assert run.main([str(tmp_path / "face.keras"), "--formats", "float32", "dynamic"]) == 1
+    assert "float32 failed: Keras gives images of translate that" in capsys.readouterr().err
+    out = tmp_path / "face-export"
+    assert not list(out.glob("*.tflite"))
+    for name in ("manifest.json", "report.json"):
+        said = json.loads((out / name).read_text(), parse_constant=pytest.fail)
+        assert [form["status"] for form in said["forms"]] == ["failed", "failed"]
+        assert said["recommended"] is None
 
 
 def earlier_export(out, *paths):
@@ -92,6 +136,21 @@ def test_a_second_export_leaves_nothing_of_the_first_and_all_else(tmp_path, monk
     assert sorted(path.name for path in out.iterdir()) == sorted([*kept, *made])
     assert all((out / name).read_bytes() != b"old" for name in made)
     assert signal.getsignal(signal.SIGINT) is heeded
+
+
+def test_nothing_behind_a_link_is_taken_for_an_earlier_export(tmp_path):
+    out, other = tmp_path / "out", tmp_path / "other"
+    (other / "1").mkdir(parents=True)
+    earlier_export(out, "float32.tflite")
+    forms = [{"path": path} for path in ("saved_model/1", "../other", "/etc", None, 3)]
+    manifest = {"provenance": {"tfgan": "0"}, "forms": forms}
+    (out / "manifest.json").write_text(json.dumps(manifest))
+    (out / "float32.tflite").unlink()
+    (out / "saved_model").symlink_to(other)
+    with pytest.raises(run.ExportError, match="with saved_model, which no export"):
+        run.find_earlier(out, ["float32"])
+    (out / "saved_model").unlink()
+    assert run.find_earlier(out, ["float32"]) == ["manifest.json", "report.html", "report.json"]
 
 
 @pytest.mark.parametrize(
