@@ -3,12 +3,15 @@
 import hashlib
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from tfgan.strict_json import REASONS, finite_record
 from tfgan.terminal import UserError
 
 MANIFEST = "manifest.json"
@@ -20,6 +23,7 @@ KINDS = {
     "StarGAN": "stargan",
 }
 SMOKE_FORMS = ("float32", "float16", "dynamic")
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\.tflite")
 _EXPORT = "Export a model: python -m export.run MODEL"
 
 
@@ -35,12 +39,14 @@ class Export(NamedTuple):
         name: What the model is called.
         kind: One of `KINDS`.
         files: Names of its `.tflite` files.
+        manifest: What the app is told of it: the manifest without forms that failed.
     """
 
     folder: Path
     name: str
     kind: str
     files: list[str]
+    manifest: dict[str, Any]
 
 
 def _digest(path: Path) -> str | None:
@@ -49,6 +55,31 @@ def _digest(path: Path) -> str | None:
         return None
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_file(folder: Path, name: str) -> None:
+    """Raises ExportError unless a name is that of a `.tflite` file of a folder itself.
+
+    The app makes addresses of names, so what means something there is refused as well.
+    """
+    if not _NAME.fullmatch(name):
+        raise ExportError(
+            "a form must be a file of its export folder, with a name of letters, digits, dots, "
+            f"dashes and underscores that ends in .tflite. Received: {name!r:.200}. {_EXPORT}"
+        )
+    if (folder / name).is_symlink():
+        raise ExportError(
+            f"{folder / name} must be a file of its export folder. Received: a link to another "
+            f"place. Put the file itself there, or export again. {_EXPORT}"
+        )
+
+
+def _is_usable(form: dict[str, Any]) -> bool:
+    """Whether there is a file, and its comparison with Keras gave numbers.
+
+    Manifests of earlier versions had NaN, which is not JSON, where it did not.
+    """
+    return form.get("status") != "failed" and REASONS not in finite_record(form)
 
 
 def read_export(folder: Path) -> Export:
@@ -65,8 +96,9 @@ def read_export(folder: Path) -> Export:
     try:
         manifest = json.loads(about.read_text("utf-8"))
         name, kind = str(manifest["name"]), str(manifest["kind"])
-        digests = {str(form["path"]): str(form["sha256"]) for form in manifest["forms"]}
-    except (ValueError, KeyError, TypeError) as error:
+        forms = [form for form in manifest["forms"] if _is_usable(form)]
+        digests = {str(form["path"]): str(form["sha256"]) for form in forms}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ExportError(
             f"{about} must be as python -m export.run writes it. Received: "
             f"{error!r:.100}. {_EXPORT}"
@@ -83,13 +115,14 @@ def read_export(folder: Path) -> Export:
             f"{_EXPORT} --formats float32"
         )
     for file in files:
+        check_file(folder, file)
         found = _digest(folder / file)
         if found != digests[file]:
             raise ExportError(
                 f"{folder / file} must have the SHA-256 of {MANIFEST}, which begins with "
                 f"{digests[file][:8]}. Received: {(found or 'no such file')[:12]}. {_EXPORT}"
             )
-    return Export(folder, name, kind, files)
+    return Export(folder, name, kind, files, finite_record({**manifest, "forms": forms}))
 
 
 def newest_exports(runs: Path) -> list[Export]:
@@ -134,7 +167,7 @@ def _run(*command: str, accepted: Sequence[int]) -> None:
     Raises:
         ExportError: If its exit status is not among those that are accepted.
     """
-    shown = f"python -m {' '.join(command)}"
+    shown = f"python -m {shlex.join(command)}"
     print(shown, flush=True)
     done = subprocess.run([sys.executable, "-m", *command], env=os.environ, check=False)
     if done.returncode not in accepted:

@@ -1,7 +1,6 @@
 """The site: the app as npm builds it, the models, pictures to try, and icons."""
 
 import gzip
-import json
 import os
 import re
 import shutil
@@ -13,8 +12,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from mobile_demo.exports import MANIFEST, Export
+from mobile_demo.exports import MANIFEST, Export, check_file
 from tfgan.data.avatars import draw, person_of
+from tfgan.strict_json import write_json
 from tfgan.terminal import UserError
 
 APP = Path(__file__).parent
@@ -131,7 +131,11 @@ def write_site(exports: Sequence[Export], folder: Path) -> None:
 
     Raises:
         BuildError: If the app was not built.
+        ExportError: If a model names a file that is not in its export folder.
     """
+    for export in exports:
+        for name in export.files:
+            check_file(export.folder, name)
     if not (BUILT / "index.html").is_file():
         raise BuildError(
             f"a built app is expected in {BUILT}. Received: nothing. Leave --no-build out."
@@ -140,11 +144,12 @@ def write_site(exports: Sequence[Export], folder: Path) -> None:
     places = [f"models/{name}" for name in _unique_names(exports)]
     for export, place in zip(exports, places, strict=True):
         (folder / place).mkdir(parents=True)
-        for name in [MANIFEST, *export.files]:
+        write_json(folder / place / MANIFEST, export.manifest)
+        for name in export.files:
             shutil.copyfile(export.folder / name, folder / place / name)
     write_icons(folder)
     listed = {"models": places, "samples": write_samples(folder)}
-    (folder / "models.json").write_text(json.dumps(listed) + "\n", "utf-8")
+    write_json(folder / "models.json", listed)
 
 
 def pack(folder: Path) -> None:

@@ -6,6 +6,7 @@ export interface Form {
   bytes: number;
   sha256: string;
   psnr_db: number | null;
+  /** "good", "poor" where it looks different, or "failed" where there is no file. */
   status: string;
 }
 
@@ -98,6 +99,9 @@ export interface Catalogue {
   problems: string[];
 }
 
+/** What a file may be called, so that no address leads out of the folder of its model. */
+const FILE_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]*\.tflite$/;
+
 async function readJson(url: string): Promise<unknown> {
   const response = await fetch(url);
   if (!response.ok) throw new Error(`${url} is not there (${response.status})`);
@@ -117,7 +121,11 @@ async function readModel(folder: string): Promise<Model> {
   const fields = [...SHARED, ...OWN[manifest.kind]];
   const lacking = fields.filter((field) => !(field in manifest));
   if (lacking.length) throw new Error(`its manifest lacks ${lacking.join(", ")}`);
-  const forms = manifest.forms.filter(({ path }) => path.endsWith(".tflite"));
+  // A form that failed has no file.
+  const made = manifest.forms.filter(({ path, status }) => path !== null && status !== "failed");
+  const forms = made.filter(({ path }) => path.endsWith(".tflite"));
+  const strange = forms.find(({ path }) => !FILE_NAME.test(path));
+  if (strange) throw new Error(`it names a file of another folder, ${strange.path}`);
   if (!forms.length) throw new Error("it has no .tflite file");
   // Two exports may have the same name, but never the same folder.
   return { ...manifest, name: folder.slice(folder.lastIndexOf("/") + 1), forms, folder };

@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+import math
 import os
 import sys
 
 import pytest
 
 from mobile_demo import exports
+from mobile_demo import site as sites
 
 DIGEST = hashlib.sha256(b"TFL3").hexdigest()
 
@@ -57,6 +59,63 @@ def test_a_spoilt_folder_is_refused(tmp_path, spoil, words):
 def test_an_export_that_the_app_cannot_show_is_refused(tmp_path, changes, words):
     with pytest.raises(exports.ExportError, match=words):
         exports.read_export(write(tmp_path / "run" / "export", **changes))
+
+
+HOSTILE = (
+    "../../../evil.tflite",
+    "/tmp/evil.tflite",
+    "..\\evil.tflite",
+    "sub/evil.tflite",
+    "%2e%2e%2fevil.tflite",
+    "//host/evil.tflite",
+    "https:evil.tflite",
+    "..tflite",
+    "a?.tflite",
+    "a\n.tflite",
+    "\x00.tflite",
+)
+
+
+@pytest.mark.parametrize("path", HOSTILE)
+def test_a_form_outside_of_its_folder_is_refused_and_never_copied(tmp_path, path):
+    folder = tmp_path / "run" / "export"
+    forms = [{"form": "float32", "path": path, "sha256": DIGEST}]
+    write(folder, forms=forms)
+    if "\x00" not in path and not path.startswith("/"):
+        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).write_bytes(b"TFL3")
+    with pytest.raises(exports.ExportError, match="must be a file of its export folder") as refused:
+        exports.read_export(folder)
+    assert len(str(refused.value).splitlines()) == 1
+    made = exports.Export(folder, "evil", "StarGAN", [path], {})
+    with pytest.raises(exports.ExportError, match="must be a file of its export folder"):
+        sites.write_site([made], tmp_path / "site")
+    assert not (tmp_path / "site").exists()
+
+
+def test_a_form_that_is_a_link_is_refused(tmp_path):
+    folder = write(tmp_path / "run" / "export")
+    (folder / "float32.tflite").rename(tmp_path / "secret")
+    (folder / "float32.tflite").symlink_to(tmp_path / "secret")
+    with pytest.raises(exports.ExportError, match="Received: a link to another place"):
+        exports.read_export(folder)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"form": "float16", "path": None, "sha256": None, "status": "failed", "psnr_db": None},
+        {"form": "float16", "path": "float16.tflite", "sha256": "", "status": "failed"},
+        # As earlier versions wrote it, which is not JSON.
+        {"form": "float16", "path": "float16.tflite", "sha256": "", "psnr_db": math.nan},
+        {"form": "float16", "path": "float16.tflite", "sha256": "", "ms_per_picture": math.inf},
+    ],
+)
+def test_a_form_that_failed_is_left_out_and_the_others_are_shown(tmp_path, bad):
+    forms = [{"form": "float32", "path": "float32.tflite", "sha256": DIGEST, "status": "good"}, bad]
+    found = exports.read_export(write(tmp_path / "run" / "export", forms=forms))
+    assert found.files == ["float32.tflite"]
+    assert found.manifest["forms"] == forms[:1]
 
 
 def test_the_newest_export_of_each_kind_that_can_be_shown_is_taken(tmp_path, capsys):

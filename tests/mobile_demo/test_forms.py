@@ -215,6 +215,31 @@ def test_what_a_site_lacks_is_said_and_the_rest_shown(own_site, open_phone, serv
     phone.page.get_by_text("Sample 4 could not be loaded.").wait_for()
 
 
+def test_a_form_that_failed_is_left_out_and_one_of_another_folder_is_refused(
+    own_site, open_phone, serve
+):
+    models = own_site / "models"
+    manifest = json.loads((models / "stylegan2" / "manifest.json").read_text())
+    numbers = {"bytes": None, "sha256": None, "psnr_db": None}
+    failed = {**manifest["forms"][0], **numbers, "form": "int8", "status": "failed"}
+    forms = [{**failed, "path": None}, {**failed, "path": "int8.tflite"}, *manifest["forms"]]
+    rewrite(models / "stylegan2", {**manifest, "forms": forms, "recommended": None})
+    outside = json.loads((models / "stylegan" / "manifest.json").read_text())
+    for form in outside["forms"]:
+        form["path"] = f"../stylegan/{form['path']}"
+    rewrite(models / "stylegan", outside)
+    phone = open_phone(serve(own_site))
+    phone.load("#model=stylegan2&seed=3")
+    phone.page.get_by_role("button", name="Close", exact=True).tap()
+    assert phone.link()["model"] == "stylegan2"
+    phone.page.locator(".cost").tap()
+    dialog = phone.page.get_by_role("dialog")
+    dialog.get_by_text("models/stylegan: it names a file of another folder").wait_for()
+    assert option(phone, "dynamic").count() == 1
+    assert option(phone, "int8").count() == 0
+    assert not [url for url in phone.asked if "../" in url or "stylegan/float32" in url]
+
+
 def test_models_of_one_name_have_links_of_their_own(own_site, open_phone, serve):
     models = own_site / "models"
     shutil.copytree(models / "stylegan2", models / "stylegan2-2")

@@ -37,7 +37,7 @@ def test_nothing_of_the_site_names_another_host(site):
 
 
 def test_models_of_one_name_get_folders_of_their_own(tmp_path):
-    exports = [Export(tmp_path, name, "StarGAN", []) for name in ("faces", "faces", "a b/../c")]
+    exports = [Export(tmp_path, name, "StarGAN", [], {}) for name in ("faces", "faces", "a b/../c")]
     assert sites._unique_names(exports) == ["faces", "faces-2", "a-b-..-c"]
 
 
