@@ -478,6 +478,7 @@ def export(
         (partial / PAGE).write_text(
             page(facts, results, recommended, rows, about, usages, metrics),
             encoding="utf-8",
+            errors="backslashreplace",  # names of folders need not be text
         )
         for name, value in texts.items():
             write_json(partial / name, value)

@@ -196,6 +196,14 @@ def snippet(exportable: Exportable, path: str, in_tflite: bool) -> str:
     return "\n".join(lines)
 
 
+def _comment(*words: str) -> str:
+    """A comment of names, in quotes: what ends a line, or turns it around, is spelled out.
+
+    Names of classes are those of somebody's folders, and what follows a line end would be run.
+    """
+    return f"# {': '.join(map(repr, words))}"
+
+
 def _photo(size: int) -> list[str]:
     """Lines that read a photo as `tfgan.generate` does, to the pixel."""
     return [
@@ -220,11 +228,15 @@ def _random_latents(model) -> str:
 def _label_lines(sets: Sequence[LabelSet]) -> list[str]:
     """Lines of a label vector that asks for the first label of the first set, with all names."""
     values = encode_labels(sets, 0, np.eye(1, len(sets[0].names)))[0]
-    of_set = [f"{one.name}: " if len(sets) > 1 else "" for one in sets]
-    names = [f"{of}{name}" for of, one in zip(of_set, sets, strict=True) for name in one.names]
-    if len(sets) > 1:
-        names += [f"mask: the labels of {one.name} are asked for" for one in sets]
-    places = (f"    {value:g},  # {name}" for value, name in zip(values, names, strict=True))
+    several = len(sets) > 1
+    comments = [
+        _comment(one.name, name) if several else _comment(name)
+        for one in sets
+        for name in one.names
+    ]
+    if several:
+        comments += [f"{_comment(one.name)}: the labels of this set are asked for" for one in sets]
+    places = (f"    {value:g},  {words}" for value, words in zip(values, comments, strict=True))
     return ["asked = [", *places, "]", "labels = np.array([asked], np.float32)"]
 
 
@@ -359,7 +371,7 @@ def style_generator(model) -> Exportable:
                 "",
                 _random_latents(model),
                 *(
-                    [f"labels = np.array([0], np.int32)  # {model.class_names[0]}"]
+                    [f"labels = np.array([0], np.int32)  {_comment(model.class_names[0])}"]
                     if model.class_names
                     else []
                 ),
@@ -476,7 +488,7 @@ def stargan_v2(model) -> Exportable:
             inputs=(
                 *_photo(size),
                 _random_latents(model),
-                f"domain = np.array([1], np.int32)  # 1: {model.domain_names[1]}",
+                f"domain = np.array([1], np.int32)  {_comment(model.domain_names[1])}",
             ),
             tflite=(
                 'styles = use("style_from_latent")(latents=latents, labels=domain)["styles"]',

@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 
 from export.signatures import KINDS, drawn_faces, snippet
-from tests.export.small import FACES, stargan, stargan_v2, stylegan2
+from tests.export.small import FACES, MOODS, stargan, stargan_v2, stylegan2
 from tfgan.data.pipeline import decode_picture
+from tfgan.label_sets import LabelSet
 
 
 def described(model):
@@ -43,20 +44,46 @@ def test_code_names_every_place_of_a_label_vector():
     model = stargan()
     lines = described(model).usage.inputs
     assert [line.strip() for line in lines if line.startswith("    ")] == [
-        "1,  # faces: Black",
-        "0,  # faces: Blond",
-        "0,  # faces: Male",
-        "0,  # moods: angry",
-        "0,  # moods: happy",
-        "1,  # mask: the labels of faces are asked for",
-        "0,  # mask: the labels of moods are asked for",
+        "1,  # 'faces': 'Black'",
+        "0,  # 'faces': 'Blond'",
+        "0,  # 'faces': 'Male'",
+        "0,  # 'moods': 'angry'",
+        "0,  # 'moods': 'happy'",
+        "1,  # 'faces': the labels of this set are asked for",
+        "0,  # 'moods': the labels of this set are asked for",
     ]
     alone = described(stargan((FACES,))).usage.inputs
     assert [line.strip() for line in alone if line.startswith("    ")] == [
-        "1,  # Black",
-        "0,  # Blond",
-        "0,  # Male",
+        "1,  # 'Black'",
+        "0,  # 'Blond'",
+        "0,  # 'Male'",
     ]
+
+
+# Each would write a file named "ran", if it left its comment.
+ATTACK = "open('ran', 'w').close()"
+ENDS = ("\n", "\r", "\r\n", "\f\n", "\x85", "\u2028", "\\\n", "'\n", '"""\n')
+HOSTILE = tuple(f"cat{end}{ATTACK}{end}# </pre><script>" for end in ENDS)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        lambda: stylegan2(HOSTILE),
+        # The second domain and all labels are named.
+        *(lambda name=name: stargan_v2(("cat", name)) for name in HOSTILE),
+        lambda: stargan((LabelSet(HOSTILE[0], "classes", HOSTILE),)),
+        lambda: stargan((LabelSet(HOSTILE[0], "classes", HOSTILE), MOODS)),
+    ],
+)
+def test_names_never_become_code(tmp_path, monkeypatch, model):
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (32, 32)).save("photo.jpg")
+    whole = described(model())
+    code = snippet(whole, "float32.tflite", True)
+    compile(code, "snippet", "exec")
+    exec("\n".join(whole.usage.inputs), {})
+    assert [path.name for path in tmp_path.iterdir()] == ["photo.jpg"]
 
 
 def test_code_is_python_that_names_the_file():

@@ -154,17 +154,22 @@ def test_the_parts_of_every_tflite_file_make_the_whole_of_keras(exported):
 
 
 def test_the_report_tells_how_to_run_what_is_good(tmp_path, monkeypatch):
-    stylegan2(("a", "b")).save(tmp_path / "face.keras")
+    # A name of a folder, whose first byte is no UTF-8; it must neither run nor break anything.
+    hostile = "\udcff\nopen('ran', 'w').close()\n# </pre><script>'\""
+    stylegan2((hostile, "b")).save(tmp_path / "face.keras")
     asked = ["--formats", "saved-model", "float16"]
     assert run.main([str(tmp_path / "face.keras"), *asked]) == 0
     folder = tmp_path / "face-export"
     codes = re.findall("<pre>(.*?)</pre>", (folder / "report.html").read_text(), re.DOTALL)
     assert ["float16.tflite" in code for code in codes] == [True, False]
+    before = {*folder.iterdir(), folder / "picture.png"}
     monkeypatch.chdir(folder)
     made = []
     for code in codes:
         exec(html.unescape(code), {})
         made.append(np.asarray(Image.open("picture.png"), np.float64))
+    assert set(folder.iterdir()) == before
+    assert "<script>" not in (folder / "report.html").read_text()
     assert made[0].shape == (16, 16, 3)
     # 60 dB is what float16 must reach; a value may be rounded to the next of 255 besides.
     assert np.max(np.abs(made[0] - made[1])) <= 2
