@@ -13,14 +13,44 @@ from tfgan.terminal import quiet
 
 # TensorFlow and the quantizer are not imported here: --help need not wait for them.
 
-COMPARED = 3  # examples that a report compares
-SEARCHED = 2  # examples that a search looks at
-CALIBRATING = 32  # examples that ranges are found with
-PICTURES = COMPARED + SEARCHED + CALIBRATING
+# Numbers of examples: at least, for each class, domain or label, and at most. They are whole
+# rounds of these, where there is room for one.
+COMPARED = (3, 1, 16)  # that a report compares
+SEARCHED = (2, 1, 8)  # that a search looks at
+CALIBRATING = (32, 2, 64)  # that ranges are found with; they may begin amid a round
 BATCH = 4  # examples at a time while ranges are found
 
 
 Spared = dict[str, list[str]]
+
+
+class Examples(NamedTuple):
+    """Numbers of examples, none for two purposes.
+
+    Attributes:
+        compared: Those that a report compares, and a search must satisfy too.
+        searched: Those that a search looks at.
+        calibrating: Those that ranges are found with.
+    """
+
+    compared: range
+    searched: range
+    calibrating: range
+
+    @property
+    def total(self) -> int:
+        """Number of all."""
+        return self.calibrating.stop
+
+
+def examples_of(choices: int) -> Examples:
+    """The examples of a model with so many classes, domains or labels to choose from."""
+    counts = [
+        min(-(-max(least, each * choices) // choices) * choices, most)
+        for least, each, most in (COMPARED, SEARCHED, CALIBRATING)
+    ]
+    ends = np.cumsum(counts).tolist()
+    return Examples(*map(range, [0, *ends], ends))
 
 
 class Form(NamedTuple):
@@ -54,8 +84,10 @@ class Materials:
 
     Args:
         exportable: The model and its uses.
-        pictures: float32 [PICTURES, R, R, 3]; models that take none do not look at them.
-        expected: What Keras makes of the first COMPARED examples, as `export.report.expect` says.
+        pictures: One for each of the examples, float32 [N, R, R, 3]; models that take none do not
+            look at them.
+        expected: What Keras makes of the examples that are compared, as `export.report.expect`
+            says.
         facts: What files say of themselves.
     """
 
@@ -67,15 +99,14 @@ class Materials:
         facts: dict[str, Any],
     ):
         self.exportable = exportable
+        self.examples = examples_of(exportable.choices)
         self.pictures = pictures
         self.expected = expected
         self.facts = facts
 
-    def draw(self, first: int, count: int) -> list[Arrays]:
+    def draw(self, numbers: range) -> list[Arrays]:
         """Inputs of flows, batch by batch."""
-        return self.exportable.draw(
-            range(first, first + count), self.pictures[first : first + count]
-        )
+        return self.exportable.draw(numbers, self.pictures[numbers.start : numbers.stop])
 
     @functools.cached_property
     def content(self) -> bytes:
@@ -89,9 +120,9 @@ class Materials:
         """Ranges of what goes into layers and comes out."""
         from export import quantization
 
-        first = COMPARED + SEARCHED
-        places = range(first, PICTURES, BATCH)
-        drawn = [x for place in places for x in self.draw(place, min(BATCH, PICTURES - place))]
+        numbers = self.examples.calibrating
+        batches = [numbers[i : i + BATCH] for i in range(0, len(numbers), BATCH)]
+        drawn = [inputs for batch in batches for inputs in self.draw(batch)]
         return quantization.find_ranges(self.content, self.exportable, drawn)
 
     @functools.cached_property
@@ -99,7 +130,7 @@ class Materials:
         """What Keras makes of other examples, which a search compares."""
         from export.report import expect
 
-        return expect(self.exportable, self.draw(COMPARED, SEARCHED))
+        return expect(self.exportable, self.draw(self.examples.searched))
 
     def _error(self, content: bytes, expected: Iterable[Any]) -> float:
         from tfgan.litert import open_runner

@@ -1,6 +1,8 @@
 """Real pictures that models of translations are compared and calibrated with."""
 
+import itertools
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -61,13 +63,25 @@ def read_pictures(names: list[str], resolution: int, count: int) -> np.ndarray:
     return np.stack(turns)
 
 
+def _in_turn(source: Any) -> list[int]:
+    """Places of all pictures of a source in random order, those of each sub-folder in turn."""
+    order = np.random.default_rng(0).permutation(len(source)).tolist()
+    if not hasattr(source, "relative_path"):
+        return order
+    found: dict[str, list[int]] = {}
+    for place in order:
+        above, _, _ = source.relative_path(place).rpartition(os.sep)
+        found.setdefault(above.partition(os.sep)[0], []).append(place)
+    rounds = itertools.zip_longest(*found.values())
+    return [place for turn in rounds for place in turn if place is not None]
+
+
 def _read(source: Any, resolution: int, count: int) -> np.ndarray:
     from tfgan.data.pipeline import decode_picture, explain
     from tfgan.data.sources import DataError
 
     images: list[np.ndarray] = []
-    order = np.random.default_rng(0).permutation(len(source))
-    for place in map(int, order):
+    for place in _in_turn(source):
         if len(images) == count:
             break
         try:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from export.forms import COMPARED, FORMS, PICTURES, Materials
+from export.forms import FORMS, Materials, examples_of
 from export.pictures import data_of_run, read_pictures
 from export.signatures import KINDS, Kind, drawn_faces, kind_of
 from tfgan.arithmetic import in_float32, without_tf32
@@ -38,6 +38,7 @@ LPIPS_FILES = "TFGAN_LPIPS_ALEX"  # environment variable
 LPIPS_SMALLEST = 32  # pixels of the smallest pictures that AlexNet takes
 # Options of training.evaluate that are set here, or that measure nothing.
 TAKEN = ("--out", "--tflite", "--noise", "--help", "-h")
+SHOWN = 8  # examples of each way to pictures that the report shows, of those it compares
 STOPS = (signal.SIGINT, signal.SIGTERM)
 
 _ABOUT = """Exports a trained model in several forms, and compares each with the Keras model.
@@ -452,7 +453,7 @@ def export(
             )
             for place, one in enumerate(expected)
             if one.flow.shown is not None
-            for i, shown in enumerate(one.flow.shown(one.drawn))
+            for i, shown in enumerate(one.flow.shown(one.drawn)[:SHOWN])
         ]
         facts = materials.facts
         texts = {
@@ -525,6 +526,7 @@ def _run(options: argparse.Namespace, until_end: contextlib.ExitStack) -> int:
     with quiet():
         exportable = kind.describe(in_float32(load_model(model_file)))
     resolution = exportable.model.resolution
+    examples = examples_of(exportable.choices)
     if options.lpips and resolution < LPIPS_SMALLEST:
         raise ExportError(
             f"--lpips needs pictures of {LPIPS_SMALLEST} pixels or more. Received: {model_file}, "
@@ -532,9 +534,9 @@ def _run(options: argparse.Namespace, until_end: contextlib.ExitStack) -> int:
         )
     distance = _open_lpips(weights) if weights and resolution >= LPIPS_SMALLEST else None
     if sets:
-        pictures = read_pictures(sets, resolution, PICTURES)
+        pictures = read_pictures(sets, resolution, examples.total)
     elif kind.takes_pictures:
-        pictures = drawn_faces(range(PICTURES), resolution)
+        pictures = drawn_faces(range(examples.total), resolution)
     else:
         pictures = np.empty((0, resolution, resolution, 3), np.float32)
     about: dict[str, Any] = {**machine(), "pictures": ", ".join(sets) or "drawn"}
@@ -548,7 +550,7 @@ def _run(options: argparse.Namespace, until_end: contextlib.ExitStack) -> int:
         metrics = metrics_of(noise)
         about["metrics"] = shlex.join(options.evaluate)
     print("Running Keras", flush=True)
-    drawn = exportable.draw(range(COMPARED), pictures[:COMPARED])
+    drawn = exportable.draw(examples.compared, pictures[: len(examples.compared)])
     expected = expect(exportable, drawn)
     cases = {case.signature: case for one in expected for case in one.cases}
     facts = facts_of(exportable, list(cases.values()), model_file)

@@ -1,5 +1,6 @@
 """What each kind of model is exported as: its uses, and inputs to check and calibrate them with."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -123,6 +124,8 @@ class Exportable:
         draw: Takes numbers, one for each example, and pictures [N, R, R, 3] of which example i
             takes the one at place i; returns inputs of flows, batch by batch.
         usage: How a picture is made in Python.
+        choices: Number of classes or domains, or of labels of the largest set, that examples are
+            spread over; 1 where there is nothing to choose.
         loose_share: Share of an output's values that may differ from Keras by any amount.
     """
 
@@ -134,6 +137,7 @@ class Exportable:
     flows: tuple[Flow, ...]
     draw: Callable[[Sequence[int], np.ndarray], list[Arrays]]
     usage: Usage
+    choices: int = 1
     loose_share: float = 0.0
 
     @property
@@ -253,9 +257,22 @@ def _latents(model, numbers: Sequence[int]) -> np.ndarray:
     return np.stack(draws)
 
 
-def _labels(numbers: Sequence[int], count: int) -> np.ndarray:
-    """Classes or domains in turn."""
-    return np.asarray(numbers, np.int32) % count
+def spread(numbers: Sequence[int], count: int) -> np.ndarray:
+    """Places from 0 to count - 1 that examples ask for, int32 [N].
+
+    A few consecutive numbers have places that lie far apart, and `count` of them, from a multiple
+    of `count` on, each place once. The order shifts by one each time: pictures of several folders
+    come in turn, and each folder meets each place.
+
+    Args:
+        numbers: Of examples, [N].
+        count: Of places.
+    """
+    # Of points in steps of the golden ratio, every further one falls into one of the widest gaps.
+    points = np.arange(count) * (math.sqrt(5) - 1) / 2 % 1
+    places = np.argsort(np.argsort(points))
+    rounds, turns = np.divmod(np.asarray(numbers, np.int64), count)
+    return ((places[turns] + rounds) % count).astype(np.int32)
 
 
 def _attributes(model, *names: str) -> dict[str, Any]:
@@ -303,7 +320,7 @@ def style_generator(model) -> Exportable:
     def draw(numbers, _):
         latents = {"latents": _latents(model, numbers)}
         if model.class_names:
-            latents["labels"] = _labels(numbers, len(model.class_names))
+            latents["labels"] = spread(numbers, len(model.class_names))
         scalars = [{"truncation_psi": psi, "noise_scale": 1.0} for psi in PSIS]
         return [
             {**latents, **{key: np.asarray(x, np.float32) for key, x in values.items()}}
@@ -389,6 +406,7 @@ def style_generator(model) -> Exportable:
                 "noise_scale": "scale",
             },
         ),
+        choices=max(1, len(model.class_names)),
     )
 
 
@@ -444,7 +462,7 @@ def stargan_v2(model) -> Exportable:
         ]
 
     def draw(numbers, pictures):
-        latents, domains = _latents(model, numbers), _labels(numbers, len(model.domain_names))
+        latents, domains = _latents(model, numbers), spread(numbers, len(model.domain_names))
         return [{"images": pictures, "latents": latents, "labels": domains}]
 
     return Exportable(
@@ -496,6 +514,7 @@ def stargan_v2(model) -> Exportable:
             ),
             saved_model={"images": "photos", "latents": "latents", "labels": "domain"},
         ),
+        choices=len(model.domain_names),
         # Masks jump where the heat of a landmark passes 0.1: rounding moves a few of their pixels
         # across, and with them what the skips let through around these.
         loose_share=0.01 if masked else 0.0,
@@ -530,7 +549,7 @@ def stargan(model) -> Exportable:
         asked = []
         for index, label_set in enumerate(sets):
             count = len(label_set.names)
-            values = in_turn = np.eye(count)[np.asarray(numbers) % count]
+            values = in_turn = np.eye(count)[spread(numbers, count)]
             if label_set.kind == "attributes":
                 others = [np.random.default_rng(i).random(count) < 0.3 for i in numbers]
                 values = np.maximum(in_turn, others)
@@ -590,6 +609,7 @@ def stargan(model) -> Exportable:
             tflite=('images = use("translate")(images=photos, labels=labels)["images"]',),
             saved_model={"images": "photos", "labels": "labels"},
         ),
+        choices=max(len(label_set.names) for label_set in sets),
     )
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from export import flatbuffer, quantization, tflite
-from export.forms import COMPARED, FORMS, PICTURES, Materials
+from export.forms import FORMS, Materials, examples_of
 from export.quantization import CONVOLUTIONS, DENSE, Chosen, Layer, search
 from export.report import expect, measure
 from export.signatures import KINDS, drawn_faces
@@ -15,8 +15,10 @@ from tfgan.litert import open_runner, read_facts
 @pytest.fixture(scope="module")
 def materials():
     exportable = KINDS["StarGAN"].describe(stargan())
-    pictures = drawn_faces(range(PICTURES), 32)
-    expected = expect(exportable, exportable.draw(range(COMPARED), pictures[:COMPARED]))
+    examples = examples_of(exportable.choices)
+    pictures = drawn_faces(range(examples.total), 32)
+    compared = pictures[: len(examples.compared)]
+    expected = expect(exportable, exportable.draw(examples.compared, compared))
     return Materials(exportable, pictures, expected, {})
 
 
@@ -37,7 +39,7 @@ def types_of(content):
 
 
 def test_ranges_are_the_smallest_and_largest_values_of_all_examples(materials):
-    drawn = materials.draw(0, 4)
+    drawn = materials.draw(range(4))
     ranges = quantization.find_ranges(materials.content, materials.exportable, drawn)
     images = np.concatenate([one["images"] for one in drawn])
     made = [materials.exportable.run("translate", one)["images"] for one in drawn]
@@ -59,12 +61,14 @@ def test_ranges_are_the_smallest_and_largest_values_of_all_examples(materials):
 
 @pytest.mark.parametrize(("bits", "type_"), [(None, "FLOAT32"), (8, "INT8"), (16, "INT16")])
 def test_convolutions_compute_in_the_bits_of_the_form(materials, bits, type_):
-    ranges = quantization.find_ranges(materials.content, materials.exportable, materials.draw(0, 2))
+    ranges = quantization.find_ranges(
+        materials.content, materials.exportable, materials.draw(range(2))
+    )
     made = quantization.quantize(materials.content, bits, ranges)
     kinds = flatbuffer.schema.TensorType
     assert set(types_of(made).values()) == {(getattr(kinds, type_), kinds.INT8)}
     # Inputs and outputs stay as they were: apps need not know.
-    result = open_runner(made).run("translate", materials.draw(0, 1)[0])["images"]
+    result = open_runner(made).run("translate", materials.draw(range(1))[0])["images"]
     assert result.dtype == np.float32
 
 
@@ -96,7 +100,9 @@ def test_kept_dense_layers_and_no_others_stay_in_float32():
 def test_spared_layers_and_no_others_find_ranges_for_each_picture(materials):
     layers = quantization.find_layers(materials.content, CONVOLUTIONS)
     spared = [layers[0].name, layers[-1].name]
-    ranges = quantization.find_ranges(materials.content, materials.exportable, materials.draw(0, 2))
+    ranges = quantization.find_ranges(
+        materials.content, materials.exportable, materials.draw(range(2))
+    )
     made = quantization.quantize(materials.content, 8, ranges, spared, quantization.DYNAMIC)
     kinds = flatbuffer.schema.TensorType
     for name, found in types_of(made).items():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from export import report, signatures
-from export.forms import FORMS
+from export.forms import FORMS, examples_of
 from export.report import Result, recommend
 from tests.export.small import stargan_v2, stylegan2
 from tfgan.litert import Runner
@@ -184,3 +184,22 @@ def test_the_table_shows_forms_that_failed():
     assert lines[0].split()[:3] == ["form", "status", "PSNR"]
     assert lines[1].split()[:4] == ["dynamic", "good", "44.0", "dB"]
     assert lines[2].split()[:3] == ["int8", "failed", "-"]
+
+
+def test_a_form_that_spoils_the_last_class_alone_is_not_good():
+    names = tuple("abcdefgh")
+    described = signatures.KINDS["StyleGAN2Generator"].describe(stylegan2(names))
+    examples = examples_of(described.choices)
+    expected = report.expect(described, described.draw(examples.compared, np.empty(0)))
+
+    def run(signature, inputs):
+        outputs = described.run(signature, inputs)
+        if signature == "map":
+            last = inputs["labels"] == len(names) - 1
+            outputs["styles"] = outputs["styles"] + last[:, None].astype(np.float32)
+        return outputs
+
+    runner = Runner(["map", "truncate", "synthesize"], run)
+    form = FORMS["saved-model"]._replace(open_runner=lambda path, threads: runner)
+    found, _ = report.measure(described, expected, None, form, Path(__file__), 100.0)
+    assert found["status"] == "poor"

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from export.signatures import KINDS, drawn_faces, snippet
+from export.forms import examples_of
+from export.signatures import KINDS, drawn_faces, snippet, spread
 from tests.export.small import FACES, MOODS, stargan, stargan_v2, stylegan2
 from tfgan.data.pipeline import decode_picture
 from tfgan.label_sets import LabelSet
@@ -101,7 +102,7 @@ def test_rows_of_style_generators_say_latents_psi_and_class():
     assert [one.told for one in first] == [
         "latents 1, psi 1, a",
         "latents 2, psi 1, b",
-        "latents 3, psi 1, a",
+        "latents 3, psi 1, b",
     ]
     assert second[0].told == "latents 1, psi 0.7, a"
     _, (first, _) = shown_of(stylegan2())
@@ -111,7 +112,7 @@ def test_rows_of_style_generators_say_latents_psi_and_class():
 
 def test_rows_of_translations_say_domain_and_show_the_reference():
     (drawn,), (by_latent, by_reference) = shown_of(stargan_v2())
-    told = ["to cat, latents 1", "to dog, latents 2", "to cat, latents 3"]
+    told = ["to cat, latents 1", "to dog, latents 2", "to dog, latents 3"]
     assert [one.told for one in by_latent] == told
     assert by_reference[1].told == "to dog, style of the reference"
     for i, one in enumerate(by_reference):
@@ -121,10 +122,57 @@ def test_rows_of_translations_say_domain_and_show_the_reference():
 
 def test_rows_of_labels_say_which_were_asked_for():
     drawn, (faces, moods) = shown_of(stargan())
-    assert [one.told for one in moods] == ["moods: angry 1", "moods: happy 1", "moods: angry 1.5"]
+    assert [one.told for one in moods] == ["moods: angry 1", "moods: happy 1", "moods: happy 1.5"]
     for i, one in enumerate(faces):
         asked = np.flatnonzero(drawn[0]["labels"][i, :3])
         named = one.told.removeprefix("faces: ").split(", ")
         names = [part.split()[0] for part in named]
         assert names == [FACES.names[place] for place in asked]
         np.testing.assert_array_equal(one.pictures["source"], drawn[0]["images"][i])
+
+
+COUNTS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 17, 31, 32)
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_comparison_and_calibration_meet_every_class(count):
+    examples = examples_of(count)
+    everything = set(range(count))
+    assert set(spread(examples.calibrating, count)) == everything
+    if count <= 16:
+        assert set(spread(examples.compared, count)) == everything
+    if count <= 8:
+        assert set(spread(examples.searched, count)) == everything
+    # No picture is compared that a choice was made by.
+    numbers = [*examples.compared, *examples.searched, *examples.calibrating]
+    assert numbers == list(range(examples.total))
+
+
+@pytest.mark.parametrize("count", [100, 365, 1000])
+def test_of_very_many_classes_examples_lie_all_over(count):
+    examples = examples_of(count)
+    for numbers in examples:
+        places = np.sort(spread(numbers, count))
+        assert len(set(places)) == len(places)
+        gaps = np.diff([*places, places[0] + count]) / count
+        # Even gaps are 1 / examples wide. In golden steps the widest is below 1.9 of that, and each
+        # place is rounded.
+        assert np.max(gaps) < 1.9 / len(places) + 1 / count
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 5])
+def test_each_domain_meets_pictures_of_each_folder(count):
+    examples = examples_of(count)
+    pairs = {(i % count, int(spread([i], count)[0])) for i in examples.calibrating}
+    assert len(pairs) == count**2
+
+
+def test_examples_are_the_same_each_time_and_ask_for_every_label_of_every_set():
+    many = LabelSet("many", "attributes", tuple(f"label {i}" for i in range(12)))
+    whole = described(stargan((many, MOODS)))
+    numbers = examples_of(whole.choices).compared
+    drawn, again = (whole.draw(numbers, drawn_faces(numbers, 32)) for _ in range(2))
+    for one, other in zip(drawn, again, strict=True):
+        np.testing.assert_array_equal(one["labels"], other["labels"])
+    assert np.all(np.max(drawn[0]["labels"][:, :12], axis=0) > 0)
+    assert np.all(np.max(drawn[1]["labels"][:, 12:14], axis=0) > 0)
