@@ -21,7 +21,7 @@ CALIBRATING = (32, 2, 64)  # that ranges are found with; they may begin amid a r
 BATCH = 4  # examples at a time while ranges are found
 
 
-Spared = dict[str, list[str]]
+KeptLayers = dict[str, list[str]]
 
 
 class Examples(NamedTuple):
@@ -64,8 +64,8 @@ class Form(NamedTuple):
         exact: Whether it computes as Keras does.
         in_tflite: Whether it is a `.tflite` file.
         calibrated: Whether it is made with real pictures, if the model takes pictures.
-        write: Makes it at a path, and returns the layers that were spared, by how they compute
-            instead.
+        write: Makes it at a path, and returns the layers kept in higher precision, by how they
+            compute instead.
         open_runner: Loads it with so many threads.
     """
 
@@ -75,7 +75,7 @@ class Form(NamedTuple):
     exact: bool
     in_tflite: bool
     calibrated: bool
-    write: Callable[["Materials", Path, float], Spared]
+    write: Callable[["Materials", Path, float], KeptLayers]
     open_runner: Callable[[Path, int], Runner]
 
 
@@ -156,7 +156,7 @@ class Materials:
         return all(self._error(content, each) <= largest for each in (self.searched, self.expected))
 
 
-def _write_saved_model(materials: Materials, path: Path, floor: float) -> Spared:
+def _write_saved_model(materials: Materials, path: Path, floor: float) -> KeptLayers:
     from export import saved_model
 
     with quiet():
@@ -179,21 +179,21 @@ def _open_tflite(path: Path, threads: int) -> Runner:
 
 
 def _write_file(
-    materials: Materials, path: Path, content: bytes, name: str, spared: Spared | None = None
-) -> Spared:
+    materials: Materials, path: Path, content: bytes, name: str, kept: KeptLayers | None = None
+) -> KeptLayers:
     from export import tflite
 
-    spared = spared or {}
-    facts = {**materials.facts, "form": name, "spared_layers": spared}
+    kept = kept or {}
+    facts = {**materials.facts, "form": name, "higher_precision_layers": kept}
     path.write_bytes(tflite.finish(content, facts))
-    return spared
+    return kept
 
 
-def _write_float32(materials: Materials, path: Path, floor: float) -> Spared:
+def _write_float32(materials: Materials, path: Path, floor: float) -> KeptLayers:
     return _write_file(materials, path, materials.content, "float32")
 
 
-def _write_float16(materials: Materials, path: Path, floor: float) -> Spared:
+def _write_float16(materials: Materials, path: Path, floor: float) -> KeptLayers:
     from export import tflite
 
     return _write_file(materials, path, tflite.halve(materials.content), "float16")
@@ -201,7 +201,7 @@ def _write_float16(materials: Materials, path: Path, floor: float) -> Spared:
 
 def _write_quantized(
     name: str, activation_bits: int | None, materials: Materials, path: Path, floor: float
-) -> Spared:
+) -> KeptLayers:
     from export import quantization, tflite
 
     ranges = materials.ranges if activation_bits else {}
@@ -210,11 +210,11 @@ def _write_quantized(
     # The smaller way first.
     for way in ways if activation_bits else ways[1:]:
 
-        def build(spared, way=way):
-            args = materials.content, activation_bits, ranges, spared, way
+        def build(kept, way=way):
+            args = materials.content, activation_bits, ranges, kept, way
             return tflite.halve(quantization.quantize(*args))
 
-        layers = quantization.find_layers(materials.content, quantization.SPARED[way])
+        layers = quantization.find_layers(materials.content, quantization.KEEPABLE[way])
         chosen = quantization.search(
             layers,
             build,
@@ -224,7 +224,7 @@ def _write_quantized(
         )
         if chosen.enough:
             break
-    titles = list(dict.fromkeys(map(quantization.title, chosen.spared)))
+    titles = list(dict.fromkeys(map(quantization.title, chosen.kept)))
     return _write_file(materials, path, chosen.content, name, {way: titles} if titles else {})
 
 

@@ -30,6 +30,8 @@ ABOUT = {
     "status": "good; poor, where floor_db is not reached; or failed, where the form could not be "
     "made, or gives values that are not finite.",
     "reason": "Why the form is not good; null where it is.",
+    "no_advantage_over": "Name of a form that is smaller, faster and more like Keras; null where "
+    "there is none.",
     "ms_per_picture": "Median time of timed_signature alone, batch 1, with timed_threads threads, "
     "on the machine that report.json names.",
 }
@@ -116,6 +118,7 @@ def _described(result: Result, facts: dict[str, Any], default: str) -> dict[str,
         "reason": result.reason,
         "psnr_db": result.psnr_db,
         "worst_psnr_db": result.worst_psnr_db,
+        "no_advantage_over": result.no_advantage_over,
         "equal_to_keras": result.psnr_db is None and not failed,
         "floor_db": result.floor_db,
         "ms_per_picture": milliseconds,

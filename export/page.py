@@ -10,16 +10,18 @@ import numpy as np
 from PIL import Image
 
 from export.forms import FORMS
-from export.report import Result, number, psnr_text
+from export.report import Result, needless_text, number, psnr_text
 from export.signatures import Shown
 from tfgan.figures import to_uint8
 
 SHOWN_SIDE = 256  # pixels of a picture on the page; larger ones are made smaller
 DIFFERENCE_GAIN = 8  # a difference of an eighth of the range is white
+MANY_MS = 100  # milliseconds from which tenths are not shown
 NAMED = 8  # layers; report.json has them all
-SPARED_IN = {
-    "dynamic": "with ranges found for each picture, for fixed ones spoil it",
-    "float16": "kept in float16, for they spoil the picture in 8 bits",
+# Of layers kept in higher precision, by how they compute.
+KEPT_IN = {
+    "dynamic": "ranges found for each picture, because fixed ones spoil it",
+    "float16": "float16, because 8 bits spoil the picture",
 }
 
 
@@ -52,14 +54,16 @@ h1 { font-size: 1.7rem; margin: 0; overflow-wrap: anywhere; } h2 { font-size: 1.
   margin: 2.5rem 0 .75rem; } h3 { font-size: 1rem; margin: 1.25rem 0 .5rem; }
 p { margin: .35rem 0; } .soft { color: var(--soft); }
 .choice { margin: 1.5rem 0 0; padding: 1rem 1.25rem; border-radius: .75rem; background: var(--card);
+  overflow-wrap: anywhere;
   border-left: .35rem solid var(--accent); } .choice strong { font-size: 1.15rem; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-th, td { padding: .5rem .6rem; text-align: right; border-bottom: 1px solid var(--line);
-  white-space: nowrap; vertical-align: top; }
-th { color: var(--soft); font-weight: 600; font-size: .85rem; }
+th, td { padding: .5rem .4rem; text-align: right; border-bottom: 1px solid var(--line);
+  white-space: nowrap; vertical-align: top; font-size: .9rem; }
+th { color: var(--soft); font-weight: 600; font-size: .8rem; white-space: normal;
+  vertical-align: bottom; }
 th:first-child, td:first-child, td.text, th.text { text-align: left; }
-td.wide { white-space: normal; min-width: 16rem; }
+td.wide { white-space: normal; overflow-wrap: anywhere; width: 100%; }
 tr.recommended td { background: var(--card); } tr.recommended td:first-child { font-weight: 700; }
 .status { padding: .1rem .55rem; border-radius: 1rem; font-size: .85rem; font-weight: 600; }
 .good { color: var(--good); background: var(--good-ground); }
@@ -70,16 +74,20 @@ tr.recommended td { background: var(--card); } tr.recommended td:first-child { f
 .pictures { width: auto; }
 .pictures td, .pictures th { padding: .25rem; border: 0; text-align: center; }
 .pictures th { padding-bottom: .4rem; }
-.pictures img { display: block; width: clamp(5.5rem, 8.6vw, 8rem); aspect-ratio: 1;
-  margin: 0 auto; border-radius: .4rem; background: var(--card); }
+.pictures img { display: block; aspect-ratio: 1; margin: 0 auto; border-radius: .4rem;
+  background: var(--card);
+  width: clamp(4.5rem, (min(100vw, 74rem) - 9rem) / var(--columns) - .6rem, 8rem); }
 .pictures tr.last td { padding-bottom: 1.4rem; }
 .pictures td.name { color: var(--soft); font-size: .85rem; vertical-align: middle;
-  text-align: left; white-space: normal; min-width: 7rem; max-width: 11rem; }
+  text-align: left; white-space: normal; width: 5.5rem; min-width: 5.5rem; }
 .pictures td.told { color: var(--ink); }
+.pictures td.told span { position: sticky; left: 0; display: block; overflow-wrap: anywhere;
+  max-width: min(100vw - 3rem, 71rem); }
 code, pre { font: .9rem/1.5 ui-monospace, Menlo, Consolas, monospace; }
-pre { padding: 1rem; border-radius: .6rem; background: var(--card); overflow-x: auto; }
+pre { padding: 1rem; border-radius: .6rem; background: var(--card); white-space: pre-wrap;
+  overflow-wrap: anywhere; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1.25rem; margin: 0; }
-dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
+dt { color: var(--soft); } dd { margin: 0; min-width: 0; overflow-wrap: anywhere; }
 """
 
 
@@ -117,26 +125,25 @@ def _threads(count: str) -> str:
     return "1 thread" if count == "1" else f"{count} threads"
 
 
-def _forms(
-    results: Sequence[Result], recommended: str | None, keras_metrics: dict[str, float]
-) -> str:
-    """The table of forms, below a row of Keras where something was measured of it."""
+def _milliseconds(value: float | None) -> str:
+    return number(value, 1 if value is not None and value < MANY_MS else 0, " ms")
+
+
+def _heads(names: Sequence[str]) -> str:
+    return "<tr>" + "".join(f"<th scope=col>{html.escape(name)}</th>" for name in names) + "</tr>"
+
+
+def _forms(results: Sequence[Result], recommended: str | None) -> str:
+    """The table of forms: sizes, times, and how far each is from Keras."""
     counts = sorted({key for r in results for key in r.ms_per_picture}, key=int)
     heads = [_threads(count) for count in counts]
-    metrics = list(dict.fromkeys([*keras_metrics, *(key for r in results for key in r.metrics)]))
     whole = max((r.bytes or 0 for r in results if r.form == "float32"), default=0)
     widest = max((r.bytes or 0 for r in results), default=0)
     lpips = any(r.lpips is not None for r in results)
     names = ["form", "status", "size", "of float32", *heads, "PSNR", "worst"]
     names += ["good from", "SSIM"]
-    names += (["LPIPS"] if lpips else []) + ["mean error", "largest error", *metrics]
-    lines = [
-        "<tr>" + "".join(f"<th scope=col>{html.escape(name)}</th>" for name in names) + "</tr>"
-    ]
-    if keras_metrics:
-        empty = len(names) - 1 - len(metrics)
-        cells = [f"<td>{number(keras_metrics.get(name), 3)}</td>" for name in metrics]
-        lines.append(f"<tr><td>Keras</td>{'<td></td>' * empty}{''.join(cells)}</tr>")
+    names += (["LPIPS"] if lpips else []) + ["mean error", "largest error"]
+    lines = [_heads(names)]
     for r in results:
         size = "-" if r.bytes is None else f"{r.bytes / 1e6:.2f} MB"
         bar = 0 if r.bytes is None else max(2, round(100 * r.bytes / widest))
@@ -144,16 +151,29 @@ def _forms(
             f"<td>{html.escape(r.form)}</td><td>{_status(r)}</td>",
             f'<td>{size}<span class=bar style="width:{bar}%"></span></td>',
             f"<td>{number(r.bytes / whole, 3) if r.bytes and whole else '-'}</td>",
-            *(f"<td>{number(r.ms_per_picture.get(count), 1, ' ms')}</td>" for count in counts),
+            *(f"<td>{_milliseconds(r.ms_per_picture.get(count))}</td>" for count in counts),
             f"<td>{psnr_text(r)}</td><td>{number(r.worst_psnr_db, 1, ' dB')}</td>",
             f"<td>{r.floor_db:g} dB</td><td>{number(r.ssim, 4)}</td>",
             *([f"<td>{number(r.lpips, 4)}</td>"] if lpips else []),
             f"<td>{number(r.mean_error, 5)}</td><td>{number(r.largest_error, 4)}</td>",
-            *(f"<td>{number(r.metrics.get(name), 3)}</td>" for name in metrics),
         ]
         mark = ' class="recommended"' if r.form == recommended else ""
         lines.append(f"<tr{mark}>{''.join(cells)}</tr>")
     return f'<div class="scroll"><table>{"".join(lines)}</table></div>'
+
+
+def _metrics(results: Sequence[Result], keras: Mapping[str, float]) -> str:
+    """What `training.evaluate` says of Keras and of forms; empty where it was not asked."""
+    columns = {"Keras": keras, **{r.form: r.metrics for r in results if r.metrics}}
+    names = dict.fromkeys(name for found in columns.values() for name in found)
+    if not names:
+        return ""
+    lines = [_heads(["metric", *columns])]
+    for name in names:
+        cells = "".join(f"<td>{number(found.get(name), 3)}</td>" for found in columns.values())
+        lines.append(f"<tr><td>{html.escape(name)}</td>{cells}</tr>")
+    table = f'<div class="scroll"><table>{"".join(lines)}</table></div>'
+    return f"<h2>Metrics</h2>{table}"
 
 
 def _how(results: Sequence[Result]) -> str:
@@ -175,6 +195,8 @@ def _notes(results: Sequence[Result]) -> str:
     lines = []
     for r in results:
         said = [html.escape(r.reason)] if r.reason else []
+        if r.no_advantage_over:
+            said.append(html.escape(needless_text(r)))
         if r.not_accelerated is not None:
             outside = [
                 f"{html.escape(name)}: "
@@ -187,9 +209,10 @@ def _notes(results: Sequence[Result]) -> str:
                 if outside
                 else "all operators are accelerated by XNNPACK"
             )
-        for way, layers in r.spared_layers.items():
+        for way, layers in r.higher_precision_layers.items():
             more = f" and {len(layers) - NAMED} more" if len(layers) > NAMED else ""
-            said.append(f"{SPARED_IN[way]}: {html.escape(', '.join(layers[:NAMED]))}{more}")
+            names = html.escape(", ".join(layers[:NAMED]))
+            said.append(f"layers kept in higher precision ({KEPT_IN[way]}): {names}{more}")
         if said:
             words = "".join(f"<p>{line}</p>" for line in said)
             lines.append(
@@ -197,7 +220,7 @@ def _notes(results: Sequence[Result]) -> str:
             )
     if not lines:
         return ""
-    heading = "<h2>What slows forms down, and what was spared</h2>"
+    heading = "<h2>What slows forms down, and layers kept in higher precision</h2>"
     return f'{heading}<div class="scroll"><table>{"".join(lines)}</table></div>'
 
 
@@ -206,9 +229,7 @@ def _pictures(rows: Sequence[Row], span: float) -> str:
     forms = list(dict.fromkeys(form for row in rows for form in row.made))
     given = list(dict.fromkeys(name for row in rows for name in row.shown.pictures))
     heads = ["", *given, "Keras", *forms]
-    lines = [
-        "<tr>" + "".join(f"<th scope=col>{html.escape(name)}</th>" for name in heads) + "</tr>"
-    ]
+    lines = [_heads(heads)]
     for i, row in enumerate(rows, start=1):
         shown = {**row.shown.pictures, "Keras": row.expected, **row.made}
         apart = {form: _difference(image, row.expected, span) for form, image in row.made.items()}
@@ -223,13 +244,15 @@ def _pictures(rows: Sequence[Row], span: float) -> str:
             _png(apart[name], f"difference of {name}, row {i}") if name in apart else ""
             for name in heads[1:]
         ]
-        told = f'<td class="name told">{i}. {html.escape(row.shown.told)}</td>'
+        told = f"<span>{i}. {html.escape(row.shown.told)}</span>"
         difference = f"<td class=name>difference, x {DIFFERENCE_GAIN}</td>"
         lines += [
-            f"<tr>{told}{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>",
+            f'<tr><td class="name told" colspan={len(heads)}>{told}</td></tr>',
+            f"<tr><td class=name></td>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>",
             f'<tr class="last">{difference}{"".join(f"<td>{cell}</td>" for cell in below)}</tr>',
         ]
-    return f'<div class="scroll"><table class="pictures">{"".join(lines)}</table></div>'
+    table = f'<table class="pictures" style="--columns:{len(heads) - 1}">{"".join(lines)}</table>'
+    return f'<div class="scroll">{table}</div>'
 
 
 def _facts(pairs: dict[str, Any]) -> str:
@@ -306,8 +329,9 @@ def page(
 <p class="soft">{html.escape(facts["kind"])}, {facts["resolution"]} pixels</p>
 <div class="choice">{_choice(results, recommended)}</div>
 <h2>Forms</h2>
-{_forms(results, recommended, keras_metrics)}
+{_forms(results, recommended)}
 {_how(results)}
+{_metrics(results, keras_metrics)}
 <h2>Pictures</h2>
 {_pictures(rows, high - low)}
 {_notes(results)}

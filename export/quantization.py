@@ -1,4 +1,5 @@
-"""Forms of 8 bits: which operators compute how, and which layers are spared."""
+"""Forms of 8 bits: which operators compute how, and which layers are kept in
+higher precision."""
 
 import contextlib
 import io
@@ -25,7 +26,7 @@ _WEIGHT_BITS = 8
 # How a convolution can compute whose errors in the bits of a form show: with int8 weights and
 # ranges found for each picture, or with float16 weights, which are twice as large.
 DYNAMIC, FLOAT16 = "dynamic", "float16"
-SPARED = {DYNAMIC: CONVOLUTIONS, FLOAT16: (*CONVOLUTIONS, *DENSE)}
+KEEPABLE = {DYNAMIC: CONVOLUTIONS, FLOAT16: (*CONVOLUTIONS, *DENSE)}
 
 Ranges = dict[str, dict[str, np.ndarray]]
 
@@ -47,12 +48,12 @@ class Chosen(NamedTuple):
 
     Attributes:
         content: Of the file.
-        spared: Names of layers that are spared.
+        kept: Names of layers that are kept in higher precision.
         enough: Whether it is good enough.
     """
 
     content: bytes
-    spared: list[str]
+    kept: list[str]
     enough: bool
 
 
@@ -143,7 +144,7 @@ def quantize(
     content: bytes,
     activation_bits: int | None,
     ranges: Ranges,
-    spared: Collection[str] = (),
+    kept: Collection[str] = (),
     way: str = FLOAT16,
 ) -> bytes:
     """Quantises a float32 file.
@@ -157,7 +158,7 @@ def quantize(
         activation_bits: 8 or 16, in which convolutions compute within known ranges; None: 8, in
             ranges that the runtime finds for each picture.
         ranges: What `find_ranges` gave, where there are bits.
-        spared: Names of layers that compute another way.
+        kept: Names of layers that compute another way.
         way: `DYNAMIC`, or `FLOAT16`, for which they are left in float32 here.
     """
     quantizer = Quantizer(content)
@@ -168,7 +169,7 @@ def quantize(
             quantizer.add_dynamic_config(".*", operation, _WEIGHT_BITS)
         else:
             quantizer.add_static_config(".*", operation, activation_bits, _WEIGHT_BITS)
-        for name in spared:
+        for name in kept:
             layer = f"^{re.escape(name)};"
             if way == DYNAMIC:
                 quantizer.add_dynamic_config(layer, operation, _WEIGHT_BITS)
@@ -191,19 +192,19 @@ def search(
     is_good: Callable[[bytes], bool],
     title: str,
 ) -> Chosen:
-    """Finds few layers to spare, so that the rest is good enough.
+    """Finds few layers to keep in higher precision, so that the form is good enough.
 
-    Layers are tried one by one; those that lower the error most for their size are spared first.
+    Layers are tried one by one; those that lower the error most for their size are kept first.
 
     Args:
-        layers: All that may be spared.
-        build: Makes the content with some of them spared.
+        layers: All that may be kept.
+        build: Makes the content with some of them kept.
         error_of: Mean squared error of some pictures that a content makes.
         is_good: Whether a content is good enough.
         title: Of the progress bar.
 
     Returns:
-        The smallest choice that is good enough, in this order; or with all layers spared, if even
+        The smallest choice that is good enough, in this order; or with all layers kept, if even
         that is not.
     """
     whole = build(())

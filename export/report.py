@@ -6,7 +6,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -58,11 +58,12 @@ class Result:
         timed_signature: See there.
         not_accelerated: By signature, operators that run outside of XNNPACK, and how many; None
             for a SavedModel.
-        spared_layers: Layers that do not compute in the bits of the form, by how they do instead:
-            "dynamic" or "float16".
+        higher_precision_layers: Layers that do not compute in the bits of the form, by how they do
+            instead: "dynamic" or "float16".
         metrics: What `training.evaluate` says of it, where asked, by name.
         compared: Number of pictures, of all ways to them.
         worst_psnr_db: Of the one that is least like Keras'; None where all are equal.
+        no_advantage_over: A form that is smaller, faster and more like Keras; None without one.
     """
 
     form: str
@@ -81,10 +82,11 @@ class Result:
     ms_per_picture: dict[str, float] = field(default_factory=dict)
     timed_signature: str | None = None
     not_accelerated: dict[str, dict[str, int]] | None = None
-    spared_layers: dict[str, list[str]] = field(default_factory=dict)
+    higher_precision_layers: dict[str, list[str]] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
     compared: int = 0
     worst_psnr_db: float | None = None
+    no_advantage_over: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The same as a dictionary."""
@@ -275,6 +277,10 @@ def measure(
     return values, pictures
 
 
+def _likeness(result: Result) -> float:
+    return math.inf if result.psnr_db is None else result.psnr_db
+
+
 def recommend(results: Sequence[Result], in_tflite: Sequence[str]) -> str | None:
     """Chooses the `.tflite` to ship: of the smallest good ones that are not slow, the most like.
 
@@ -292,7 +298,45 @@ def recommend(results: Sequence[Result], in_tflite: Sequence[str]) -> str | None
     small = [r for r in good if (r.bytes or 0) <= ALIKE * smallest]
     fastest = min(min(r.ms_per_picture.values()) for r in small)
     quick = [r for r in small if min(r.ms_per_picture.values()) <= SLOW * fastest]
-    return max(quick, key=lambda r: math.inf if r.psnr_db is None else r.psnr_db).form
+    return max(quick, key=_likeness).form
+
+
+def _fastest(result: Result) -> float:
+    return min(result.ms_per_picture.values(), default=math.inf)
+
+
+def _is_beaten(result: Result, other: Result) -> bool:
+    """Whether a form is larger, slower and less like Keras than one that is as good to ship."""
+    return (
+        (other.status == "good" or other.status == result.status)
+        and (result.bytes or 0) > (other.bytes or 0)
+        and _fastest(result) > _fastest(other)
+        and _likeness(result) < _likeness(other)
+    )
+
+
+def mark_needless(results: Sequence[Result], in_tflite: Sequence[str]) -> list[Result]:
+    """Says of each `.tflite` form which other one is better in every respect, if any is.
+
+    Args:
+        results: Of all forms.
+        in_tflite: Names of those that are `.tflite` files: what they are for is the same.
+
+    Returns:
+        The results in their order; of several better forms the one most like Keras is named.
+    """
+    made = [r for r in results if r.form in in_tflite and r.status != "failed"]
+    marked = []
+    for result in results:
+        better = [other for other in made if result in made and _is_beaten(result, other)]
+        name = max(better, key=_likeness).form if better else None
+        marked.append(replace(result, no_advantage_over=name))
+    return marked
+
+
+def needless_text(result: Result) -> str:
+    """Why a form with a better one is not worth shipping, for people."""
+    return f"no advantage here; {result.no_advantage_over} is smaller, faster and more like Keras"
 
 
 def number(value: float | None, digits: int = 1, unit: str = "") -> str:

@@ -52,8 +52,8 @@ Its uses become signatures of each file. The folder then holds
 
 and nothing of an earlier export, which is known by its manifest. All other files in the folder are
 kept; where one has the name of a file to be written, that is an error. Forms of 8 bits keep the
-layers that spoil the picture most in float16, as many as it takes to reach --min-psnr: the smallest
-file that is good enough is found.
+layers that spoil the picture most in higher precision, as many as it takes to reach --min-psnr: the
+smallest file that is good enough is found.
 
 The exit status is 0 if every form is good, 1 if one failed or looks wrong (the report says which),
 2 for a mistake in what was asked for; then nothing is written.
@@ -125,8 +125,9 @@ def _parser() -> argparse.ArgumentParser:
         "--min-psnr",
         type=_decibels,
         metavar="DB",
-        help="likeness to Keras that forms of 8 bits must reach; layers that spoil it are spared "
-        "until they do (default: 38 for StyleGANs and 35 for StarGANs; int8 32, int16x8 38)",
+        help="likeness to Keras that forms of 8 bits must reach; layers that spoil it are kept in "
+        "higher precision until they do (default: 38 for StyleGANs and 35 for StarGANs; int8 32, "
+        "int16x8 38)",
     )
     parser.add_argument(
         "--pictures",
@@ -370,7 +371,7 @@ def make_form(
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         print(f"Writing {name}", flush=True)
-        spared = form.write(materials, path, floor)
+        kept = form.write(materials, path, floor)
         print(f"Comparing {name} with Keras", flush=True)
         values, pictures = measure(materials.exportable, expected, distance, form, path, floor)
     except (MemoryError, OSError):
@@ -389,7 +390,7 @@ def make_form(
         floor_db=floor,
         bytes=size_of(path),
         sha256=digest_of(path),
-        spared_layers=spared,
+        higher_precision_layers=kept,
         **values,
     )
     return found, pictures
@@ -427,7 +428,7 @@ def export(
     """
     from export.manifest import manifest
     from export.page import Row, page
-    from export.report import recommend
+    from export.report import mark_needless, recommend
     from export.signatures import snippet
 
     exportable = materials.exportable
@@ -444,7 +445,9 @@ def export(
                 result = dataclasses.replace(result, metrics=found)
             results.append(result)
             made[name] = pictures
-        recommended = recommend(results, [name for name in floors if FORMS[name].in_tflite])
+        tflite = [name for name in floors if FORMS[name].in_tflite]
+        results = mark_needless(results, tflite)
+        recommended = recommend(results, tflite)
         rows = [
             Row(
                 shown,
@@ -521,7 +524,7 @@ def _run(options: argparse.Namespace, until_end: contextlib.ExitStack) -> int:
     # Forms are compared with what the weights make, and not with what a GPU rounds that to.
     until_end.enter_context(without_tf32())
     from export.manifest import facts_of
-    from export.report import expect, machine, metrics_table, table
+    from export.report import expect, machine, metrics_table, needless_text, table
 
     with quiet():
         exportable = kind.describe(in_float32(load_model(model_file)))
@@ -563,6 +566,8 @@ def _run(options: argparse.Namespace, until_end: contextlib.ExitStack) -> int:
     for result in results:
         if result.status != "good":
             print(f"{result.form} {result.status}: {result.reason}", file=sys.stderr)
+        if result.no_advantage_over:
+            print(f"{result.form}: {needless_text(result)}")
     print(f"Wrote {out}; open {out / PAGE}")
     return int(any(result.status != "good" for result in results))
 

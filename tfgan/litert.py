@@ -11,6 +11,7 @@ from tfgan.terminal import UserError, quiet
 
 Arrays = dict[str, np.ndarray]
 FACTS = "tfgan.json"  # metadata entry of our files
+_RENAMED = {"spared_layers": "higher_precision_layers"}  # as earlier versions wrote them
 
 
 class Runner(NamedTuple):
@@ -80,5 +81,6 @@ def read_facts(path: str | Path) -> dict[str, Any]:
         flat = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
         for entry in flat.metadata or []:
             if entry.name == FACTS.encode():
-                return json.loads(bytes(flat.buffers[entry.buffer].data))
+                facts = json.loads(bytes(flat.buffers[entry.buffer].data))
+                return {_RENAMED.get(name, name): value for name, value in facts.items()}
     raise UserError(f"a .tflite file that export.run wrote is needed. Received: {path}.")

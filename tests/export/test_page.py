@@ -5,12 +5,14 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from playwright.sync_api import sync_playwright
 
 from export import page
 from export.forms import FORMS
 from export.page import Row
 from export.report import Result
 from export.signatures import Shown
+from tests.mobile_demo.conftest import launch_browser
 
 FACTS = {
     "name": "<b>mine</b>",
@@ -102,6 +104,69 @@ def test_names_are_never_markup(shown):
     assert "&lt;b&gt;mine" in shown
 
 
+WORDS = ("blond", "a_name_without_any_space_that_goes_on_for_long" * 3, "<i>long</i> " * 20)
+WIDE = [*FORMS]
+
+
+def wide_page():
+    """A page of all forms, long names, long lists, many metrics and large numbers."""
+    face = np.zeros((64, 64, 3), np.float32)
+    metrics = {f"metric_{i}_of_the_pictures": 12345.678 for i in range(9)}
+    results = [
+        Result(
+            name,
+            FORMS[name].path,
+            "poor",
+            " ".join(WORDS),
+            100.0,
+            923_456_789,
+            "ab" * 32,
+            psnr_db=41.5,
+            ssim=0.9876,
+            lpips=0.1234,
+            largest_error=0.1234,
+            mean_error=0.01234,
+            ms_per_picture={"1": 12345.6, "2": 6543.2, "64": 1234.5},
+            timed_signature="translate_to_domain",
+            not_accelerated={name: {"STRIDED_SLICE": 12} for name in WORDS},
+            higher_precision_layers={"float16": list(WORDS)},
+            metrics=metrics,
+            worst_psnr_db=40.0,
+            no_advantage_over=WORDS[1],
+        )
+        for name in WIDE
+    ]
+    shown = Shown(", ".join(WORDS * 8), {"source": face, "reference": face})
+    rows = [Row(shown, face, dict.fromkeys(WIDE, face))]
+    usages = {"float32.tflite": "\n".join(f"    0,  # {name!r}" for name in WORDS * 8)}
+    facts = {**FACTS, "name": WORDS[1], "provenance": {"model": WORDS[1]}}
+    return page.page(facts, results, "int8", rows, {"pictures": WORDS[1]}, usages, metrics)
+
+
+def test_nothing_is_cut_off_on_a_screen_of_1100_pixels_and_the_page_fits_a_phone(tmp_path):
+    path = tmp_path / "report.html"
+    path.write_text(wide_page())
+    # What can only be seen by scrolling to the side.
+    wider = """() => [...document.querySelectorAll("*")]
+        .filter((one) => one.clientWidth && one.scrollWidth > one.clientWidth)
+        .map((one) => one.outerHTML.slice(0, 90))"""
+    with sync_playwright() as playwright, launch_browser(playwright) as browser:
+        screen = browser.new_page(viewport={"width": 1100, "height": 800})
+        screen.goto(path.as_uri())
+        assert screen.evaluate(wider) == []
+        screen.set_viewport_size({"width": 390, "height": 800})
+        assert screen.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_a_form_without_advantage_says_which_is_better_and_kept_layers_are_told_in_words(shown):
+    text = " ".join(Reader(wide_page()).text)
+    better = f"no advantage here; {WORDS[1]} is smaller, faster and more like Keras"
+    assert text.count(better) == len(WIDE)
+    assert "layers kept in higher precision (float16, because 8 bits spoil the picture)" in text
+    assert "no advantage" not in " ".join(Reader(shown).text)
+    assert "spared" not in text
+
+
 def test_nothing_to_ship_is_said(shown):
     face = np.zeros((8, 8, 3), np.float32)
     failed = Result("int8", "int8.tflite", "failed", "it broke", 32.0)
@@ -139,20 +204,19 @@ def table_rows(shown, start):
 
 
 def test_the_table_has_keras_and_the_psnr_from_which_each_form_is_good(shown):
-    heads, keras, dynamic, int8 = table_rows(shown, "<h2>Forms</h2>")
-    assert len(heads) == len(keras) == len(dynamic) == len(int8)
-    keras, dynamic, int8 = (dict(zip(heads, row, strict=True)) for row in (keras, dynamic, int8))
-    assert (keras["form"], keras["swd"]) == ("Keras", "9.750")
+    heads, dynamic, int8 = table_rows(shown, "<h2>Forms</h2>")
+    dynamic, int8 = (dict(zip(heads, row, strict=True)) for row in (dynamic, int8))
     assert (dynamic["good from"], int8["good from"]) == ("38 dB", "32 dB")
-    assert dynamic["swd"] == "12.500"
+    metrics = table_rows(shown, "<h2>Metrics</h2>")
+    assert metrics == [["metric", "Keras", "dynamic"], ["swd", "9.750", "12.500"]]
     assert "Times are of one picture in translate alone" in shown
 
 
 def test_each_row_of_pictures_says_what_it_was_given(shown):
     rows = table_rows(shown, "<h2>Pictures</h2>")
     assert rows[0] == ["", "source", "style", "Keras", "dynamic"]
-    assert [row[0] for row in rows[1::2]] == ["1. &lt;blond&gt; 1", "2. to cat"]
-    assert all(len(row) == 5 for row in rows)
+    assert [row for row in rows if len(row) == 1] == [["1. &lt;blond&gt; 1"], ["2. to cat"]]
+    assert [len(row) for row in rows[1:]] == [1, 5, 5] * 2
     # Styles are above one another, and the first row has none.
     assert [image["alt"] for image in Reader(shown).images[4:8]] == [
         "source, row 2",

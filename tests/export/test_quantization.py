@@ -1,5 +1,7 @@
 """Forms of 8 bits: ranges, kept layers, and the search for them."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from export.quantization import CONVOLUTIONS, DENSE, Chosen, Layer, search
 from export.report import expect, measure
 from export.signatures import KINDS, drawn_faces
 from tests.export.small import stargan, stylegan2
-from tfgan.litert import open_runner, read_facts
+from tfgan.litert import FACTS, open_runner, read_facts
 
 
 @pytest.fixture(scope="module")
@@ -97,27 +99,34 @@ def test_kept_dense_layers_and_no_others_stay_in_float32():
     assert floats == {kept}
 
 
-def test_spared_layers_and_no_others_find_ranges_for_each_picture(materials):
+def test_layers_kept_in_int8_and_no_others_find_ranges_for_each_picture(materials):
     layers = quantization.find_layers(materials.content, CONVOLUTIONS)
-    spared = [layers[0].name, layers[-1].name]
+    kept = [layers[0].name, layers[-1].name]
     ranges = quantization.find_ranges(
         materials.content, materials.exportable, materials.draw(range(2))
     )
-    made = quantization.quantize(materials.content, 8, ranges, spared, quantization.DYNAMIC)
+    made = quantization.quantize(materials.content, 8, ranges, kept, quantization.DYNAMIC)
     kinds = flatbuffer.schema.TensorType
     for name, found in types_of(made).items():
-        inputs = kinds.FLOAT32 if name in spared else kinds.INT8
+        inputs = kinds.FLOAT32 if name in kept else kinds.INT8
         assert found == (inputs, kinds.INT8)
 
 
 @pytest.mark.parametrize(("share", "way"), [(0.9, "dynamic"), (0.01, "float16")])
-def test_int8_is_spared_in_the_smallest_way_that_is_enough(materials, tmp_path, share, way):
+def test_layers_of_int8_are_kept_in_the_smallest_way_that_is_enough(
+    materials, tmp_path, share, way
+):
     ranges, path = materials.ranges, tmp_path / "int8.tflite"
     error = materials.error_of(quantization.quantize(materials.content, 8, ranges))
     floor = -10 * np.log10(share * error)
-    spared = FORMS["int8"].write(materials, path, floor)
-    assert list(spared) == [way]
-    assert read_facts(path)["spared_layers"] == spared
+    kept = FORMS["int8"].write(materials, path, floor)
+    assert list(kept) == [way]
+    assert read_facts(path)["higher_precision_layers"] == kept
+    # Files of earlier versions have another word for it.
+    flat = flatbuffer.read(materials.content)
+    flatbuffer.add_metadata(flat, FACTS, json.dumps({"spared_layers": kept}).encode())
+    path.with_name("old.tflite").write_bytes(flatbuffer.write(flat))
+    assert read_facts(path.with_name("old.tflite")) == {"higher_precision_layers": kept}
     # It is good in the pictures that the report looks at, which the search does not choose by.
     described, expected = materials.exportable, materials.expected
     assert measure(described, expected, None, FORMS["int8"], path, floor)[0]["status"] == "good"
@@ -160,7 +169,7 @@ def test_layers_that_do_most_harm_for_their_size_are_kept_first(largest, kept):
 
 def test_a_search_that_finds_nothing_keeps_all_layers():
     found = search(LAYERS, build, error_of(HARM), lambda content: False, "")
-    assert sorted(found.spared) == ["a", "b", "c", "d"]
+    assert sorted(found.kept) == ["a", "b", "c", "d"]
     assert not found.enough
     assert found.content == build("abcd")
 
@@ -175,7 +184,7 @@ def test_a_floor_that_8_bits_miss_is_reached_by_keeping_layers(materials):
     found = search(
         layers, make, materials.error_of, lambda content: materials.error_of(content) <= goal, ""
     )
-    assert 0 < len(found.spared) < len(layers)
+    assert 0 < len(found.kept) < len(layers)
     assert materials.error_of(found.content) <= goal
     everything = make([layer.name for layer in layers])
     assert len(make([])) < len(found.content) < len(everything)

@@ -177,6 +177,31 @@ def test_the_recommended_form_is_small_then_fast_then_like_keras():
     )
 
 
+def test_a_form_with_no_advantage_names_the_one_that_is_better_in_every_respect():
+    big = form("float16", 50, 40.0, {"1": 9.0, "2": 8.0})
+    small = form("dynamic", 26, 44.0, {"1": 10.0, "2": 7.0})
+    best = form("int8", 27, 48.0, {"1": 6.0})
+    failed = Result("int16x8", "int16x8.tflite", "failed", "it broke", 32.0)
+    served = form("saved-model", 90, 30.0, {"2": 90.0})
+
+    def found(*results):
+        marked = report.mark_needless(results, FILES)
+        assert [r.form for r in marked] == [r.form for r in results]
+        return {r.form: r.no_advantage_over for r in marked if r.no_advantage_over}
+
+    # What serves is for other purposes, and what failed is no form.
+    assert found(big, small, best, failed, served) == {"float16": "int8"}
+    assert found(big, small) == {"float16": "dynamic"}
+    # Smaller, faster or more like Keras is an advantage, and so is being good.
+    for change in ({"bytes": 20}, {"ms_per_picture": {"1": 1.0}}, {"psnr_db": None}):
+        assert found(dataclasses.replace(big, **change), small) == {}
+    assert found(big, dataclasses.replace(small, status="poor")) == {}
+    poor = [dataclasses.replace(one, status="poor") for one in (big, small)]
+    assert found(*poor) == {"float16": "dynamic"}
+    (marked, _) = report.mark_needless([big, small], FILES)
+    assert report.needless_text(marked).startswith("no advantage here; dynamic is smaller")
+
+
 def test_the_table_shows_forms_that_failed():
     results = [form("dynamic", 26, 44.0, {"1": 9.0, "2": 5.0})]
     results.append(Result("int8", "int8.tflite", "failed", "it broke", 32.0))

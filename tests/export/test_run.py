@@ -44,7 +44,7 @@ def test_forms_that_fail_or_look_wrong_are_shown_and_told(tmp_path, monkeypatch,
     assert "int16x8 failed: RuntimeError: no such operator" in shown
     found = forms_of(out)
     assert [found[name]["status"] for name in asked[1:]] == ["good", "poor", "failed"]
-    assert found["int8"]["spared_layers"] == {"float16": ["layer"]}
+    assert found["int8"]["higher_precision_layers"] == {"float16": ["layer"]}
     manifest = json.loads((out / "manifest.json").read_text())
     assert [form["status"] for form in manifest["forms"]] == ["good", "poor", "failed"]
     assert manifest["forms"][2]["reason"] == "RuntimeError: no such operator"
