@@ -106,12 +106,26 @@ def module(names: Mapping[str, Any], kind: str, weights: Mapping[str, Any], **st
     return Reduced(names["_reconstruct_persistent_obj"], about)
 
 
-def save_modules(path: Path, **networks: tuple[str, Mapping[str, Any]]) -> None:
-    """A pickle of StyleGAN2-ADA of networks: their classes, and weights by dotted name."""
+def save_modules(
+    path: Path,
+    protocol: int = pickle.DEFAULT_PROTOCOL,
+    state: Mapping[str, Any] | None = None,
+    **networks: tuple[str, Mapping[str, Any]],
+) -> None:
+    """A pickle of StyleGAN2-ADA.
+
+    Args:
+        path: Of the file.
+        protocol: Of the pickle.
+        state: Further attributes of the outermost modules.
+        networks: Their classes, and weights by dotted name.
+    """
     with stand_ins() as names, path.open("wb") as file:
-        contents = {key: module(names, *network) for key, network in networks.items()}
+        contents = {
+            key: module(names, *network, **(state or {})) for key, network in networks.items()
+        }
         contents["training_set_kwargs"] = names["EasyDict"](resolution=32)
-        pickle.dump({**contents, "augment_pipe": None}, file)
+        pickle.dump({**contents, "augment_pipe": None}, file, protocol)
 
 
 def save_networks(

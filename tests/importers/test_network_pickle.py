@@ -46,6 +46,34 @@ def test_modules_give_their_parameters_and_buffers_by_name(tmp_path):
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_modules_of_every_protocol_give_the_same(protocol, tmp_path):
+    # Python 3.7, which StyleGAN2-ADA asks for, writes protocol 3: sets are calls of builtins.set.
+    weights = {**WEIGHTS, "a.bias": WEIGHTS["a.bias"].copy()}
+    state = {
+        "_non_persistent_buffers_set": {"steps", "other"},
+        "frozen": frozenset({1, "a"}),
+        "none": (set(), frozenset()),
+        "gain": np.sqrt(2),
+        "filter": np.asarray([1, 3, 3, 1], np.float32),
+        "empty": np.empty((0, 2), np.float32),
+    }
+    pickled.save_modules(
+        tmp_path / "a.pkl", protocol, state, G=("Generator", weights), D=("Discriminator", {})
+    )
+    assert (b"set" + b"\n" in (tmp_path / "a.pkl").read_bytes()) == (protocol < 4)
+    contents = network_pickle.read(tmp_path / "a.pkl")
+    found = contents["G"].state
+    assert sorted(found["_non_persistent_buffers_set"]) == ["other", "steps"]
+    assert sorted(map(str, found["frozen"])) == ["1", "a"]
+    assert found["none"] == ([], [])
+    assert (found["gain"], found["empty"].shape) == (np.sqrt(2), (0, 2))
+    np.testing.assert_array_equal(found["filter"], [1, 3, 3, 1])
+    for name, value in network_pickle.parameters(contents["G"]).items():
+        np.testing.assert_array_equal(value, weights[name], err_msg=name)
+    assert network_pickle.parameters(contents["D"]) == {}
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
 def test_networks_of_tensorflow_give_their_variables_by_name(protocol, tmp_path):
     path = tmp_path / "a.pkl"
     pickled.save_networks(path, VARIABLES, {}, protocol=protocol, resolution=32)
@@ -63,7 +91,7 @@ def test_arrays_of_numpy_before_2_are_read(tmp_path):
     data = pickle.dumps(VARIABLES["synthesis/turned"], protocol=2)
     assert b"numpy._core" in data
     (tmp_path / "a.pkl").write_bytes(data.replace(b"numpy._core", b"numpy.core"))
-    array = network_pickle.read(tmp_path / "a.pkl").array
+    array = network_pickle.read(tmp_path / "a.pkl")
     np.testing.assert_array_equal(array, VARIABLES["synthesis/turned"])
 
 

@@ -42,6 +42,15 @@ def test_plain_data_is_read_as_python_reads_it(protocol):
     assert list(map(type, value["numbers"])) == list(map(type, PLAIN["numbers"]))
 
 
+@pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
+def test_sets_become_lists_and_are_never_made(protocol):
+    value = {"set": {1, 2}, "frozen": frozenset({"a", (3, 4)}), "none": [set(), frozenset()]}
+    found, _ = load(pickle.dumps(value, protocol=protocol), pickles.PLAIN)
+    assert sorted(found["set"]) == [1, 2]
+    assert sorted(map(str, found["frozen"])) == ["(3, 4)", "a"]
+    assert found["none"] == [[], []]
+
+
 def test_bytes_are_read():
     for value in (b"", b"\x00\xff", b"x" * 300):
         assert load(pickle.dumps(value, protocol=4))[0] == value
@@ -114,7 +123,12 @@ def test_names_are_never_taken_apart():
         b"\x80\x02(K\x01ios\nmkdir\n.",  # INST
         b"\x80\x02(cbuiltins\nint\nK\x01o.",  # OBJ
         b"\x80\x02\x82\x01.",  # EXT1
-        b"\x80\x04(\x91.",  # FROZENSET
+        b"\x80\x04(]\x91.",  # a list in a frozen set
+        b"\x80\x04\x8f(}\x90.",  # a dictionary in a set
+        b"\x80\x03cbuiltins\nset\n]}a\x85R.",  # a dictionary in a set that is a call
+        b"\x80\x03cbuiltins\nset\n}\x85R.",  # a set of a dictionary
+        b"\x80\x03cbuiltins\nset\n]]\x86R.",  # a set of two lists
+        b"\x80\x03cbuiltins\nbytes\nJ\xff\xff\xff\x7f\x85R.",  # two gigabytes of zeros
         b"\x80\x02]}b.",  # state of a list
         b"\x80\x02cbuiltins\nint\n}b.",  # state of a function
         b"\x80\x02X\x01\x00\x00\x00a)R.",  # call of a string
@@ -136,7 +150,7 @@ def test_names_are_never_taken_apart():
 )
 def test_other_instructions_and_damage_are_one_kind_of_error(data):
     with pytest.raises(CheckpointError):
-        load(data, {"builtins.int": lambda *given: int(*given)})
+        load(data, {**pickles.PLAIN, "builtins.int": lambda *given: int(*given)})
 
 
 def test_deep_nesting_and_far_places_take_no_memory():

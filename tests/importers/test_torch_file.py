@@ -120,6 +120,30 @@ def test_files_of_python_2_are_read(tmp_path):
         np.testing.assert_array_equal(value, [0, 1])
 
 
+@pytest.mark.parametrize("core", ["numpy.core", "numpy._core"])
+@pytest.mark.parametrize("container", saved.WRITERS)
+def test_numbers_and_arrays_of_numpy_are_read(container, core, tmp_path):
+    # torch.save writes protocol 2: their bytes are text. Losses and seeds of training are such.
+    given = {
+        "loss": np.float64(0.1),
+        "steps": np.int64(-3),
+        "half": np.float32(1.5),
+        "done": np.bool_(True),
+        "state": np.arange(624, dtype=np.uint32),
+        "turned": np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+        "kind": np.dtype(">f4"),
+    }
+    value = pickle.dumps(given, protocol=2)[2:-1].replace(b"numpy._core", core.encode())
+    # A dictionary of a dictionary, whose places must not meet those of the outer one.
+    saved.WRITERS[container](tmp_path / "a.pt", saved.dictionary({"extra": value}), {})
+    found = torch_file.read(tmp_path / "a.pt")["extra"]
+    del given["kind"]
+    for name, expected in given.items():
+        assert isinstance(found[name], np.ndarray)
+        assert found[name].dtype == expected.dtype
+        np.testing.assert_array_equal(found[name], expected, err_msg=name)
+
+
 def test_a_list_of_pairs_makes_one_dictionary(tmp_path):
     # Else the same long list could make any number of them.
     pairs = saved.pairs({"x": saved.number(1), "y": saved.number(2)}) + pickle.PUT + b"0\n"

@@ -5,57 +5,15 @@ StyleGAN and StyleGAN2 pickle TensorFlow 1 networks, again with source code. All
 both are attributes: names, numbers and arrays.
 """
 
-import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tfgan.importers import CheckpointError, pickles, torch_file
-from tfgan.importers.pickles import Allowance, Record, Stateful
+from tfgan.importers import CheckpointError, numpy_values, pickles, torch_file
+from tfgan.importers.pickles import Allowance, Record
 
 _PROTOCOLS = range(2, 6)
-_KINDS = {"f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1"}
-
-
-class _Type(Stateful):
-    """A numpy.dtype of numbers; its state says the order of the bytes."""
-
-    def __init__(self, kind: Any, *_: Any):
-        if kind not in _KINDS:
-            raise CheckpointError(f"it has arrays of {ascii(kind)[:40]}, which are no numbers.")
-        self.dtype = np.dtype(kind)
-
-    def set_state(self, state: Any) -> None:
-        if state[1] == ">":
-            self.dtype = self.dtype.newbyteorder(">")
-
-
-def _array(data: Any, kind: Any, shape: Any) -> np.ndarray:
-    """A read-only view of bytes, in the order of C."""
-    if not isinstance(kind, _Type) or not isinstance(data, bytes | bytearray | memoryview):
-        raise CheckpointError("its pickle is damaged: an array has no values.")
-    values = np.frombuffer(data, kind.dtype)
-    if not isinstance(shape, tuple) or math.prod(shape) != len(values):
-        raise CheckpointError("its pickle is damaged: an array has another shape than its values.")
-    values.flags.writeable = False
-    return values.reshape(shape)
-
-
-class _Array(Stateful):
-    """A numpy.ndarray that gets its values as its state."""
-
-    def __init__(self, *_: Any):
-        self.array = np.empty(0, np.float32)
-
-    def set_state(self, state: Any) -> None:
-        _, shape, kind, turned, data = state
-        array = _array(data, kind, shape[::-1] if turned else shape)
-        self.array = array.T if turned else array
-
-
-def _from_buffer(data: Any, kind: Any, shape: Any, order: Any) -> np.ndarray:
-    return _array(data, kind, shape) if order == "C" else _array(data, kind, shape[::-1]).T
 
 
 def _module(description: Any) -> Record:
@@ -71,28 +29,14 @@ def _allowed(size: int) -> dict[str, Any]:
         allowance.take(len(data))
         return torch_file.read_storage(data)
 
-    def encode(text: Any, coding: Any) -> bytes:
-        # How the protocol of Python 2 keeps bytes.
-        if coding != "latin1" or not isinstance(text, str):
-            raise CheckpointError(f"it has bytes in the coding {ascii(coding)[:40]}.")
-        allowance.take(len(text))
-        return text.encode("latin1")
-
-    allowed = {
+    return {
         **torch_file.rebuild(size),
+        **numpy_values.names(size),
         "torch.storage._load_from_bytes": load_storage,
         "torch_utils.persistence._reconstruct_persistent_obj": _module,
         "dnnlib.tflib.network.Network": lambda *_: Record("Network"),
         "dnnlib.util.EasyDict": lambda *_: {},  # its items follow
-        "numpy.dtype": _Type,
-        "numpy.ndarray": "numpy.ndarray",
-        "_codecs.encode": encode,
     }
-    for core in ("numpy.core", "numpy._core"):  # the older name is that of NumPy before 2
-        allowed[f"{core}.multiarray._reconstruct"] = _Array
-        allowed[f"{core}.multiarray.scalar"] = lambda kind, data: _array(data, kind, ())
-        allowed[f"{core}.numeric._frombuffer"] = _from_buffer
-    return allowed
 
 
 def matches(head: bytes) -> bool:
@@ -191,7 +135,7 @@ def variables(network: Record) -> dict[str, Any]:
                 raise CheckpointError(f"its network {prefix[:60]!r} has a variable without a name.")
             name, value = item
             letters.take(len(prefix) + len(str(name)))
-            found[f"{prefix}{name}"] = value.array if isinstance(value, _Array) else value
+            found[f"{prefix}{name}"] = value
     return found
 
 

@@ -53,8 +53,8 @@ class Stateful(abc.ABC):
     """Something that a pickle makes first, and then gives a state."""
 
     @abc.abstractmethod
-    def set_state(self, state: Any) -> None:
-        """Takes what the pickle gives it: any plain data."""
+    def set_state(self, state: Any) -> Any:
+        """Takes any plain data; returns what stands in this place from then on."""
 
 
 class Record(Stateful):
@@ -70,10 +70,49 @@ class Record(Stateful):
         self.state: dict[str, Any] = {}
         self.set_state({} if state is None else state)
 
-    def set_state(self, state: Any) -> None:
+    def set_state(self, state: Any) -> Any:
         if not isinstance(state, dict):
             raise CheckpointError(f"its {self.kind} has a state that is no dictionary.")
         self.state = state
+        return self
+
+
+_MEMBERS = str | bytes | int | float | complex | tuple | None
+
+
+def _set(*given: Any) -> list[Any]:
+    """A set that is written as a call, of nothing or of a list of its members: that list.
+
+    No set is made: members of a hostile file could be costly to hash.
+    """
+    items = given[0] if given else []
+    if len(given) > 1 or not isinstance(items, list):
+        raise CheckpointError("its pickle is damaged: a set is made of what is no list.")
+    return _members(items)
+
+
+def _members(items: list[Any]) -> list[Any]:
+    for item in items:
+        if not isinstance(item, _MEMBERS):
+            raise CheckpointError(
+                f"its pickle is damaged: a set has a {type(item).__name__}, which none can have."
+            )
+    return items
+
+
+def _bytes(*given: Any) -> bytes:
+    """Protocol 2 writes empty bytes as a call."""
+    if given:
+        raise CheckpointError("its pickle is damaged: it makes bytes of other values.")
+    return b""
+
+
+# What protocols before 4 write as calls of Python's own types.
+PLAIN: dict[str, Callable[..., Any]] = {
+    f"{module}.{name}": function
+    for module in ("builtins", "__builtin__")
+    for name, function in {"set": _set, "frozenset": _set, "bytes": _bytes}.items()
+}
 
 
 class _Machine:
@@ -85,6 +124,7 @@ class _Machine:
         self.stack: list[Any] = []
         self.below: list[list[Any]] = []  # what lies under each mark
         self.memo: dict[int, Any] = {}
+        self.places: dict[int, int] = {}  # where each value that may get a state is remembered
 
     def push(self, value: Any) -> None:
         self.stack.append(value)
@@ -137,14 +177,20 @@ class _Machine:
         (state,) = self.pop(1)
         target = self.stack[-1]
         if isinstance(target, Stateful):
-            target.set_state(state)
+            self.stack[-1] = target.set_state(state)
+            place = self.places.get(id(target))
+            if place is not None and self.memo[place] is target:
+                self.memo[place] = self.stack[-1]
         # Dictionaries of modules have the versions of their classes for a state, and parameters of
         # the first PyTorch whether they are trained. Neither is needed; other data have none.
         elif not isinstance(target, dict | np.ndarray):
             raise CheckpointError("its pickle sets the state of an object, which may run code.")
 
     def remember(self, place: int) -> None:
-        self.memo[place] = self.stack[-1]
+        value = self.stack[-1]
+        self.memo[place] = value
+        if isinstance(value, Stateful):
+            self.places[id(value)] = place
 
 
 def _tuple_of(count: int) -> Callable[[_Machine, Any], None]:
@@ -184,7 +230,8 @@ _INSTRUCTIONS: dict[str, Callable[[_Machine, Any], Any]] = {
     "TUPLE3": _tuple_of(3),
     "APPEND": lambda machine, _: machine.extend(machine.pop(1)),
     "APPENDS": lambda machine, _: machine.extend(machine.pop_to_mark()),
-    "ADDITEMS": lambda machine, _: machine.extend(machine.pop_to_mark()),
+    "ADDITEMS": lambda machine, _: machine.extend(_members(machine.pop_to_mark())),
+    "FROZENSET": lambda machine, _: machine.push(_members(machine.pop_to_mark())),
     "SETITEM": lambda machine, _: machine.set_items(machine.pop(2)),
     "SETITEMS": lambda machine, _: machine.set_items(machine.pop_to_mark()),
     "PUT": lambda machine, place: machine.remember(place),

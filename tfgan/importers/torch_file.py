@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from tfgan.importers import CheckpointError, pickles
+from tfgan.importers import CheckpointError, numpy_values, pickles
 from tfgan.importers.pickles import Allowance, Record
 
 _ZIP = b"PK\x03\x04"
@@ -164,6 +164,7 @@ def rebuild(size: int) -> dict[str, Any]:
         return made
 
     return {
+        **pickles.PLAIN,
         "collections.OrderedDict": _dictionary,
         "torch.Size": lambda sizes: sizes,
         "torch.nn.parameter.Parameter": lambda tensor: tensor,
@@ -187,8 +188,9 @@ class _Allowed(dict[str, Any]):
 def _allowed(size: int) -> dict[str, Any]:
     """What names in a file of torch.save, or of torch.jit.save, stand for."""
     options = {"argparse.Namespace": lambda *_: Record("Namespace")}
+    kinds = {kind: kind for kind in _KINDS}
     lists = {f"torch.jit._pickle.build_{kind}list": lambda values: values for kind in _LISTS}
-    return _Allowed({**rebuild(size), **{kind: kind for kind in _KINDS}, **options, **lists})
+    return _Allowed({**rebuild(size), **numpy_values.names(size), **kinds, **options, **lists})
 
 
 def matches(head: bytes) -> bool:
