@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tfgan.importers import CheckpointError, network_pickle, torch_file
+from tfgan.importers import CheckpointError, named_arrays, network_pickle, torch_file
 from tfgan.terminal import UserError
 
 
@@ -13,7 +13,7 @@ class Reader(NamedTuple):
 
     Attributes:
         about: What wrote it.
-        matches: Whether a file may be of this kind, by its first 64 bytes.
+        matches: Whether a file may be of this kind, by its first 300 bytes.
         read: Its contents: plain data and arrays.
     """
 
@@ -22,7 +22,10 @@ class Reader(NamedTuple):
     read: Callable[[Path], Any]
 
 
+_HEAD = 300
+
 READERS = (
+    Reader("arrays by name in .npz of NumPy", named_arrays.is_npz, named_arrays.read_npz),
     Reader(
         "torch.save of PyTorch, zip archives and the stream of before 1.6",
         torch_file.matches,
@@ -32,6 +35,11 @@ READERS = (
         "pickled networks of NVIDIA's StyleGANs (.pkl), of PyTorch and of TensorFlow 1",
         network_pickle.matches,
         network_pickle.read,
+    ),
+    Reader(
+        "arrays by name in .safetensors",
+        named_arrays.is_safetensors,
+        named_arrays.read_safetensors,
     ),
 )
 
@@ -48,7 +56,7 @@ def read(path: Path) -> Any:
     if path.is_dir():
         raise CheckpointError("it is a folder. Give the checkpoint file in it.")
     with path.open("rb") as file:
-        head = file.read(64)
+        head = file.read(_HEAD)
     if not head:
         raise CheckpointError("it is empty. Fetch it again.")
     for reader in READERS:

@@ -271,14 +271,17 @@ def _find_networks(contents: Sequence[Any]) -> Weights | None:
 
 
 def _find_states(contents: dict[Any, Any]) -> Weights | None:
-    states = {key: contents.get(key, {}) for key in ("g_ema", "g", "d")}
+    first = "conv1.conv.modulation.weight"
+    # A file of arrays by name may hold the averaged generator alone.
+    networks = {"g_ema": contents} if first in contents else contents
+    states = {key: networks.get(key, {}) for key in ("g_ema", "g", "d")}
     if not all(isinstance(state, dict) for state in states.values()):
         return None
-    if "conv1.conv.modulation.weight" not in states["g_ema"]:
+    if first not in states["g_ema"]:
         return None
     for state in states.values():
         check_filters(state, r"\.kernel$", TAPS)
-    average = {"latent_avg": contents["latent_avg"]} if "latent_avg" in contents else {}
+    average = {"latent_avg": networks["latent_avg"]} if "latent_avg" in networks else {}
     return Weights(
         "rosinality/stylegan2-pytorch",
         {**states["g_ema"], **average},

@@ -46,8 +46,8 @@ _KINDS = {
 }
 
 
-def _widened(upper: np.ndarray) -> np.ndarray:
-    """The float32 of which these bits are the upper half."""
+def widened(upper: np.ndarray) -> np.ndarray:
+    """The float32 of which these bits are the upper half: bfloat16, which NumPy has not."""
     return (upper.astype("<u4") << 16).view("<f4")
 
 
@@ -70,7 +70,7 @@ class _Storage:
         if byte_order == "big":
             raw.byteswap(inplace=True)
         if raw is not self.values:
-            self.values[:] = _widened(raw)
+            self.values[:] = widened(raw)
         self.is_read = True
 
 
@@ -333,4 +333,4 @@ def read_storage(data: bytes | memoryview) -> np.ndarray:
     if len(data) != place + 8 + size:
         raise CheckpointError("it is damaged, or was cut short: a storage has another length.")
     values = np.frombuffer(data, _KINDS[kind], count, place + 8)
-    return _widened(values) if kind == "torch.BFloat16Storage" else values
+    return widened(values) if kind == "torch.BFloat16Storage" else values
