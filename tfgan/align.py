@@ -9,6 +9,7 @@ import argparse
 import io
 import re
 import sys
+import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from PIL import ExifTags, Image
 from tqdm import tqdm
 
 from tfgan import figures
+from tfgan.archives import check_archive
 from tfgan.data.sources import FolderSource
 from tfgan.loading import ModelError, check_writable, load_model
 from tfgan.terminal import UserError, import_tensorflow
@@ -438,6 +440,9 @@ def read_mean(path: Path) -> np.ndarray:
         f"[{NUM_LANDMARKS}, 2], in pixels of {UNIT}"
     )
     try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as members:
+                check_archive(members)
         with np.load(path, allow_pickle=False) as archive:
             mean = np.asarray(archive["mean"], np.float64)
     except FileNotFoundError as error:

@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from tfgan.archives import BROKEN, check_archive, read_member
 from tfgan.terminal import UserError
 
 # Importing a module registers its classes with Keras, which then reads them from files.
@@ -23,6 +24,9 @@ MODULES = (
     "tfgan.models.vgg",
 )
 RUNS = Path("runs")
+# Bytes of what is no weights: a StyleGAN2 of 1024 pixels has a config.json of 5,000. As Python's
+# dictionaries a text can take forty times its size.
+_LIMITS = {"config.json": 2**20, "metadata.json": 2**20}
 
 
 class ModelError(UserError):
@@ -93,9 +97,15 @@ def class_of(path: str | Path) -> str:
     path = find_model(path)
     try:
         with zipfile.ZipFile(path) as archive:
-            return str(json.loads(archive.read("config.json"))["class_name"])
-    except (zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"{path} is not a .keras file, or was cut short.") from error
+            config = read_member(archive, "config.json", _LIMITS["config.json"])
+            return str(json.loads(config)["class_name"])
+    except (*BROKEN, KeyError, TypeError, RecursionError) as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> ModelError:
+    reason = str(error).strip("'") or type(error).__name__
+    return ModelError(f"{path} is not a .keras file, or was cut short: {reason}.")
 
 
 def load_model(path: str | Path) -> Any:
@@ -108,6 +118,11 @@ def load_model(path: str | Path) -> Any:
 
     path = find_model(path)
     class_of(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            check_archive(archive, _LIMITS)
+    except BROKEN as error:
+        raise _damaged(path, error) from error
     for module in MODULES:
         importlib.import_module(module)
     try:

@@ -16,6 +16,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from tfgan.archives import check_archive
 from tfgan.terminal import UserError
 
 NAME = re.compile(r"^(\d{9})\.npz$")
@@ -130,6 +131,8 @@ def _read(
     try:
         if not zipfile.is_zipfile(path):  # NumPy takes it for a pickle, and advises to load that
             raise zipfile.BadZipFile("it is not there, cut short, or no archive")
+        with zipfile.ZipFile(path) as members:
+            check_archive(members)
         with np.load(path) as archive:
             position = int(archive["images_seen"]), int(archive["step"])
             for name in archive.files:

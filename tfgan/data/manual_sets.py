@@ -14,7 +14,6 @@ import logging
 import os
 import posixpath
 import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -22,15 +21,13 @@ from typing import Any, ClassVar
 import tensorflow_datasets as tfds
 from tqdm import tqdm
 
-from tfgan.data.sources import EXTENSIONS, DataError
+from tfgan.archives import BROKEN, read_member
+from tfgan.data.sources import EXTENSIONS, LARGEST_FILE, DataError
 
 logger = logging.getLogger("tfgan")
 
 # TensorFlow Datasets holds the pictures of one shard in memory: 120 MB of the largest of them.
 SHARD_SIZE = 256
-
-# What zipfile raises on archives that are damaged, encrypted or of an unknown kind.
-_BROKEN = (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 # (split as the set calls it, class) -> names of files, such as afhq/train/cat/cat_000002.jpg.
 Layout = dict[tuple[str, str], list[str]]
@@ -121,7 +118,7 @@ class ManualSet(tfds.core.ShardBasedBuilder, skip_registration=True):  # type: i
         for path in (*archives, manual):
             try:
                 layouts = self.find_layouts(_list_names(path, self.patterns))
-            except _BROKEN as error:
+            except BROKEN as error:
                 others.append(f"{path.name} is no archive that can be read ({error})")
                 continue
             for root, layout in layouts.items():
@@ -210,8 +207,8 @@ class ManualSet(tfds.core.ShardBasedBuilder, skip_registration=True):  # type: i
             else:
                 with zipfile.ZipFile(path) as archive:
                     for name in names:
-                        yield archive.read(name)
-        except _BROKEN as error:
+                        yield read_member(archive, name, LARGEST_FILE)
+        except BROKEN as error:
             raise DataError(
                 f"{path} must hold files that can be read. Received: {name}: {error}. "
                 f"Get it again from {self.homepage}."

@@ -22,6 +22,8 @@ from tfgan.terminal import UserError
 
 logger = logging.getLogger("tfgan")
 
+# Bytes of one picture: with those that it is decoded to, they stay below 1 GB.
+LARGEST_FILE = 200_000_000
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 
 
