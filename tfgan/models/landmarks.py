@@ -267,8 +267,11 @@ class FaceLandmarks(keras.layers.Layer):
         return find_landmarks(self(x)[..., :NUM_LANDMARKS])
 
     def masks(self, x):
-        """Two [B, 256, 256, 1] of images [B, H, W, 3], as `landmark_masks` makes them."""
-        heatmaps = self(x)[..., :NUM_LANDMARKS]
+        """Two [B, 256, 256, 1] of images [B, H, W, 3], as `landmark_masks` makes them.
+
+        No gradient reaches the images, as published: a translation would learn to warm landmarks.
+        """
+        heatmaps = self(tf.stop_gradient(x))[..., :NUM_LANDMARKS]
         return landmark_masks(
             tf.raw_ops.ResizeBilinear(images=heatmaps, size=[SIZE, SIZE], align_corners=True)
         )
