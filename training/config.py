@@ -7,7 +7,7 @@ import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 import tyro
 
@@ -202,6 +202,14 @@ class TrainingConfig:
                 f"--data takes one data set with this model. Received: {' '.join(self.data)}. Use "
                 "--model stargan to learn from several at once."
             )
+
+    def settled(self) -> Self:
+        """With the values of defaults that follow other options, which may change on resuming."""
+        return self
+
+    def notes(self) -> list[str]:
+        """What a user should know of these options before training begins."""
+        return []
 
 
 def check_channels(channel_base: int, resolution: int) -> None:

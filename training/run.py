@@ -185,7 +185,7 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, str, Any]:
         if args.preset is not None:
             raise ConfigError("a resumed run keeps its options: leave --preset out.")
         (config_type,) = {type(make()) for make in system.PRESETS.values()}
-        before = config_from(stored, config_type, args.folder / "config.json")
+        before = config_from(stored, config_type, args.folder / "config.json").settled()
     else:
         preset = args.preset or "avatars"
         if preset not in system.PRESETS:
@@ -307,6 +307,8 @@ def run(argv: list[str], until_end: contextlib.ExitStack) -> int:
             "for more, raise --total-kimg or shorten the stages.",
             file=sys.stderr,
         )
+    for line in config.notes():
+        print(f"Note      {line}", file=sys.stderr)
     if args.dry_run:
         return dry_run(config, data.feed.at(stages[0].resolution, stages[0].batch_size))
     if args.resume is None:

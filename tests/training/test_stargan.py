@@ -9,13 +9,15 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from tests.training.runs import RandomPictures, checkpoint_values, mirrored, too_far, values
 from tfgan import figures
 from tfgan.data.joint import JointPipeline
 from tfgan.label_sets import LabelSet, encode_labels, one_label_changed
 from tfgan.loading import load_model
-from training.config import ConfigError
+from training import run
+from training.config import ConfigError, save_config
 from training.loop import Trainer
 from training.monitor import Monitor
 from training.steps import compile_phase
@@ -212,6 +214,42 @@ def test_learning_rate_falls_over_the_second_half_of_training(undisturbed):
         # What an overridden option would be followed with.
         found = undisturbed.system.learning_rates(4 * (step + 1))
         assert found == dict.fromkeys(found, pytest.approx(rate))
+
+
+def test_a_run_that_is_resumed_with_another_length_keeps_its_learning_rates(tmp_path):
+    save_config(tmp_path / "config.json", "stargan", CONFIG, "0" * 12)
+    stored = json.loads((tmp_path / "config.json").read_text())
+    stored.pop("decay_kimg", None)  # as in runs from before there was such an option
+    (tmp_path / "config.json").write_text(json.dumps(stored))
+    system = stargan.create(CONFIG, SETS)
+
+    def rates(*options):
+        _, _, system.config = run.parse(["--resume", str(tmp_path), *options])
+        return [system.learning_rates(images)["generator_optimizer"] for images in range(0, 65, 4)]
+
+    expected = rates()
+    assert expected[:9] == pytest.approx(np.array([8, 8, 8, 8, 8, 6, 4, 2, 0]) * 1.25e-4)
+    assert not any(expected[9:])
+    assert rates("--total-kimg", "0.064") == rates("--total-kimg", "0.024") == expected
+    # Only where it is said does the rate rise again.
+    longer = ["--total-kimg", "0.064", "--decay-kimg", "0.064"]
+    with pytest.raises(ConfigError, match=r"--decay-kimg: 0\.032 -> 0\.064"):
+        rates(*longer)
+    assert rates(*longer, "--override")[8] == CONFIG.learning_rate
+
+
+def test_training_without_a_learning_rate_is_told_of_beforehand(tmp_path, capsys):
+    for name in ("red", "blue"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        Image.new("RGB", (32, 32), name).save(tmp_path / "data" / name / "0.png")
+    command = ["--model", "stargan", "--preset", "smoke", "--devices", "1", "--dry-run"]
+    command += ["--data", str(tmp_path / "data"), "--runs", str(tmp_path), "--total-kimg", "0.064"]
+    assert run.main([*command, "--decay-kimg", "0.032"]) == 0
+    told = capsys.readouterr().err
+    assert "the learning rate is 0 from image 32 of 64 on" in told
+    assert "--decay-kimg 0.064" in told
+    assert run.main(command) == 0
+    assert "learning rate" not in capsys.readouterr().err
 
 
 def test_curves_of_all_losses_and_accuracies_are_written(undisturbed):

@@ -5,10 +5,11 @@ Reference:
     learning rate, which falls as the paper says.
 """
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 import tensorflow as tf
@@ -52,7 +53,8 @@ class StarGANConfig(TrainingConfig):
     discriminator_conv_dim: int = 64  # channels of the discriminator's first convolution
     discriminator_levels: int | None = None  # its halvings; default: log2(resolution) - 1
     precision: Literal["float32", "float16", "bfloat16"] = "float32"  # of the feature maps
-    learning_rate: float = 1e-4  # Adam; falls to 0 over the second half of training
+    learning_rate: float = 1e-4  # Adam; falls to 0 over the second half of --decay-kimg
+    decay_kimg: float | None = None  # thousands of images until it is 0; default: --total-kimg
     beta_1: float = 0.5  # Adam
     beta_2: float = 0.999  # Adam
     n_critic: int = 5  # updates of the discriminator for each of the generator
@@ -70,6 +72,7 @@ class StarGANConfig(TrainingConfig):
         "discriminator_conv_dim": COUNT,
         "discriminator_levels": COUNT,
         "learning_rate": POSITIVE,
+        "decay_kimg": POSITIVE,
         "beta_1": BELOW_ONE,
         "beta_2": BELOW_ONE,
         "n_critic": COUNT,
@@ -135,6 +138,26 @@ class StarGANConfig(TrainingConfig):
                 f"--discriminator-levels must be at most {most} at {self.resolution} pixels. "
                 f"Received: {self.discriminator_levels}."
             )
+
+    @property
+    def decay_images(self) -> int:
+        """Images seen when the learning rate is 0."""
+        return round(1000 * (self.decay_kimg or self.total_kimg))
+
+    def settled(self) -> Self:
+        """With the length of the decay that the run has begun with."""
+        return dataclasses.replace(self, decay_kimg=self.decay_kimg or self.total_kimg)
+
+    def notes(self) -> list[str]:
+        """Warns of training that can change nothing."""
+        total = round(1000 * self.total_kimg)
+        if self.decay_images >= total:
+            return []
+        return [
+            f"the learning rate is 0 from image {self.decay_images:,} of {total:,} on, and the "
+            f"networks learn nothing more there. --decay-kimg {self.total_kimg:g} lets it fall to "
+            "0 at the end (a resumed run needs --override for that)."
+        ]
 
 
 def avatars() -> StarGANConfig:
@@ -356,13 +379,13 @@ class StarGANSystem:
         }
 
     def after_step(self, step: int, images_seen: int, batch_size: int) -> None:
-        """Lets the learning rates fall to 0 over the second half, linearly with the images seen."""
+        """Lets the learning rates fall to 0, linearly with the images seen."""
         for name, rate in self.learning_rates(images_seen).items():
             self.optimizers[name].learning_rate.assign(rate)
 
     def learning_rates(self, images_seen: int) -> dict[str, float]:
-        """Of each optimizer, at a position."""
-        left = 1.0 - images_seen / round(1000 * self.config.total_kimg)
+        """Of each optimizer, at a position: they fall over the second half of the decay."""
+        left = 1.0 - images_seen / self.config.decay_images
         rate = self.config.learning_rate * min(1.0, 2.0 * max(0.0, left))
         return dict.fromkeys(self.optimizers, rate)
 
