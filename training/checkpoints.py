@@ -10,7 +10,7 @@ import os
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import IO, Any
 
@@ -168,6 +168,7 @@ def restore(path: Path, variables: Mapping[str, Any]) -> tuple[int, int]:
         CheckpointError: If names or shapes are not those of `variables`.
     """
     (images_seen, step), arrays = _read(path)
+    arrays.update(_older_counts(arrays, set(variables) - set(arrays)))
     missing = sorted(set(variables) - set(arrays))
     unknown = sorted(set(arrays) - set(variables))
     shapes = [
@@ -183,6 +184,20 @@ def restore(path: Path, variables: Mapping[str, Any]) -> tuple[int, int]:
     for name, variable in variables.items():
         variable.assign(arrays[name])
     return images_seen, step
+
+
+def _older_counts(arrays: Mapping[str, np.ndarray], missing: Set[str]) -> dict[str, np.ndarray]:
+    """Updates of each variable, for checkpoints from when optimizers only counted their own.
+
+    A variable whose second moment is 0 has not been updated yet, or never with a gradient.
+    """
+    counts = {}
+    for name in missing:
+        velocity = re.sub("_count$", "_velocity", name)
+        updates = f"{name.split('/')[0]}/iteration"
+        if velocity != name and {velocity, updates} <= set(arrays):
+            counts[name] = arrays[updates] * np.any(arrays[velocity])
+    return counts
 
 
 def restore_newest(

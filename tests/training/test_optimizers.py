@@ -60,6 +60,42 @@ def test_coupled_decay_adds_the_weights_to_the_gradient():
     np.testing.assert_allclose(with_decay, by_hand, rtol=1e-6)
 
 
+@pytest.mark.parametrize("devices", [1, 2])
+def test_a_variable_that_joins_late_is_corrected_for_its_own_updates(devices):
+    """As PyTorch's Adam does, whose parameters count for themselves the gradients that they get."""
+    strategy, rate, decay = mirrored(devices), 0.001, 0.99
+    with strategy.scope():
+        early, late = (keras.Variable(np.zeros(2, np.float32)) for _ in range(2))
+        optimizer = Adam(rate, beta_1=0.0, beta_2=decay, epsilon=1e-8, counts_each=True)
+        optimizer.build([early, late])
+
+    @tf.function(autograph=False)
+    def step(gradients):
+        def on_replica():
+            shares = [gradient / devices for gradient in gradients]
+            optimizer.apply(shares, [early, late][: len(gradients)])
+
+        strategy.run(on_replica)
+
+    random = np.random.default_rng(0)
+    velocity, expected = np.zeros(2), np.zeros(2)
+    for _ in range(20):
+        step([tf.ones(2)])
+    for count in range(1, 4):
+        gradient = random.standard_normal(2).astype(np.float32)
+        step([tf.ones(2), tf.constant(gradient)])
+        velocity = decay * velocity + (1 - decay) * gradient**2
+        expected -= rate * gradient / np.sqrt(velocity / (1 - decay**count))
+        # TensorFlow's 1 - 0.99^t is of float32, off by up to 6e-8 of 0.01.
+        np.testing.assert_allclose(late.numpy(), expected, rtol=1e-5)
+        if count == 1:
+            np.testing.assert_allclose(np.abs(late.numpy()), rate, rtol=1e-5)
+    counts = {v.path.split("/")[-1]: v.numpy() for v in optimizer.variables if "count" in v.path}
+    assert sorted(counts.values()) == [3, 23]
+    optimizer.reset()
+    assert all(v.numpy() == 0 for v in optimizer.variables if "count" in v.path)
+
+
 def test_reset_forgets_all_but_the_learning_rate():
     strategy = mirrored(2)
     start, gradients = np.ones([2], np.float32), np.ones([3, 2], np.float32)

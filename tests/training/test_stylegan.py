@@ -239,6 +239,29 @@ def test_optimisers_begin_anew_with_each_stage(tmp_path, undisturbed, eagerly):
     kept.train()
     assert checkpoint_values(kept, 16)["g_optimizer/iteration"] == 1
     assert checkpoint_values(kept, 24)["g_optimizer/iteration"] == 2
+    # Adam corrects each variable for the updates that it has had itself.
+    counts = {n: v for n, v in checkpoint_values(kept, 24).items() if n.endswith("_count")}
+    joined = {n for n in counts if "_b16_" in n}
+    assert joined
+    assert {int(counts[n]) for n in joined} == {1}
+    assert {int(counts[n]) for n in counts if "_b8_conv" in n or "_b8_layer" in n} == {2}
+
+
+def test_checkpoints_without_counts_of_each_variable_are_read(tmp_path, undisturbed):
+    before = checkpoint_values(undisturbed, 40)
+    counts = {n for n in before if n.endswith("_count")}
+    (tmp_path / "checkpoints").mkdir()
+    older = {n: v for n, v in before.items() if n not in counts}
+    np.savez(tmp_path / "checkpoints" / "000000040.npz", images_seen=40, step=4, **older)
+    trainer = make_trainer(tmp_path)
+    trainer.restore()
+    after = values(trainer)
+    used = {n for n in counts if np.any(before[n.removesuffix("count") + "velocity"])}
+    assert 20 < len(used) < len(counts)
+    for name in before:
+        expected = 0 if name in counts - used else before[name]
+        np.testing.assert_array_equal(after[name], expected, err_msg=name)
+        assert after[name].dtype == before[name].dtype
 
 
 def test_curves_show_the_schedule_and_pictures_grow_in_place(undisturbed):

@@ -454,7 +454,11 @@ class StyleGANSystem:
         self.optimizers = {}
         for name, network in (("g", self.generator), ("d", self.discriminator)):
             optimizer = Adam(
-                self.schedule[0].learning_rate, beta_1=0.0, beta_2=config.beta_2, epsilon=1e-8
+                self.schedule[0].learning_rate,
+                beta_1=0.0,
+                beta_2=config.beta_2,
+                epsilon=1e-8,
+                counts_each=True,  # variables join as the networks grow
             )
             optimizer.build(network.trainable_variables)
             self.optimizers[f"{name}_optimizer"] = optimizer
