@@ -50,9 +50,11 @@ def compile_phase(
         stats: Any = None
         for i in range(rounds):
             part = {name: value[i::rounds] for name, value in batch.items()}
-            # One round after the other, or all of them are in memory at once.
+            # One round after the other, or all of them are in memory at once. The losses of
+            # generators see no pictures: they wait by the seed of their random numbers.
             with tf.control_dependencies([] if gradients is None else tf.nest.flatten(gradients)):
                 part = {name: tf.identity(value) for name, value in part.items()}
+                seed = tf.identity(seed)
             more, values = one_round(part, seed, i * replicas + replica)
             add = tf.nest.map_structure
             gradients = more if gradients is None else add(tf.add, gradients, more)
