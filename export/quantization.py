@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from ai_edge_quantizer.qtyping import TFLOperationName
 from ai_edge_quantizer.quantizer import Quantizer
-from tqdm import tqdm
 
 from export import flatbuffer
 from export.signatures import Exportable
 from tfgan.litert import Arrays, open_interpreter, run_each
+from tfgan.terminal import Progress
 
 CONVOLUTIONS = ("CONV_2D", "TRANSPOSE_CONV")
 DENSE = ("FULLY_CONNECTED", "BATCH_MATMUL")
@@ -215,7 +215,7 @@ def search(
         return Chosen(best, [layer.name for layer in layers], enough=False)
     error = error_of(whole)
     gains = {}
-    for layer in tqdm(layers, title, delay=2):
+    for layer in Progress(layers, title):
         gains[layer.name] = (error - error_of(build([layer.name]))) / layer.size
     order = sorted(gains, key=lambda name: gains[name], reverse=True)
     few, many = 0, len(order)  # too few, enough

@@ -208,6 +208,12 @@ def test_systems_never_import_each_other():
     )
 
 
+def test_every_progress_bar_is_that_of_the_terminal():
+    # Which knows that a log is no terminal.
+    bars = [name for name, imports in MODULES.items() if any(inside(i, "tqdm") for i in imports)]
+    assert bars == ["tfgan.terminal"]
+
+
 def test_no_file_has_a_name_that_says_nothing():
     rooms = [*PACKAGES, "tests"]
     names = [path for room in rooms for path in (ROOT / room).rglob("*")]

@@ -17,13 +17,12 @@ from typing import NamedTuple
 
 import numpy as np
 from PIL import ExifTags, Image
-from tqdm import tqdm
 
 from tfgan import figures
 from tfgan.archives import check_archive
 from tfgan.data.sources import FolderSource
 from tfgan.loading import ModelError, check_writable, load_model
-from tfgan.terminal import UserError, import_tensorflow
+from tfgan.terminal import Progress, UserError, import_tensorflow
 
 NUM_LANDMARKS = 98
 UNIT = 256  # pixels of the picture that landmarks and their mean are measured in
@@ -404,13 +403,13 @@ class Remarks:
         bar: The progress bar.
     """
 
-    def __init__(self, bar: tqdm):
+    def __init__(self, bar: Progress):
         self.bar = bar
         self.counts: Counter[str] = Counter()
 
     def add(self, word: str, path: Path, reason: str) -> None:
         self.counts[word] += 1
-        self.bar.clear()  # tqdm.write would show a bar that waits for its delay
+        self.bar.clear()  # Progress.write would show a bar that waits for its delay
         print(f"{word} {path}: {reason}", file=sys.stderr)
 
 
@@ -469,7 +468,7 @@ def measure_mean(folder: Path, find: Finder) -> np.ndarray:
     """
     source = FolderSource(str(folder), option="--mean-landmarks")
     paths = [Path(source.describe(i)) for i in range(len(source))]
-    remarks = Remarks(tqdm(paths, "Measuring the mean face", unit="img", delay=2))
+    remarks = Remarks(Progress(paths, "Measuring the mean face", unit="img"))
     places = [find(opened.seen)[0] for _, opened in open_all(UNIT, "crop", remarks)]
     if not places:
         raise AlignError(f"--mean-landmarks {folder} holds no picture that can be read.")
@@ -484,7 +483,7 @@ def align_all(options: argparse.Namespace, find: Finder, mean: np.ndarray) -> No
         AlignError: If nothing could be made of any picture.
     """
     pictures = {path: name for name, path in list_pictures(options.source).items()}
-    remarks = Remarks(tqdm(pictures, "Aligning", unit="img", delay=2))
+    remarks = Remarks(Progress(pictures, "Aligning", unit="img"))
     written = 0
     for path, opened in open_all(options.size, options.resize, remarks):
         places, heat = find(opened.seen)

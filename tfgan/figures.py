@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
-from tqdm import tqdm
+
+from tfgan.terminal import Progress
 
 VIDEO_ENDINGS = (".gif", ".mp4")
 NOISE_LAYERS = ("all", "coarse", "fine")
@@ -176,7 +177,7 @@ def synthesize(
     count = len(styles)
     seeds = [(seed, i) for i in range(count)] if isinstance(seed, int) else [(s, 0) for s in seed]
     images = np.empty((count, model.resolution, model.resolution, 3), np.uint8)
-    with tqdm(total=count, desc=progress, unit="img", delay=2, disable=progress is None) as bar:
+    with Progress(total=count, desc=progress, unit="img", disable=progress is None) as bar:
         for start in range(0, count, batch_size):
             part = slice(start, min(start + batch_size, count))
             made = _draw(model, styles[part], seeds[part], batch_size, noise, noise_layers)
@@ -218,7 +219,7 @@ def noise_deviation(
     shape = (len(styles), model.resolution, model.resolution)
     mean, squares = np.zeros(shape), np.zeros(shape)
     total = len(styles) * count
-    with tqdm(total=total, desc=progress, unit="img", delay=2, disable=progress is None) as bar:
+    with Progress(total=total, desc=progress, unit="img", disable=progress is None) as bar:
         for row, seed in enumerate(seeds):
             for start in range(0, count, batch_size):
                 numbers = range(start, min(start + batch_size, count))
@@ -471,7 +472,7 @@ def translate(
     styles = np.asarray(styles, np.float32)
     result = np.empty_like(images)
     count = len(images)
-    with tqdm(total=count, desc=progress, unit="img", delay=2, disable=progress is None) as bar:
+    with Progress(total=count, desc=progress, unit="img", disable=progress is None) as bar:
         for start in range(0, count, batch_size):
             rows = np.minimum(np.arange(start, start + batch_size), count - 1)
             kept = min(batch_size, count - start)

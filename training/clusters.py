@@ -8,9 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tqdm import tqdm
-
-from tfgan.terminal import UserError
+from tfgan.terminal import Progress, UserError
 
 # Jobs of TF_CONFIG whose tasks train, in the order of the workers; the first task is the chief.
 TRAINING_JOBS = ("chief", "master", "worker")
@@ -219,7 +217,7 @@ def _receive(cluster: Cluster, seconds: float) -> None:
         ) from error
     waiting = set(range(1, len(cluster.workers)))
     came: dict[int, socket.socket] = {}
-    bar = tqdm(desc="Workers", total=len(waiting), unit="worker", delay=2, leave=False)
+    bar = Progress(desc="Workers", total=len(waiting), unit="worker", leave=False)
     with door, bar:
         door.settimeout(min(2, seconds))
         while waiting - set(came):

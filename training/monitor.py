@@ -11,10 +11,10 @@ from typing import Any, TextIO
 
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from tfgan import figures
 from tfgan.strict_json import finite_record, json_text
+from tfgan.terminal import Progress
 
 
 class Monitor:
@@ -32,13 +32,14 @@ class Monitor:
         self.samples.mkdir(exist_ok=True)
         self.writer = tf.summary.create_file_writer(str(folder))
         self.stats = _open_stats(folder / "stats.jsonl", images_seen)
-        self.bar = tqdm(
+        self.bar = Progress(
+            desc="Training",
             total=total_images,
             initial=images_seen,
             unit="img",
             unit_scale=True,
             smoothing=0.1,
-            dynamic_ncols=True,
+            delay=0.0,
             mininterval=1.0,
         )
 

@@ -447,6 +447,15 @@ def test_a_cut_off_record_file_is_noticed(tmp_path):
         TfRecordIndex([(str(path), 0, 1)])
 
 
+def test_preparing_a_set_leaves_plain_lines_in_a_log(tmp_path, capsys, monkeypatch):
+    for seconds in ("LINE_SECONDS", "DELAY_SECONDS"):
+        monkeypatch.setattr(f"tfgan.terminal.{seconds}", 0.0)
+    open_tiny(str(tmp_path))
+    shown = capsys.readouterr().err
+    assert "Generating" in shown
+    assert "\r" not in shown
+
+
 def test_a_damaged_set_is_one_message(tmp_path):
     TinySet(data_dir=str(tmp_path), file_format="tfrecord").download_and_prepare()
     (path,) = tmp_path.rglob("*train.tfrecord*")

@@ -25,9 +25,9 @@ import os
 from collections.abc import Generator, Sequence
 
 import numpy as np
-from tqdm import tqdm
 
 from tfgan.data.sources import DataError, list_names
+from tfgan.terminal import Progress
 
 logger = logging.getLogger("tfgan")
 
@@ -111,7 +111,7 @@ class AttributeTable:
         title = f"Reading {os.path.basename(self.path)}"
         with contextlib.closing(self._rows()) as rows:
             next(rows)
-            for line, cells in tqdm(rows, title, unit="row", delay=2.0, dynamic_ncols=True):
+            for line, cells in Progress(rows, title, unit="row"):
                 file = cells[0].strip().replace("\\", "/").removeprefix("./")
                 if len(cells) != len(self.names) + 1:
                     raise self._error(

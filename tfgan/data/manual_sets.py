@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import tensorflow_datasets as tfds
-from tqdm import tqdm
 
 from tfgan.archives import BROKEN, read_member
 from tfgan.data.sources import EXTENSIONS, LARGEST_FILE, DataError
+from tfgan.terminal import Progress
 
 logger = logging.getLogger("tfgan")
 
@@ -184,13 +184,11 @@ class ManualSet(tfds.core.ShardBasedBuilder, skip_registration=True):  # type: i
         self, path: Path, members: Sequence[tuple[str, str]], split: str
     ) -> Iterator[tuple[int, dict[str, Any]]]:
         contents = self._read_contents(path, [name for name, _ in members])
-        progress = tqdm(
+        progress = Progress(
             zip(members, contents, strict=True),
             f"Reading {self.name} ({split})",
             len(members),
             unit="img",
-            delay=2.0,
-            dynamic_ncols=True,
         )
         for index, ((name, label), content) in enumerate(progress):
             file_name = posixpath.basename(name)

@@ -35,13 +35,11 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from tfgan.data import prepared
 from tfgan.data.prepared import Facts, Shard
 from tfgan.data.sources import FolderSource, Source, make_fingerprint
 from tfgan.loading import check_writable
-from tfgan.terminal import UserError
+from tfgan.terminal import Progress, UserError
 
 PER_SHARD = 1000  # pictures
 MOST_SHARDS = 1024
@@ -225,7 +223,7 @@ def prepare(options: argparse.Namespace) -> None:
     if not plan.exists():
         prepared.write_facts(plan, facts)
     missing = missing_shards(source, facts, folder)
-    with tqdm(total=count, desc="Preparing", unit="img", delay=2.0, dynamic_ncols=True) as bar:
+    with Progress(total=count, desc="Preparing", unit="img") as bar:
         if options.beam is None:
             write_here(missing, options.workers, bar)
         else:

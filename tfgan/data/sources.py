@@ -6,19 +6,20 @@ A source knows how many pictures it has and reads any one of them by its index, 
 
 import array
 import bisect
+import contextlib
 import difflib
 import hashlib
 import importlib.util
 import logging
 import os
 import struct
+import types
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-from tqdm import tqdm
 
-from tfgan.terminal import UserError
+from tfgan.terminal import Progress, UserError
 
 logger = logging.getLogger("tfgan")
 
@@ -207,7 +208,7 @@ class FolderSource:
         self._folders: list[str] = []
         self._folder_starts: list[int] = []
         self._others = 0
-        with tqdm(desc="Listing", unit=" files", delay=2.0, dynamic_ncols=True) as bar:
+        with Progress(desc="Listing", unit=" files") as bar:
             for folder, names in self._walk("", (), bar):
                 self._folders.append(folder)
                 self._folder_starts.append(len(self._ends))
@@ -259,7 +260,7 @@ class FolderSource:
         return os.path.join(self._folders[folder], name)
 
     def _walk(
-        self, folder: str, above: tuple[str, ...], bar: tqdm
+        self, folder: str, above: tuple[str, ...], bar: Progress
     ) -> Iterator[tuple[str, list[str]]]:
         """Yields each folder that holds pictures, relative to the root, with their names."""
         path = os.path.join(self._root, folder)
@@ -490,7 +491,7 @@ class TfdsSource:
 
         features = tfds.features.FeaturesDict(_nest({key: self._all_features[key] for key in keys}))
         values = np.zeros((len(self), len(keys)), np.int64)
-        for index in tqdm(range(len(self)), "Reading labels", delay=2.0, dynamic_ncols=True):
+        for index in Progress(range(len(self)), "Reading labels"):
             example = features.deserialize_example_np(self._records[index])
             values[index] = [int(_pick(example, key)) for key in keys]
         return values
@@ -606,9 +607,10 @@ def _prepare_tfds(data: str, data_dir: str | None) -> Any:
     logger.info("Preparing %s in %s", data, builder.data_dir)
     try:
         # Sets in the public bucket are copied as they are; here the format is chosen.
-        builder.download_and_prepare(
-            download_config=tfds.download.DownloadConfig(try_download_gcs=False)
-        )
+        with _bars_like_ours():
+            builder.download_and_prepare(
+                download_config=tfds.download.DownloadConfig(try_download_gcs=False)
+            )
     except DataError:
         raise
     except Exception as error:  # Downloads and 300 different builders raise anything.
@@ -624,6 +626,18 @@ def _prepare_tfds(data: str, data_dir: str | None) -> Any:
             "a prepared set there from another machine."
         ) from error
     return builder
+
+
+@contextlib.contextmanager
+def _bars_like_ours() -> Iterator[None]:
+    """Lets tensorflow-datasets show its downloads as other work is shown, in logs too."""
+    from tensorflow_datasets.core.utils import tqdm_utils
+
+    before, tqdm_utils.tqdm_lib = tqdm_utils.tqdm_lib, types.SimpleNamespace(tqdm=Progress)
+    try:
+        yield
+    finally:
+        tqdm_utils.tqdm_lib = before
 
 
 def _first_line(error: Exception) -> str:

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from tfgan import figures
 from tfgan.data.attribute_tables import AttributeTable
@@ -34,6 +33,7 @@ from tfgan.generate.options import (
     unused,
 )
 from tfgan.label_sets import LabelSet, encode_labels, label_count, label_slices
+from tfgan.terminal import Progress
 
 Asked = Mapping[int, Mapping[str, float | None]]
 
@@ -194,7 +194,7 @@ def read_labels(model, images: np.ndarray, known: np.ndarray, index: int) -> np.
         none = [] if label_set.kind == "classes" else [np.zeros(len(group))]
         places = [label_set.names.index(name) for name in group]
         options += [(places, option) for option in [*none, *np.eye(len(group))]]
-    with tqdm(desc="read labels", unit="img", delay=2) as bar:
+    with Progress(desc="read labels", unit="img") as bar:
         moved = np.any(open_, axis=1)
         while np.any(moved):
             before = values.copy()
@@ -516,7 +516,7 @@ def make_pictures(model, options: argparse.Namespace, out: Path) -> None:
     stated, said = Stated(model.label_sets, options), []
     scale = scale_of(options, model.resolution, readable=False)
     used: dict[Path, set[str]] = defaultdict(set)
-    found = iter(tqdm(_sources(model, options, stated), "sources", unit=" img", delay=2))
+    found = iter(Progress(_sources(model, options, stated), "sources", unit=" img"))
     while sources := list(itertools.islice(found, BATCH)):
         own, lines = own_labels(model, stated, sources, targets)
         said += lines
@@ -566,7 +566,7 @@ def make_interpolation(model, options: argparse.Namespace, out: Path) -> None:
     together = max(1, BATCH // (len(images) * len(swept)))
 
     def draw() -> Iterator[np.ndarray]:
-        with tqdm(total=frames, desc="interpolate", unit="frame", delay=2) as bar:
+        with Progress(total=frames, desc="interpolate", unit="frame") as bar:
             for start in range(0, frames, together):
                 part = walk[start : start + together]
                 targets = [{index: {name: v}} for v in part for index, name in swept]

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from tfgan import figures
 from tfgan.generate import paths
@@ -27,6 +26,7 @@ from tfgan.generate.options import (
     scale_of,
     whole,
 )
+from tfgan.terminal import Progress
 
 NOISE = ("random", "fixed", "none")
 # Bounds of the convolutions' resolutions, as in the StyleGAN papers.
@@ -159,7 +159,7 @@ def make_pictures(model, options: argparse.Namespace, out: Path) -> None:
     seeds = options.seeds or [options.seed + i for i in range(options.count or 16)]
     digits = max(4, len(str(max(seeds))))
     labels = pictures.labels(seeds)
-    with tqdm(total=len(seeds), desc="pictures", unit="img", delay=2) as bar:
+    with Progress(total=len(seeds), desc="pictures", unit="img") as bar:
         for start in range(0, len(seeds), BATCH):
             batch = seeds[start : start + BATCH]
             images = pictures.enlarged(pictures.images(pictures.styles(batch), batch))
@@ -298,7 +298,7 @@ def make_interpolation(model, options: argparse.Namespace, out: Path) -> None:
     together = max(1, BATCH // places)
 
     def draw() -> Iterator[np.ndarray]:
-        with tqdm(total=frames, desc="interpolate", unit="frame", delay=2) as bar:
+        with Progress(total=frames, desc="interpolate", unit="frame") as bar:
             for start in range(0, frames, together):
                 part = walks[start : start + together]
                 part_labels = None if labels is None else np.tile(labels, len(part))

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
 from tfgan import figures
 from tfgan.generate import paths
@@ -34,6 +33,7 @@ from tfgan.generate.options import (
     unused,
     whole,
 )
+from tfgan.terminal import Progress
 
 PATHS = {"spline": paths.spline, "linear": paths.linear}
 
@@ -150,7 +150,7 @@ def make_pictures(model, options: argparse.Namespace, out: Path) -> None:
     styles = find_styles(model, options)
     codes = np.stack([style.code for style in styles])
     used: dict[Path, set[str]] = defaultdict(set)
-    for image, path, _, place in tqdm(_sources(model, options), "sources", unit=" img", delay=2):
+    for image, path, _, place in Progress(_sources(model, options), "sources", unit=" img"):
         sources = np.repeat(image[None], len(styles), axis=0)
         made = figures.translate(model, sources, codes, batch_size=BATCH)
         made = figures.enlarge(made, scale_of(options, model.resolution, readable=False))
@@ -177,7 +177,7 @@ def make_interpolation(model, options: argparse.Namespace, out: Path) -> None:
     together = max(1, BATCH // len(sources))
 
     def draw() -> Iterator[np.ndarray]:
-        with tqdm(total=frames, desc="interpolate", unit="frame", delay=2) as bar:
+        with Progress(total=frames, desc="interpolate", unit="frame") as bar:
             for start in range(0, frames, together):
                 part = walk[start : start + together]
                 made = figures.translate(

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
 from tfgan.importers import (
     CheckpointError,
@@ -30,7 +29,7 @@ from tfgan.importers import (
 from tfgan.importers.files import READERS, merge, read_each
 from tfgan.importers.parts import DISCRIMINATOR, RAW, Labels, Options, Part, alone
 from tfgan.loading import check_writable
-from tfgan.terminal import UserError, import_tensorflow
+from tfgan.terminal import Progress, UserError, import_tensorflow
 
 
 class System(NamedTuple):
@@ -423,7 +422,7 @@ def write(parts: list[Part], out: Path) -> list[str]:
     lines, written = [], {}
     try:
         total = len(parts)
-        for _ in tqdm(range(total), "Importing", unit=" networks", delay=2, dynamic_ncols=True):
+        for _ in Progress(range(total), "Importing", unit=" networks"):
             part = parts.pop(0)  # its weights are let go with it
             target = out_path(out, part)
             written[target] = target.with_name(f".partial-{os.getpid()}-{target.name}")

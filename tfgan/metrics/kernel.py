@@ -1,10 +1,10 @@
 """Kernel distance of two sets (KID): features -> mean kernels -> number."""
 
 import numpy as np
-from tqdm import tqdm
 
 from tfgan.metrics import check_features
 from tfgan.metrics.intervals import T95, Interval
+from tfgan.terminal import Progress
 
 SUBSETS = 100
 SUBSET = 1000  # pictures of each set
@@ -89,7 +89,7 @@ def kernel_distance(
     size = min(SUBSET, count // 2)
     random = np.random.default_rng(seed)
     values = []
-    for _ in tqdm(range(SUBSETS), progress, delay=2, dynamic_ncols=True, disable=progress is None):
+    for _ in Progress(range(SUBSETS), progress, disable=progress is None):
         # Sorted, for files are read in order.
         drawn = [x[np.sort(random.permutation(len(x))[:size])] for x in (features, others)]
         values.append(unbiased_mmd(*drawn))

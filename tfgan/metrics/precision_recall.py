@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from tfgan.metrics import MetricError, check_features
 from tfgan.metrics.intervals import Interval, share
+from tfgan.terminal import Progress
 
 NEIGHBOURS = 3
 GROUP = 16  # bounds of which the least is looked at first
@@ -213,7 +213,7 @@ def pairs_below(
     return rows[where[pairs]], members * least.shape[1] + groups[pairs]
 
 
-def squared_radii(features: Rounded, bar: tqdm) -> np.ndarray:
+def squared_radii(features: Rounded, bar: Progress) -> np.ndarray:
     """Squared distance of each row to its third neighbour other than itself, float64 [N].
 
     First four distances of each row are computed, of columns whose bounds are small; the largest of
@@ -304,11 +304,9 @@ def precision_recall(
     check_features(features, fakes, NEIGHBOURS + 1)
     with (
         tf.device("CPU:0"),  # float32 products of a GPU may be rounded more than float32 is
-        tqdm(
+        Progress(
             total=len(features) + 2 * len(fakes),
             desc=progress,
-            delay=2,
-            dynamic_ncols=True,
             disable=progress is None,
         ) as bar,
     ):

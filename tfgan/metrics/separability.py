@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
 from tfgan.metrics import MetricError
 from tfgan.metrics.intervals import Interval, mean
+from tfgan.terminal import Progress
 
 
 class Attribute(NamedTuple):
@@ -104,9 +104,7 @@ def separability(
             )
     added = np.zeros(count)
     attributes = {}
-    for name, values in tqdm(
-        logits.items(), progress, delay=2, dynamic_ncols=True, disable=progress is None
-    ):
+    for name, values in Progress(logits.items(), progress, disable=progress is None):
         kept = np.argsort(-np.abs(values), kind="stable")[: count // 2]
         classes = values[kept] > 0
         one_class = bool(classes.all() or not classes.any())

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from tqdm import tqdm
 
 from tfgan.metrics.intervals import GROUPS, Interval, jackknife
+from tfgan.terminal import Progress
 
 PATCH = 7  # pixels along a side
 PATCHES = 128  # of each picture, at each level
@@ -254,9 +254,7 @@ def sliced_wasserstein(
     everything = np.ones(count, bool)
     values, leaving_out = np.empty(len(sides)), np.empty((len(sides), groups))
     total = len(sides) * (REPEATS + groups)
-    with tqdm(
-        total=total, desc=progress, delay=2, dynamic_ncols=True, disable=progress is None
-    ) as bar:
+    with Progress(total=total, desc=progress, disable=progress is None) as bar:
         for level, side in enumerate(sides):
             random = np.random.default_rng([seed, side])
             last = level == len(sides) - 1

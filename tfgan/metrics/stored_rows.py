@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from tqdm import tqdm
 
 from tfgan.metrics import MetricError
 from tfgan.strict_json import json_text
+from tfgan.terminal import Progress
 
 MAGIC = b"tfgan rows 2\n"
 START = 4096  # bytes before the first row
@@ -136,12 +136,10 @@ class Rows:
             ValueError: If `make` gives another shape.
         """
         start = len(self)
-        with tqdm(
+        with Progress(
             total=count,
             desc=progress,
             initial=min(start, count),
-            delay=2,
-            dynamic_ncols=True,
             disable=progress is None,
         ) as bar:
             while start < count:

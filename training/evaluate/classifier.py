@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from tfgan.data.pipeline import Pipeline, PipelineOptions
 from tfgan.data.sources import Source
@@ -22,6 +21,7 @@ from tfgan.figures import to_float
 from tfgan.loading import check_writable, load_model
 from tfgan.models import classifier as network
 from tfgan.models.classifier import Classifier
+from tfgan.terminal import Progress
 from training.evaluate.digests import content_digest, make_key
 from training.optimizers import Adam
 from training.phases import Draws
@@ -139,7 +139,7 @@ def fit(model: Classifier, batches: Iterable[Mapping[str, Any]], recipe: Recipe)
         variables = model.trainable_variables
         optimizer.apply(tape.gradient(loss, variables), variables)
 
-    numbers = tqdm(range(steps), "Training the classifier", delay=2.0, dynamic_ncols=True)
+    numbers = Progress(range(steps), "Training the classifier")
     for number, batch in zip(numbers, batches, strict=False):
         step(batch["image"], batch["label"], tf.constant([recipe.seed, number], tf.int64))
 

@@ -6,10 +6,10 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from tfgan.data.sources import Source
 from tfgan.loading import weights_digest
+from tfgan.terminal import Progress
 
 
 def content_digest(source: Source) -> str:
@@ -18,7 +18,7 @@ def content_digest(source: Source) -> str:
     A picture that cannot be read counts by its name.
     """
     digest = hashlib.sha256("\0".join(source.class_names).encode())
-    for index in tqdm(range(len(source)), "Checking pictures", delay=2.0, dynamic_ncols=True):
+    for index in Progress(range(len(source)), "Checking pictures"):
         try:
             content, label, _ = source.read(index)
         except MemoryError:

@@ -6,13 +6,13 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
 from tfgan.arithmetic import ARITHMETIC
 from tfgan.data import pipeline
 from tfgan.data.sources import DataError, Source
 from tfgan.metrics.frechet import frechet_distance, moments
 from tfgan.metrics.stored_rows import Rows
+from tfgan.terminal import Progress
 from training.evaluate.avatar_network import open_avatar_network
 from training.evaluate.digests import content_digest, make_key
 from training.evaluate.feature_networks import (
@@ -141,7 +141,7 @@ def features_of(request: Request, network: FeatureNetwork, images: np.ndarray) -
 
 def frechet_of(real: np.ndarray, made: np.ndarray) -> float:
     """The Frechet distance of two sets of features of any size, [N, C] and [M, C]."""
-    with tqdm(total=3, desc="Frechet distance", delay=2, dynamic_ncols=True) as bar:
+    with Progress(total=3, desc="Frechet distance") as bar:
         sides = []
         for values in (real, made):
             sides.append(moments(blocks_of(values)))

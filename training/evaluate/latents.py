@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from tfgan import figures
 from tfgan.arithmetic import ARITHMETIC
@@ -21,6 +20,7 @@ from tfgan.metrics.kernel import kernel_distance
 from tfgan.metrics.precision_recall import precision_recall
 from tfgan.metrics.sliced_wasserstein import Distances
 from tfgan.metrics.stored_rows import Rows
+from tfgan.terminal import Progress
 from training.config import TrainingConfig
 from training.evaluate import generators, path_lengths, separability, tables
 from training.evaluate.digests import make_key, model_key
@@ -81,7 +81,7 @@ class Reals:
         found = read_two_draws(self.source, request.config, len(self.names), count, request.seed)
         if len(found.images) < count:
             there = f"{found.where} has {len(found.images):,} pictures: as many of each set"
-            tqdm.write(f"Note        {there} are compared, not {count:,}", sys.stderr)
+            Progress.write(f"Note        {there} are compared, not {count:,}", sys.stderr)
         return found
 
     def features(self, option: str) -> RealFeatures:
@@ -148,7 +148,7 @@ class Subject:
         """As many generated pictures as are held back, uint8 [N, R, R, 3]."""
         run = self.request.replicas.over_rows(self.generator.pictures)
         made = disk_array(self.reals.held_back.images.shape, np.uint8)
-        with tqdm(total=len(made), desc="Generating", unit="img", delay=2) as bar:
+        with Progress(total=len(made), desc="Generating", unit="img") as bar:
             for start in range(0, len(made), run.batch_size):
                 stop = min(start + run.batch_size, len(made))
                 made[start:stop] = run(*self.generator.inputs(start, stop))

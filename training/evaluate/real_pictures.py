@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
 from tfgan.data.held_back import HeldBack, Subset, hold_back
 from tfgan.data.pipeline import decode_picture, explain
 from tfgan.data.sources import DataError, Source
 from tfgan.label_sets import LabelSet
+from tfgan.terminal import Progress
 from training.config import TrainingConfig
 
 # Names under which sets keep pictures back.
@@ -178,7 +178,7 @@ def read_pictures(test: Subset, config: TrainingConfig, count: int, seed: int) -
     parts_read: list[np.ndarray] = []
     kept: list[int] = []
     total = sum(map(len, chosen.values()))
-    with tqdm(total=total, desc="Reading pictures", delay=2, dynamic_ncols=True) as bar:
+    with Progress(total=total, desc="Reading pictures") as bar:
         for name, places in chosen.items():
             found, readable = _read(test, places, config, bar)
             if len(found) < 2:
@@ -201,7 +201,7 @@ def read_picture(source: Source, place: int, config: TrainingConfig) -> np.ndarr
         raise
     # Pillow's plugins raise nearly anything on damaged files.
     except Exception as error:
-        tqdm.write(f"Left out  {source.describe(place)}: {explain(error)}", sys.stderr)
+        Progress.write(f"Left out  {source.describe(place)}: {explain(error)}", sys.stderr)
         return None
 
 
@@ -211,7 +211,7 @@ def disk_array(shape: Sequence[int], dtype: Any) -> np.ndarray:
 
 
 def _read(
-    source: Source, places: np.ndarray, config: TrainingConfig, bar: tqdm
+    source: Source, places: np.ndarray, config: TrainingConfig, bar: Progress
 ) -> tuple[np.ndarray, list[int]]:
     """Pictures at some places of a source, and those places; broken ones are left out."""
     images = disk_array((max(1, len(places)), config.resolution, config.resolution, 3), np.uint8)
@@ -256,7 +256,7 @@ def read_two_draws(
         where = f"the split {split}"
         count = min(count, len(test), len(source))
         draws = [(test, random.permutation(len(test))[:count]), (source, order[:count])]
-    with tqdm(total=2 * count, desc="Reading pictures", delay=2, dynamic_ncols=True) as bar:
+    with Progress(total=2 * count, desc="Reading pictures") as bar:
         images, others = (_read(drawn, places, config, bar)[0] for drawn, places in draws)
     count = min(len(images), len(others))
     if count < 2:
@@ -303,7 +303,7 @@ def find_backgrounds(
     ids = avatars.read_ids(builder, split, pictures.indices.tolist())
     found = np.empty(pictures.images.shape[:3], bool)
     rows = zip(ids, pictures.images, found, strict=True)
-    progress = tqdm(rows, "Finding backgrounds", len(ids), delay=2, dynamic_ncols=True)
+    progress = Progress(rows, "Finding backgrounds", len(ids))
     for number, image, mask in progress:
         person = avatars.person_of(builder.builder_config.seed, number)
         if not np.array_equal(np.asarray(avatars.draw(person, config.resolution)), image):

@@ -8,12 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PIL import Image, ImageDraw
-from tqdm import tqdm
 
 from tfgan.data.avatars.drawing import check_size, draw, person_of
 from tfgan.data.avatars.labels import Labels
 from tfgan.data.avatars.person import Person
-from tfgan.terminal import import_tensorflow
+from tfgan.terminal import Progress, import_tensorflow
 
 _ABOUT = """Draws the built-in data set of faces.
 
@@ -105,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def write_folder(folder: Path, size: int, count: int, seed: int, start: int, classes: str) -> None:
     """Writes pictures as FOLDER/CLASS/INDEX.png."""
-    for index in tqdm(range(start, start + count), "Drawing avatars", unit="img", delay=2.0):
+    for index in Progress(range(start, start + count), "Drawing avatars", unit="img"):
         person = person_of(seed, index)
         place = folder / CLASSES[classes](person.labels())
         place.mkdir(parents=True, exist_ok=True)

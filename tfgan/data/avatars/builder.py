@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
-from tqdm import tqdm
 
 from tfgan.data.avatars.drawing import check_size
 from tfgan.data.avatars.labels import ATTRIBUTES, DOMAINS, EXPRESSIONS
 from tfgan.data.avatars.workers import draw_examples
+from tfgan.terminal import Progress
 
 MAX_COUNT = 1_000_000
 
@@ -123,7 +123,7 @@ class Avatars(tfds.core.GeneratorBasedBuilder):
         config = self.builder_config
         examples = draw_examples(config.size, indices, config.seed, self._processes)
         title = f"Drawing avatars ({split})"
-        progress = tqdm(examples, title, len(indices), unit="img", delay=2.0, dynamic_ncols=True)
+        progress = Progress(examples, title, len(indices), unit="img")
         for index, png, labels in progress:
             yield index, {"image": png, "id": index, **labels}
 

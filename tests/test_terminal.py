@@ -1,0 +1,126 @@
+"""What the command lines show, on a terminal and in a log, and how they end."""
+
+import contextlib
+import os
+import re
+import sys
+import termios
+import time
+
+import pytest
+
+from tfgan import terminal
+from tfgan.terminal import Progress, spell_duration
+
+
+@pytest.fixture
+def log(monkeypatch, capsys):
+    """Reads what a log got, in which lines of progress are 50 ms apart."""
+    monkeypatch.setattr(terminal, "LINE_SECONDS", 0.05)
+    return lambda: capsys.readouterr().err
+
+
+@contextlib.contextmanager
+def screen():
+    """Makes a terminal of standard error, and gives what reads it."""
+
+    def read():
+        shown = b""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                shown += os.read(reader, 4096)
+        return shown.decode()
+
+    reader, writer = os.openpty()
+    os.set_blocking(reader, False)
+    termios.tcsetwinsize(writer, (24, 100))
+    with open(writer, "w", buffering=1) as stream, contextlib.redirect_stderr(stream):
+        yield read
+    os.close(reader)
+
+
+def test_a_log_gets_plain_lines_and_no_more_of_them_than_time_allows(log):
+    started = time.monotonic()
+    for _ in Progress(range(200), "Reading pictures", unit="img", delay=0):
+        time.sleep(0.001)
+    most = (time.monotonic() - started) / 0.05
+    lines = log().splitlines(keepends=True)
+    assert 2 <= len(lines) <= most + 1  # and the last
+    for line in lines:
+        assert "\r" not in line
+        assert line.endswith("\n")
+    pattern = r"Reading pictures: \d+ of 200 img \(\d+ %\), [\d.,]+ img/s, \d+ s left"
+    assert re.fullmatch(pattern, lines[0].strip())
+    assert re.fullmatch(
+        r"Reading pictures: 200 of 200 img \(100 %\), .+, took \d+ s", lines[-1].strip()
+    )
+
+
+def test_a_log_hears_nothing_of_short_work_or_of_lines_between(log, monkeypatch):
+    monkeypatch.setattr(terminal, "LINE_SECONDS", 30.0)
+    with Progress(total=3, desc="Training", delay=0) as bar:
+        bar.update()
+        Progress.write("a line between", sys.stderr)
+        bar.refresh()
+        bar.update()
+    assert log() == "a line between\n"
+
+
+def test_a_log_hears_of_slow_steps_and_of_days(log):
+    with Progress(total=5_000_000, desc="Training", unit="img", unit_scale=True, delay=0) as bar:
+        bar.start_t -= 20  # two seconds an image
+        bar._line_at -= 60
+        bar.last_print_t -= 20
+        bar.set_postfix({"g": "0.7"}, refresh=False)
+        bar.update(10)
+    assert (
+        log() == "Training: 10 of 5,000,000 img (0 %), 2.0 s for each img, 116 days left, g=0.7\n"
+    )
+
+
+def test_a_log_hears_how_many_where_the_total_is_not_known(log):
+    with Progress(desc="Listing", unit=" files", delay=0) as bar:
+        bar._line_at -= 60
+        bar.last_print_t -= 60
+        bar.update(1234)
+    assert re.fullmatch(r"Listing: 1,234 files, [\d,.]+ files/s\n", log())
+
+
+def test_a_terminal_gets_a_bar_with_days():
+    with (
+        screen() as read,
+        Progress(total=5_000_000, desc="Training", unit="img", unit_scale=True, delay=0) as bar,
+    ):
+        bar.start_t -= 20
+        bar.last_print_t -= 20
+        bar.update(10)
+        shown = read()
+    assert "\r" in shown
+    assert "Training:   0%|" in shown
+    assert "10.0/5.00M [00:20<116 days," in shown
+
+
+def test_a_terminal_gets_no_bar_for_short_work():
+    with screen() as read:
+        for _ in Progress(range(3), "Reading pictures"):
+            pass
+        print("end", file=sys.stderr)
+        assert read().strip() == "end"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.2, "0 s"),
+        (59, "59 s"),
+        (60, "1 min"),
+        (3599, "59 min"),
+        (18_600, "5 h 10 min"),
+        (47.9 * 3600, "47 h 54 min"),
+        (76 * 3600, "3 days 4 h"),
+        (9_500_000, "110 days"),
+        (1e9, "11,574 days"),
+    ],
+)
+def test_durations_are_as_exact_as_they_deserve(seconds, words):
+    assert spell_duration(seconds) == words
