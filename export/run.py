@@ -27,7 +27,7 @@ from export.signatures import KINDS, Kind, drawn_faces, kind_of
 from tfgan.arithmetic import in_float32, without_tf32
 from tfgan.loading import OutputError, check_writable, find_model, load_model
 from tfgan.strict_json import write_json
-from tfgan.terminal import UserError, import_tensorflow, quiet
+from tfgan.terminal import UserError, exit_status, import_tensorflow, quiet, run_command
 
 if TYPE_CHECKING:
     from export.report import Distance, Expected, Result
@@ -55,8 +55,9 @@ kept; where one has the name of a file to be written, that is an error. Forms of
 layers that spoil the picture most in higher precision, as many as it takes to reach --min-psnr: the
 smallest file that is good enough is found.
 
-The exit status is 0 if every form is good, 1 if one failed or looks wrong (the report says which),
-2 for a mistake in what was asked for; then nothing is written.
+The exit status is 0 if every form is good, and 1 if one failed or looks wrong (the report says
+which). It is 2 for a mistake in what was asked for, and 130 or 143 after Ctrl-C or SIGTERM; then
+nothing is written.
 """
 
 
@@ -576,21 +577,19 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     options = _parser().parse_args(arguments)
     heeded = {number: signal.getsignal(number) for number in STOPS}
-    # What is half written is removed then.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with contextlib.ExitStack() as until_end:
             return _run(options, until_end)
     except (UserError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print("Stopped; nothing was written.", file=sys.stderr)
-        return 130
+        return exit_status(stop)
     finally:
         for number, handler in heeded.items():
             signal.signal(number, handler)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -1,7 +1,6 @@
 """Command line: builds the app, puts exported models into it, and serves it for a phone."""
 
 import argparse
-import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -17,7 +16,7 @@ from mobile_demo.server import (
 )
 from mobile_demo.site import build_app, pack, write_site
 from tfgan.loading import OutputError, check_writable
-from tfgan.terminal import UserError
+from tfgan.terminal import UserError, exit_status, run_command
 
 RUNS = Path("runs")
 
@@ -121,8 +120,6 @@ def serve(folder: Path, host: str, port: int, https: bool) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     options = _parser().parse_args(arguments)
-    # The site and the key of the certificate are removed then.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if not 0 <= options.port <= 65535:
             raise ServerError(
@@ -144,10 +141,10 @@ def main(arguments: list[str] | None = None) -> int:
     except (UserError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        return 130
+    except KeyboardInterrupt as stop:
+        return exit_status(stop)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -3,9 +3,13 @@
 import contextlib
 import os
 import re
+import signal
+import subprocess
 import sys
 import termios
+import textwrap
 import time
+from pathlib import Path
 
 import pytest
 
@@ -124,3 +128,94 @@ def test_a_terminal_gets_no_bar_for_short_work():
 )
 def test_durations_are_as_exact_as_they_deserve(seconds, words):
     assert spell_duration(seconds) == words
+
+
+COMMANDS = [
+    *["training.run", "training.launch", "training.evaluate", "export.run", "mobile_demo"],
+    *["tfgan.generate", "tfgan.importers", "tfgan.align", "tfgan.data.prepare"],
+    "tfgan.data.avatars",
+]
+
+
+def test_the_commands_are_all_that_there_are():
+    root = Path(__file__).parents[1]
+    commands = set()
+    for room in ("tfgan", "training", "export", "mobile_demo"):
+        for path in (root / room).rglob("*.py"):
+            if "run_command(main)" in path.read_text("utf-8"):
+                module = path.relative_to(root).with_suffix("").as_posix().replace("/", ".")
+                commands.add(module.removesuffix(".__main__"))
+            else:
+                # The workers that draw avatars are told what to do by us.
+                assert '__name__ == "__main__"' not in path.read_text("utf-8") or (
+                    path.name == "workers.py"
+                ), path
+    assert commands == set(COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_that_nobody_reads_to_its_end_ends_in_silence(command):
+    process = subprocess.Popen(
+        [sys.executable, "-m", command, "--help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait() == -signal.SIGPIPE
+
+
+def run_main(body: str) -> subprocess.Popen:
+    """Starts a command whose `main` is this."""
+    lines = textwrap.indent(textwrap.dedent(body), "    ")
+    program = (
+        "import sys, time\nfrom tfgan.terminal import exit_status, run_command\n"
+        f"def main():\n{lines}\nrun_command(main)\n"
+    )
+    return subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_command_that_a_signal_ends_tidies_up_and_says_so_in_its_status(number, status):
+    for body in (
+        """
+        try:
+            print("begins", flush=True)
+            time.sleep(60)
+        finally:
+            print("tidies up")
+        """,
+        """
+        try:
+            print("begins", flush=True)
+            time.sleep(60)
+        except KeyboardInterrupt as stop:
+            print("tidies up")
+            return exit_status(stop)
+        """,
+    ):
+        process = run_main(body)
+        assert process.stdout.readline() == "begins\n"
+        process.send_signal(number)
+        assert process.communicate() == ("tidies up\n", "")
+        assert process.returncode == status
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        'print("x" * 100_000)\nreturn 0',  # more than a buffer
+        'print("x")\nreturn 0',  # written when the command ends
+    ],
+)
+def test_output_that_nobody_reads_is_no_traceback(body):
+    process = run_main(f"sys.stdin.readline()\n{body}")
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    assert process.wait() == 128 + signal.SIGPIPE

@@ -22,7 +22,7 @@ from tfgan import figures
 from tfgan.archives import check_archive
 from tfgan.data.sources import FolderSource
 from tfgan.loading import ModelError, check_writable, load_model
-from tfgan.terminal import Progress, UserError, import_tensorflow
+from tfgan.terminal import Progress, UserError, exit_status, import_tensorflow, run_command
 
 NUM_LANDMARKS = 98
 UNIT = 256  # pixels of the picture that landmarks and their mean are measured in
@@ -601,11 +601,11 @@ def main(arguments: list[str] | None = None) -> int:
     except (UserError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print("Stopped; the faces that were aligned so far are there.", file=sys.stderr)
-        return 130
+        return exit_status(stop)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

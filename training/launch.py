@@ -13,8 +13,9 @@ The first worker has the terminal; what the others print to standard error is sh
 number. Everything is in logs/worker-N.log of the run folder.
 
 Ctrl-C and SIGTERM are passed on: all workers stop after the same step, and the first saves. If one
-ends, the others have a minute to end too. The exit status is 0 if all went well, else that of the
-worker that failed first, or 128 + the number of the signal that killed it.
+ends, the others have a minute to end too. The exit status is 0 if all went well, 130 or 143 after
+Ctrl-C or SIGTERM, else that of the worker that failed first, or 128 + the number of the signal that
+killed it.
 """
 
 import argparse
@@ -30,7 +31,7 @@ from pathlib import Path
 from typing import IO
 
 from tfgan.strict_json import json_text
-from tfgan.terminal import UserError
+from tfgan.terminal import UserError, run_command
 
 GRACE_SECONDS = 60  # for the others to end once a worker has ended
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -177,4 +178,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -22,6 +22,10 @@ Examples:
       The same with another option, which makes it another run; config.json keeps the change.
   srun python -m training.run --model stylegan2 --preset ffhq-256 --data /shared/faces
       Trains on all nodes of a SLURM job; elsewhere TF_CONFIG names the workers.
+
+Ctrl-C and SIGTERM save after the step at hand. The exit status is then 130 or 143, so that a
+command after && does not run; 0 where training ended by itself, 1 where it could not go on, and 2
+for a mistake in what was asked for.
 """
 
 import argparse
@@ -31,6 +35,7 @@ import importlib
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -38,7 +43,7 @@ from pathlib import Path
 from typing import Any
 
 from tfgan.loading import OutputError, check_writable
-from tfgan.terminal import UserError, import_tensorflow
+from tfgan.terminal import UserError, exit_status, import_tensorflow, run_command
 
 # Module of each model, imported once it is asked for.
 SYSTEMS = {
@@ -363,12 +368,12 @@ def run(argv: list[str], until_end: contextlib.ExitStack) -> int:
     except DataError:
         print(f"Go on     {resume}  # from image {trainer.newest_checkpoint():,}", file=sys.stderr)
         raise
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         kept = trainer.newest_checkpoint()
         print(f"Stopped at once, after {trainer.images_seen:,} images.", file=sys.stderr)
         if kept is not None:
             print(f"Go on     {resume}  # from image {kept:,}", file=sys.stderr)
-        return 130
+        return exit_status(stop)
     if end == "time":
         limit, total = config.max_minutes, stages[-1].until_images
         print(
@@ -385,7 +390,7 @@ def run(argv: list[str], until_end: contextlib.ExitStack) -> int:
         print(f"Skipped   {len(data.feed.broken)} unreadable, named above")
     if end != "finished":
         print(f"Go on     {resume}")
-    return 0
+    return 0 if end in ("finished", "time") else 128 + signal.Signals[end]
 
 
 def log_to(path: Path) -> None:
@@ -427,9 +432,9 @@ def main(argv: list[str] | None = None) -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print("Stopped before training began.", file=sys.stderr)
-        return 130
+        return exit_status(stop)
     except RuntimeError as error:
         if type(error).__name__ not in ("TrainingError", "LostWorkerError"):
             raise
@@ -443,4 +448,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

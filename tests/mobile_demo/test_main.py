@@ -72,7 +72,7 @@ def test_it_serves_until_it_is_stopped_and_leaves_nothing(site, tmp_path):
         assert json.load(response)["models"] == ["models/stargan"]
     # Ctrl-C takes the same way.
     process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=60) == 130
+    assert process.wait(timeout=60) == 143
     assert not list(tmp_path.iterdir())
     if "On the phone" in shown:
         assert "█" in shown or "▀" in shown

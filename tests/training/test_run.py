@@ -305,7 +305,7 @@ def test_ctrl_c_saves_and_the_run_goes_on_from_there(tmp_path, pictures, capsys)
     process = start(tmp_path, pictures)
     process.send_signal(signal.SIGINT)
     try:
-        assert process.wait(60) == 0
+        assert process.wait(60) == 130  # so that a command after && does not run
     finally:
         process.kill()
     folder, stopped_at = check_a_stopped_run(tmp_path, "SIGINT", (tmp_path / "log").read_text())
@@ -320,7 +320,7 @@ def test_sigterm_saves_as_ctrl_c_does(tmp_path, pictures, capsys, monkeypatch, e
         lambda *_: os.kill(os.getpid(), signal.SIGTERM),
     )
     arguments = ["--data", str(pictures), "--runs", str(tmp_path / "runs")]
-    assert run.main([*TINY, *arguments]) == 0
+    assert run.main([*TINY, *arguments]) == 143
     shown = capsys.readouterr()
     _, stopped_at = check_a_stopped_run(tmp_path, "SIGTERM", shown.out + shown.err)
     assert stopped_at == 8

@@ -147,7 +147,7 @@ def test_what_is_left_when_a_worker_is_killed_or_told_to_end(tmp_path, pictures)
     try:
         wait_for(lambda: newest(int(undisturbed.stem)), process, log)
         os.kill(worker_process(folder, 1), signal.SIGTERM)
-        assert process.wait(120) == 0, log.read_text()
+        assert process.wait(120) == 128 + signal.SIGTERM, log.read_text()
     finally:
         process.terminate()
     with np.load(undisturbed) as archive:

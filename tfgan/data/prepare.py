@@ -39,7 +39,7 @@ from tfgan.data import prepared
 from tfgan.data.prepared import Facts, Shard
 from tfgan.data.sources import FolderSource, Source, make_fingerprint
 from tfgan.loading import check_writable
-from tfgan.terminal import Progress, UserError
+from tfgan.terminal import Progress, UserError, exit_status, run_command
 
 PER_SHARD = 1000  # pictures
 MOST_SHARDS = 1024
@@ -291,11 +291,11 @@ def main(arguments: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print("Stopped; the same command goes on.", file=sys.stderr)
-        return 130
+        return exit_status(stop)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

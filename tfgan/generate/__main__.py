@@ -10,7 +10,7 @@ from tfgan import figures
 from tfgan.generate import attributes, styles, translations
 from tfgan.generate.options import UsageError, Verb
 from tfgan.loading import ModelError, check_writable, class_of, find_model, load_model
-from tfgan.terminal import UserError, import_tensorflow
+from tfgan.terminal import UserError, exit_status, import_tensorflow, run_command
 
 # Class of a model -> what it can be asked for.
 VERBS: Mapping[str, Mapping[str, Verb]] = {
@@ -129,12 +129,12 @@ def main(arguments: list[str] | None = None) -> int:
     except (UserError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print("Stopped.", file=sys.stderr)
-        return 130
+        return exit_status(stop)
     print(f"Wrote {out}")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -5,7 +5,6 @@ import gc
 import math
 import os
 import shlex
-import signal
 import sys
 import tempfile
 import zipfile
@@ -29,7 +28,7 @@ from tfgan.importers import (
 from tfgan.importers.files import READERS, merge, read_each
 from tfgan.importers.parts import DISCRIMINATOR, RAW, Labels, Options, Part, alone
 from tfgan.loading import check_writable
-from tfgan.terminal import Progress, UserError, import_tensorflow
+from tfgan.terminal import Progress, UserError, exit_status, import_tensorflow, run_command
 
 
 class System(NamedTuple):
@@ -464,9 +463,9 @@ def main(arguments: list[str] | None = None) -> int:
     except (UserError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print("Stopped; nothing was written.", file=sys.stderr)
-        return 130
+        return exit_status(stop)
     print("\n".join(lines))
     print("\nUse it with")
     for use in system.uses:
@@ -475,6 +474,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    # What asks politely leaves as little behind as Ctrl-C does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    sys.exit(main())
+    run_command(main)

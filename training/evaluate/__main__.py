@@ -57,7 +57,7 @@ from tfgan.arithmetic import ARITHMETIC, in_float32, without_tf32
 from tfgan.loading import check_writable, class_of, find_model, load_model
 from tfgan.metrics.intervals import Interval
 from tfgan.strict_json import finite_record, without_non_finite, write_json
-from tfgan.terminal import UserError, import_tensorflow
+from tfgan.terminal import UserError, exit_status, import_tensorflow, run_command
 from training.evaluate import tables
 from training.evaluate.kinds import (
     CACHE,
@@ -470,13 +470,13 @@ def main(argv: list[str] | None = None) -> int:
     except (UserError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print(
             "Stopped; results and features that were finished are kept for the next time.",
             file=sys.stderr,
         )
-        return 130
+        return exit_status(stop)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 from tfgan.data.avatars.drawing import check_size, draw, person_of
 from tfgan.data.avatars.labels import Labels
 from tfgan.data.avatars.person import Person
-from tfgan.terminal import Progress, import_tensorflow
+from tfgan.terminal import Progress, exit_status, import_tensorflow, run_command
 
 _ABOUT = """Draws the built-in data set of faces.
 
@@ -196,11 +196,11 @@ def main(arguments: list[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print("Stopped; a set that is half drawn is drawn anew next time.", file=sys.stderr)
-        return 130
+        return exit_status(stop)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)
