@@ -178,7 +178,6 @@ def not_accelerated(content: bytes) -> dict[str, dict[str, int]]:
     # LiteRT tells the operators of the first graph alone.
     for name, part in split(content).items():
         interpreter = open_interpreter(part)
-        interpreter.allocate_tensors()
         makers: dict[int, Any] = {}
         for operator in interpreter._get_ops_details():
             for tensor in operator["outputs"]:

@@ -42,9 +42,12 @@ def open_interpreter(content: str | Path | bytes, threads: int = 1, **options: A
     if not isinstance(content, bytes):
         content = Path(content).read_bytes()
     try:
-        with quiet():  # it says that it made a delegate
-            return Interpreter(model_content=content, num_threads=threads, **options)
-    except ValueError as error:
+        with quiet():
+            interpreter = Interpreter(model_content=content, num_threads=threads, **options)
+            # It makes its delegate now, which it announces, and not in the first call.
+            interpreter.allocate_tensors()
+            return interpreter
+    except (RuntimeError, ValueError) as error:
         raise UserError(f"a .tflite file is needed. Received: a damaged one ({error}).") from error
 
 

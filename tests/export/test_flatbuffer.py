@@ -1,6 +1,8 @@
 """Edits of `.tflite` files, on a small file whose parts are known."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -112,6 +114,20 @@ def test_a_file_of_others_has_no_facts(content, tmp_path, damage):
     (tmp_path / "a.tflite").write_bytes(content if damage is None else damage)
     with pytest.raises(UserError, match=r"that export\.run wrote is needed\. Received: "):
         read_facts(tmp_path / "a.tflite")
+
+
+def test_running_a_file_says_nothing(content, tmp_path):
+    (tmp_path / "a.tflite").write_bytes(content)
+    program = (
+        "import sys, numpy as np\n"
+        "from tfgan.litert import open_runner\n"
+        "x = np.zeros([1, 8, 8, 4], np.float32)\n"
+        "print(list(open_runner(sys.argv[1]).run('smooth', {'x': x})))\n"
+    )
+    done = subprocess.run(  # of its own, for LiteRT speaks once in each process
+        [sys.executable, "-c", program, tmp_path / "a.tflite"], capture_output=True, text=True
+    )
+    assert (done.stdout, done.stderr) == ("['y']\n", "")
 
 
 def test_a_damaged_file_is_a_mistake_of_the_user():
