@@ -19,6 +19,7 @@ COMPARED = (3, 1, 16)  # that a report compares
 SEARCHED = (2, 1, 8)  # that a search looks at
 CALIBRATING = (32, 2, 64)  # that ranges are found with; they may begin amid a round
 BATCH = 4  # examples at a time while ranges are found
+_LITERT = ("ai_edge_litert",)
 
 
 KeptLayers = dict[str, list[str]]
@@ -64,6 +65,7 @@ class Form(NamedTuple):
         exact: Whether it computes as Keras does.
         in_tflite: Whether it is a `.tflite` file.
         calibrated: Whether it is made with real pictures, if the model takes pictures.
+        modules: Optional packages that make it; see `tfgan.terminal.require`.
         write: Makes it at a path, and returns the layers kept in higher precision, by how they
             compute instead.
         open_runner: Loads it with so many threads.
@@ -75,6 +77,7 @@ class Form(NamedTuple):
     exact: bool
     in_tflite: bool
     calibrated: bool
+    modules: tuple[str, ...]
     write: Callable[["Materials", Path, float], KeptLayers]
     open_runner: Callable[[Path, int], Runner]
 
@@ -238,6 +241,7 @@ def _quantized(
         exact=False,
         in_tflite=True,
         calibrated=activation_bits is not None,
+        modules=(*_LITERT, "ai_edge_quantizer"),
         write=functools.partial(_write_quantized, name, activation_bits),
         open_runner=_open_tflite,
     )
@@ -251,6 +255,7 @@ FORMS = {
         exact=True,
         in_tflite=False,
         calibrated=False,
+        modules=(),
         write=_write_saved_model,
         open_runner=_open_saved_model,
     ),
@@ -261,6 +266,7 @@ FORMS = {
         exact=True,
         in_tflite=True,
         calibrated=False,
+        modules=_LITERT,
         write=_write_float32,
         open_runner=_open_tflite,
     ),
@@ -271,6 +277,7 @@ FORMS = {
         exact=False,
         in_tflite=True,
         calibrated=False,
+        modules=_LITERT,
         write=_write_float16,
         open_runner=_open_tflite,
     ),

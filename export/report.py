@@ -1,5 +1,6 @@
 """Compares exported files with the Keras model, and recommends one."""
 
+import contextlib
 import importlib.metadata
 import math
 import os
@@ -13,7 +14,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from export import flatbuffer
 from export.forms import Form
 from export.signatures import Case, Exportable, Flow, follow
 from tfgan.litert import Arrays, Runner
@@ -149,11 +149,13 @@ def machine() -> dict[str, str]:
         names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     except OSError:
         names = []
-    return {
+    found = {
         "processor": names[0] if names else platform.processor() or platform.machine(),
         "cores": str(os.cpu_count()),
-        "LiteRT": importlib.metadata.version("ai-edge-litert"),
     }
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # not for a SavedModel
+        found["LiteRT"] = importlib.metadata.version("ai-edge-litert")
+    return found
 
 
 def thread_counts() -> list[int]:
@@ -260,6 +262,11 @@ def measure(
         case for one in expected for case in one.cases if case.signature == exportable.timed
     )
     counts = thread_counts() if form.in_tflite else thread_counts()[-1:]
+    not_accelerated = None
+    if form.in_tflite:
+        from export import flatbuffer  # LiteRT need not be there for a SavedModel
+
+        not_accelerated = flatbuffer.not_accelerated(path.read_bytes())
     with quiet():
         times = {str(count): latency(form.open_runner(path, count), timed) for count in counts}
     values = {
@@ -270,9 +277,7 @@ def measure(
         "signature_errors": errors,
         "ms_per_picture": times,
         "timed_signature": exportable.timed,
-        "not_accelerated": (
-            flatbuffer.not_accelerated(path.read_bytes()) if form.in_tflite else None
-        ),
+        "not_accelerated": not_accelerated,
     }
     return values, pictures
 

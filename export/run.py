@@ -27,7 +27,7 @@ from export.signatures import KINDS, Kind, drawn_faces, kind_of
 from tfgan.arithmetic import in_float32, without_tf32
 from tfgan.loading import OutputError, check_writable, find_model, load_model
 from tfgan.strict_json import write_json
-from tfgan.terminal import UserError, exit_status, import_tensorflow, quiet, run_command
+from tfgan.terminal import UserError, exit_status, import_tensorflow, quiet, require, run_command
 
 if TYPE_CHECKING:
     from export.report import Distance, Expected, Result
@@ -511,12 +511,23 @@ def export(
     return results
 
 
+def check_packages(formats: Sequence[str]) -> None:
+    """Raises MissingPackageError unless the packages that make these forms are installed."""
+    free = " ".join(name for name, form in FORMS.items() if not form.modules)
+    require(
+        f"--formats {' '.join(name for name in formats if FORMS[name].modules)}",
+        *{module for name in formats for module in FORMS[name].modules},
+        instead=f"Without them there is --formats {free}.",
+    )
+
+
 def _run(options: argparse.Namespace, until_end: contextlib.ExitStack) -> int:
+    formats = list(dict.fromkeys(options.formats))
+    check_packages(formats)
     model_file = find_model(options.model)
     out = output_folder(options.model, model_file, options.out)
     check_writable(out)
     kind = kind_of(model_file)
-    formats = list(dict.fromkeys(options.formats))
     find_earlier(out, formats)
     weights = lpips_files(options.lpips)
     sets = picture_sets(options.pictures, model_file, kind, formats)

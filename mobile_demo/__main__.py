@@ -14,9 +14,9 @@ from mobile_demo.server import (
     open_server,
     qr_code,
 )
-from mobile_demo.site import build_app, pack, write_site
+from mobile_demo.site import build_app, check_app, pack, write_site
 from tfgan.loading import OutputError, check_writable
-from tfgan.terminal import UserError, exit_status, run_command
+from tfgan.terminal import EXTRAS, UserError, exit_status, require, run_command
 
 RUNS = Path("runs")
 
@@ -69,15 +69,26 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _exports(folders: list[Path]) -> list[Export]:
-    if folders:
-        return [read_export(folder) for folder in folders]
-    found = newest_exports(RUNS)
-    if not found:
-        print("No export under ./runs: training the smoke presets, which is soon done.")
-        print("Their pictures are noise. For faces, train first: make train", flush=True)
-        found = make_exports(RUNS)
-    return found
+def _check_packages(options: argparse.Namespace, exports: list[Export]) -> None:
+    """Raises UserError unless all is installed that this command comes to need."""
+    check_app(build=not options.no_build)
+    modules = [] if exports else [*EXTRAS["export"]]
+    if options.out is None:
+        if options.https:
+            modules.append("cryptography")
+        if options.host == EVERYWHERE and network_address():
+            modules.append("segno")  # draws the QR code
+    require("python -m mobile_demo", *modules)
+
+
+def _find_exports(folders: list[Path]) -> list[Export]:
+    return [read_export(folder) for folder in folders] if folders else newest_exports(RUNS)
+
+
+def _make_exports() -> list[Export]:
+    print("No export under ./runs: training the smoke presets, which is soon done.")
+    print("Their pictures are noise. For faces, train first: make train", flush=True)
+    return make_exports(RUNS)
 
 
 def _check_out(out: Path) -> None:
@@ -127,7 +138,9 @@ def main(arguments: list[str] | None = None) -> int:
             )
         if options.out:
             _check_out(options.out)
-        exports = _exports(options.exports)
+        exports = _find_exports(options.exports)
+        _check_packages(options, exports)
+        exports = exports or _make_exports()
         if not options.no_build:
             build_app()
         if options.out:

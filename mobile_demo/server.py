@@ -10,7 +10,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from tfgan.terminal import UserError
+from tfgan.terminal import UserError, require
 
 EVERYWHERE = "0.0.0.0"
 CERTIFICATE_DAYS = 365
@@ -129,17 +129,12 @@ def make_certificate(path: Path, addresses: list[str]) -> None:
         addresses: Names and IP addresses that the certificate is for.
 
     Raises:
-        ServerError: If the package that makes certificates is missing.
+        MissingPackageError: If the package that makes certificates is missing.
     """
-    try:
-        from cryptography import x509
-        from cryptography.hazmat.primitives import hashes, serialization
-        from cryptography.hazmat.primitives.asymmetric import ec
-    except ImportError as error:
-        raise ServerError(
-            "--https needs the package cryptography. Received: none. Install it: "
-            "pip install 'tfgan[demo]'"
-        ) from error
+    require("--https", "cryptography")
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
 
     def named(address: str) -> x509.GeneralName:
         try:
@@ -177,16 +172,12 @@ def qr_code(text: str) -> str:
     """A QR code as lines for a terminal.
 
     Raises:
-        ServerError: If the package that makes QR codes is missing.
+        MissingPackageError: If the package that makes QR codes is missing.
     """
-    try:
-        import segno
-    except ImportError as error:
-        raise ServerError(
-            "the QR code needs the package segno. Received: none. Install it: "
-            "pip install 'tfgan[demo]'"
-        ) from error
+    require("the QR code", "segno")
     import io
+
+    import segno
 
     lines = io.StringIO()
     segno.make(text, micro=False).terminal(lines, compact=True)

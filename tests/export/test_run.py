@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -218,6 +219,21 @@ def test_nothing_is_left_where_an_export_is_stopped(tmp_path, monkeypatch, capsy
     assert run.main([str(tmp_path / "face.keras"), *asked]) == 130
     assert "nothing was written" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["face.keras"]
+
+
+def test_a_saved_model_alone_needs_no_litert(tmp_path, monkeypatch, capsys):
+    stargan().save(tmp_path / "face.keras")
+    for module in ("ai_edge_litert", "ai_edge_quantizer"):
+        monkeypatch.setitem(sys.modules, module, None)
+    asked = [str(tmp_path / "face.keras"), "--formats"]
+    assert run.main([*asked, "saved-model"]) == 0
+    assert (tmp_path / "face-export" / "saved_model" / "1" / "saved_model.pb").is_file()
+    capsys.readouterr()
+    assert run.main([*asked, "saved-model", "dynamic"]) == 2
+    shown = capsys.readouterr()
+    assert "--formats dynamic needs ai-edge-litert and ai-edge-quantizer, which" in shown.err
+    assert "Without them there is --formats saved-model." in shown.err
+    assert shown.out == ""
 
 
 def test_an_empty_folder_that_could_not_be_filled_is_no_longer_there(tmp_path, monkeypatch, capsys):

@@ -1,13 +1,14 @@
 """Linear separability."""
 
-import builtins
 import math
+import sys
 
 import numpy as np
 import pytest
 
 from tfgan.metrics import MetricError
 from tfgan.metrics.separability import find_sides, separability, surprisals
+from tfgan.terminal import MissingPackageError
 
 
 def plain_entropy(sides, classes):
@@ -105,13 +106,6 @@ def test_unusable_input_is_an_error():
 
 
 def test_a_missing_package_is_named(monkeypatch):
-    find = builtins.__import__
-
-    def refuse(name, *args):
-        if name.startswith("sklearn"):
-            raise ImportError(name)
-        return find(name, *args)
-
-    monkeypatch.setattr(builtins, "__import__", refuse)
-    with pytest.raises(MetricError, match=r"pip install '\.\[metrics\]'"):
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    with pytest.raises(MissingPackageError, match=r"scikit-learn.* pip install '\.\[metrics\]'"):
         separability(*draw())

