@@ -62,38 +62,63 @@ class TrainingConfig:
     """Options that all systems share."""
 
     preset: Annotated[str, tyro.conf.Suppress] = ""  # preset that the other values started from
-    data: tuple[str, ...] = ("avatars",)  # "avatars", "tfds:NAME", or a folder, prepared or not
-    data_dir: str | None = None  # where tensorflow-datasets keeps its sets
-    split: str = "train"  # split of a tensorflow-datasets set
-    image_key: str | None = None  # its feature with the picture; default: the only image feature
-    label_key: str | None = None  # its feature with the class, for --conditional
-    avatars_count: int = 6000  # pictures that the built-in set draws
-    conditional: bool = False  # learn classes: sub-folders of the folder, or the label key
-    resolution: int = 64  # power of two from 8 to 1024
-    resize: Literal["crop", "pad", "stretch"] = "crop"  # how pictures are made square
-    flips: bool = True  # mirror half of the pictures
-    max_broken: int = 10  # unreadable pictures that are skipped before training stops
-    cache_gb: float = 1.0  # memory for decoded pictures
-    batch_size: int = 32  # over all devices
-    accumulate: int = 1  # rounds that a batch is split into where it does not fit in memory
-    init: str | None = None  # .keras file or run whose weights training starts from
-    freeze_d: int = 0  # resolutions of the discriminator, from the images on, that are not trained
-    total_kimg: float = 25000.0  # length of training, thousands of images
-    max_minutes: float | None = None  # training also ends after this time
-    seed: int = 0  # of weights, data order and all draws
-    checkpoint_kimg: float = 100.0  # thousands of images between checkpoints
-    keep: int = 3  # checkpoints that stay
-    sample_kimg: float = 25.0  # thousands of images between sample pictures
-    sample_rows: int = 4  # rows of the sample grid
-    sample_columns: int = 8  # columns of the sample grid
-    log_seconds: float = 5.0  # seconds between points of the curves
-    evaluate_every: float | None = None  # thousands of images between measurements; none: never
-    evaluate_count: int | None = None  # most pictures of one; python -m training.evaluate --help
-    metrics: tuple[str, ...] = ()  # what is measured, as there; default: the first of the model
-    inception: tuple[str, ...] = ()  # file of the network for fid, kid, pr and is
-    lpips_alex: tuple[str, ...] = ()  # files of the network for lpips
-    lpips_vgg: tuple[str, ...] = ()  # files of the network for ppl
-    vgg16: tuple[str, ...] = ()  # file of the network for pr-vgg16
+    # pictures to learn from: avatars (built in), tfds:NAME, or a folder, prepared or not
+    data: tuple[str, ...] = ("avatars",)
+    # folder that keeps sets of tensorflow-datasets; default: ~/tensorflow_datasets
+    data_dir: str | None = None
+    split: str = "train"  # split of a tensorflow-datasets set to learn from
+    # feature of a tensorflow-datasets set that is the picture; default: its only image
+    image_key: str | None = None
+    # feature of a tensorflow-datasets set that is the class, where classes are learned
+    label_key: str | None = None
+    avatars_count: int = 6000  # number of faces that are drawn for --data avatars
+    # learn what tells classes apart, so that each can be asked for: sub-folders, or --label-key
+    conditional: bool = False
+    # height and width of the pictures that are made, in pixels: a power of two from 8 to 1024
+    resolution: int = 64
+    # how pictures are made square: cut the centre out, add white borders, or distort
+    resize: Literal["crop", "pad", "stretch"] = "crop"
+    # mirror half of the pictures at random; not for writing, or where left and right differ
+    flips: bool = True
+    max_broken: int = 10  # unreadable pictures that are named and left out; one more stops training
+    # GB of memory for pictures that are decoded and resized already; 0: do it each time
+    cache_gb: float = 1.0
+    # images of one step, over all devices together; memory and time of a step grow with it
+    batch_size: int = 32
+    # work through each batch in so many rounds: as many times less memory, the same gradients
+    accumulate: int = 1
+    # .keras file or run whose weights training starts from, in place of random ones
+    init: str | None = None
+    # with --init, leave so many resolutions of the discriminator as they are, the finest first;
+    # helps where pictures are few
+    freeze_d: int = 0
+    # length of training, in thousands of images shown; pictures come again and again
+    total_kimg: float = 25000.0
+    # end training after so many minutes, and save; each call, with --resume too, has as many anew
+    max_minutes: float | None = None
+    seed: int = 0  # of all random numbers: the same seed and options give the same run
+    # save a checkpoint and model.keras after each so many thousand images
+    checkpoint_kimg: float = 100.0
+    keep: int = 3  # number of checkpoints that are kept, the newest ones
+    sample_kimg: float = 25.0  # draw pictures into samples/ after each so many thousand images
+    sample_rows: int = 4  # rows of a sample picture
+    sample_columns: int = 8  # columns of a sample picture
+    log_seconds: float = 5.0  # seconds between points of the curves in TensorBoard and stats.jsonl
+    # measure the model after each so many thousand images; default: never
+    evaluate_every: float | None = None
+    # most pictures of each measurement; default: see python -m training.evaluate --help
+    evaluate_count: int | None = None
+    # what --evaluate-every measures; names and default: see python -m training.evaluate --help
+    metrics: tuple[str, ...] = ()
+    # weights of Inception, for --metrics fid, kid, pr and is; see python -m training.evaluate
+    # --help
+    inception: tuple[str, ...] = ()
+    # weights of LPIPS on AlexNet, for --metrics lpips; see python -m training.evaluate --help
+    lpips_alex: tuple[str, ...] = ()
+    # weights of LPIPS on VGG16, for --metrics ppl; see python -m training.evaluate --help
+    lpips_vgg: tuple[str, ...] = ()
+    # weights of VGG16, for --metrics pr-vgg16; see python -m training.evaluate --help
+    vgg16: tuple[str, ...] = ()
 
     # Whether the system learns from several data sets at once.
     takes_several: ClassVar[bool] = False

@@ -4,6 +4,7 @@ import dataclasses
 import importlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -54,6 +55,33 @@ def test_help_teaches_without_a_model_and_lists_every_option_with_one(capsys):
         shown = capsys.readouterr().out
         for word in words:
             assert word in shown
+
+
+@pytest.mark.parametrize("model", run.SYSTEMS)
+def test_every_option_says_what_it_does_in_words_that_need_no_paper(model, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    with pytest.raises(SystemExit):
+        run.main(["--model", model, "--help"])
+    options: list[str] = []
+    for line in capsys.readouterr().out.split("Options of --model")[1].splitlines():
+        text = line.strip("│| ")
+        if re.match(r"[^\w-]{0,2}--[a-z]", line):  # within the box, where there is one
+            options.append(text)
+        elif options:
+            options[-1] += f" {text}"
+    system = importlib.import_module(run.SYSTEMS[model])
+    # All but the preset, which the first pass takes.
+    assert len(options) == len(dataclasses.fields(system.PRESETS["smoke"]())) - 1
+    for option in options:
+        said = option.partition(" (default: ")[0]
+        words = [
+            word for word in said.split() if not re.match(r"--|[{\[]|[A-Z]+[|\]]|STR|INT", word)
+        ]
+        assert len(words) >= 5, option
+        for letters in ("(paper", " Z ", " W ", " G and D", " of D ", " p "):
+            assert letters not in said, option
+    (minutes,) = [option for option in options if option.startswith("--max-minutes")]
+    assert "each call, with --resume too, has as many anew" in minutes
 
 
 def test_dry_run_of_networks_that_grow_prints_their_stages(tmp_path, pictures, capsys):

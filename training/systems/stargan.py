@@ -41,28 +41,48 @@ from training.transfer import freeze
 class StarGANConfig(TrainingConfig):
     """Everything a StarGAN run depends on."""
 
-    conditional: bool = True  # labels say what is translated to what
-    # Data sets are named with their labels, such as avatars:attributes and avatars:expression.
-    data: tuple[str, ...] = ("avatars:attributes",)  # one or several, each with labels of its own
-    attributes: tuple[str, ...] = ()  # to learn; default: hair colours, Male and Young, or all
+    conditional: bool = True  # always on: labels say what is translated to what
+    # pictures and their labels, one or several sets: avatars:attributes, avatars:expression,
+    # tfds:NAME:LABELS, or a folder
+    data: tuple[str, ...] = ("avatars:attributes",)
+    # attributes to learn; default: colours of hair, Male and Young where there are such, else all
+    attributes: tuple[str, ...] = ()
     exclusive: Annotated[tuple[tuple[str, ...], ...], tyro.conf.UseAppendAction] = ()
     """Attributes of which at most one is true, once for each group; default: colours of hair."""
-    attribute_table: str | None = None  # CelebA's list of attributes, or a CSV, of a folder
-    conv_dim: int = 64  # channels of the generator's first convolution
-    num_blocks: int = 6  # residual blocks of the generator
-    discriminator_conv_dim: int = 64  # channels of the discriminator's first convolution
-    discriminator_levels: int | None = None  # its halvings; default: log2(resolution) - 1
-    precision: Literal["float32", "float16", "bfloat16"] = "float32"  # of the feature maps
-    learning_rate: float = 1e-4  # Adam; falls to 0 over the second half of --decay-kimg
-    decay_kimg: float | None = None  # thousands of images until it is 0; default: --total-kimg
-    beta_1: float = 0.5  # Adam
-    beta_2: float = 0.999  # Adam
-    n_critic: int = 5  # updates of the discriminator for each of the generator
-    label_weight: float = 1.0  # classification of the labels
-    reconstruction_weight: float = 10.0  # of the source from its translation
-    identity_weight: float = 0.0  # of the source, told its own labels; not in the paper
-    penalty_weight: float = 10.0  # gradient penalty
-    ema_decay: float = 0.999  # of the averaged generator, per step; 0: none, as published
+    # list of the attributes of a folder, CelebA's or a CSV; default: one in the folder or beside it
+    attribute_table: str | None = None
+    # width of the generator: channels at full resolution, twice and four times as many below
+    conv_dim: int = 64
+    # residual blocks in the middle of the generator: more can change more, and take longer
+    num_blocks: int = 6
+    # width of the discriminator: channels of its first layer, doubled at each halving
+    discriminator_conv_dim: int = 64
+    # halvings of the picture in the discriminator; default: until 2 x 2 are left
+    discriminator_levels: int | None = None
+    # number format of the feature maps: half precision takes less memory, and on GPUs less time
+    precision: Literal["float32", "float16", "bfloat16"] = "float32"
+    # step size of Adam, of generator and discriminator; falls to 0 over the second half of
+    # --decay-kimg
+    learning_rate: float = 1e-4
+    # thousands of images after which the step size is 0; default: --total-kimg of the first call
+    decay_kimg: float | None = None
+    beta_1: float = 0.5  # decay of Adam's mean of gradients, per step
+    beta_2: float = 0.999  # decay of Adam's mean of squared gradients, per step
+    # updates of the discriminator for each of the generator; 1 learns most in a short time
+    n_critic: int = 5
+    label_weight: float = 1.0  # weight of showing the labels that were asked for: more changes more
+    # weight of getting the source back from its translation: more keeps the person, and changes
+    # less
+    reconstruction_weight: float = 10.0
+    # weight of leaving a picture as it is when told its own labels, which keeps colours; 0: none,
+    # as published
+    identity_weight: float = 0.0
+    # weight of the penalty that keeps the discriminator's slopes near 1, without which training
+    # fails
+    penalty_weight: float = 10.0
+    # decay of the averaged generator, which is what is saved, per step: higher is smoother; 0: save
+    # the last one, as published
+    ema_decay: float = 0.999
 
     takes_several: ClassVar[bool] = True
     rules: ClassVar[Mapping[str, Rule]] = {

@@ -38,26 +38,42 @@ from training.transfer import freeze
 class StarGANv2Config(TrainingConfig):
     """Everything a StarGAN v2 run depends on."""
 
-    conditional: bool = True  # domains are the classes: sub-folders of the folder, or the label key
-    latent_dim: int = 16  # width Z of the latents
-    style_dim: int = 64  # width S of the styles
-    mapping_width: int = 512  # width of the mapping network
-    channel_base: int = 16384  # channels x resolution of the first layer
-    channel_max: int = 512  # upper bound on channels
-    w_hpf: float = 0.0  # high-pass skips divide by this; 1 for faces, 0 for anything else
-    landmarks: str | None = None  # .keras file of the face landmarks that w_hpf above 0 needs
-    precision: Literal["float32", "float16", "bfloat16"] = "float32"  # of the feature maps
-    learning_rate: float = 1e-4  # Adam, for G, E and D
-    mapping_learning_rate: float = 1e-6  # Adam, for F
-    beta_2: float = 0.99  # Adam; beta_1 is 0
-    coupled_decay: float = 1e-4  # L2 penalty, added to the gradients
-    r1_weight: float = 1.0  # R1 at every update of D, times 0.5
-    style_weight: float = 1.0  # style reconstruction
-    diversity_weight: float = 1.0  # style diversification at the start
-    diversity_kimg: float = 800.0  # thousands of images in which that goes to 0
-    cycle_weight: float = 1.0  # cycle consistency
-    ema_decay: float = 0.999  # of the averaged networks, per step
-    random_crop: float = 0.5  # probability that a picture is cropped at random
+    # always on: domains are the classes, sub-folders of the folder or --label-key
+    conditional: bool = True
+    latent_dim: int = 16  # length of the random vector that a style can be made from
+    # length of the style vector, made from a random vector or a reference picture
+    style_dim: int = 64
+    mapping_width: int = 512  # width of the layers that turn random vectors into styles
+    # width of the networks: the first layer has this number / resolution channels, and coarser ones
+    # more
+    channel_base: int = 16384
+    channel_max: int = 512  # most channels of a layer
+    # carry edges near landmarks of the face past the middle of the generator, divided by this: 1
+    # for aligned faces, with --landmarks; 0 for anything else
+    w_hpf: float = 0.0
+    # network of face landmarks, which --w-hpf above 0 needs: what python -m tfgan.importers makes
+    # of wing.ckpt
+    landmarks: str | None = None
+    # number format of the feature maps: half precision takes less memory, and on GPUs less time
+    precision: Literal["float32", "float16", "bfloat16"] = "float32"
+    learning_rate: float = 1e-4  # step size of Adam, of generator, style encoder and discriminator
+    # step size of Adam, of the mapping network, which needs a smaller one
+    mapping_learning_rate: float = 1e-6
+    beta_2: float = 0.99  # decay of Adam's mean of squared gradients, per step; beta_1 is 0
+    coupled_decay: float = 1e-4  # pull of all weights towards 0, added to their gradients
+    # weight of R1, which keeps the discriminator's slopes on real pictures flat: more is steadier
+    r1_weight: float = 1.0
+    # weight of finding the style again in the translation: more obeys the style
+    style_weight: float = 1.0
+    # weight, at the start, of making different pictures from different styles: more varies more
+    diversity_weight: float = 1.0
+    diversity_kimg: float = 800.0  # thousands of images in which --diversity-weight falls to 0
+    # weight of getting the source back from its translation: more keeps pose and background
+    cycle_weight: float = 1.0
+    # decay of the averaged networks, which are what is saved, per step: higher is smoother
+    ema_decay: float = 0.999
+    # share of the pictures that are cut at random, to see them larger and from the side
+    random_crop: float = 0.5
 
     rules: ClassVar[Mapping[str, Rule]] = {
         **TrainingConfig.rules,

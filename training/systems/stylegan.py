@@ -47,33 +47,64 @@ from training.transfer import freeze
 class StyleGANConfig(TrainingConfig):
     """Everything a StyleGAN run depends on."""
 
-    start_resolution: int = 8  # where growing starts, from 4; --resolution: no growing
-    stable_kimg: float = 600.0  # thousands of images at each resolution once it is faded in
-    fade_kimg: float = 600.0  # thousands of images in which a resolution is faded in
-    batch_sizes: tuple[str, ...] = ()  # RESOLUTION:SIZE, as 8:256; else --batch-size
-    learning_rates: tuple[str, ...] = ()  # RESOLUTION:RATE, as 128:0.0015; else --learning-rate
-    learning_rate: float = 0.001  # Adam, for G and D
-    beta_2: float = 0.99  # Adam; beta_1 is 0
-    reset_optimizers: bool = True  # Adam starts anew at each stage (in the port it does not)
-    fade_reals: bool = True  # real pictures are faded too (in the port they are not)
-    latent_dim: int = 512  # width Z of the latents
-    style_dim: int = 512  # width W of the styles
-    mapping_layers: int = 8  # dense layers of the mapping network
-    mapping_lr_multiplier: float = 0.01  # learning rate multiplier of the mapping network
-    channel_base: int = 16384  # channels x resolution
-    channel_max: int = 512  # upper bound on channels
-    form: Literal["official", "rosinality"] = "official"  # networks of NVlabs' code, or of the port
-    group_size: int = 4  # of the minibatch standard deviation (the port takes the whole batch)
-    precision: Literal["float32", "bfloat16"] = "float32"  # above 4x4
-    loss: Literal["logistic", "wgan-gp"] = "logistic"  # non-saturating with R1, or Wasserstein
-    r1_gamma: float = 10.0  # R1 weight, with the logistic loss
-    gp_weight: float = 10.0  # gradient penalty weight, with wgan-gp
-    drift_weight: float = 0.001  # weight of squared scores of real pictures, with wgan-gp
-    style_mixing: float = 0.9  # probability that a batch mixes two styles
-    style_mixing_by: Literal["layer", "resolution"] = "layer"  # where it may (the port: resolution)
-    style_average_decay: float = 0.995  # of the running average of styles, per step
-    ema_kimg: float = 10.0  # half-life of the averaged generator, thousands of images
-    sample_psi: float = 0.7  # truncation of the sample pictures, in the first 8 layers
+    # resolution to begin with, from 4 on: finer layers are added on the way; as --resolution: no
+    # growing
+    start_resolution: int = 8
+    stable_kimg: float = 600.0  # thousands of images at each resolution, once it is faded in
+    fade_kimg: float = 600.0  # thousands of images in which each next resolution is faded in
+    # batch sizes of single resolutions, as 8:256 for 256 at 8 pixels; elsewhere --batch-size
+    batch_sizes: tuple[str, ...] = ()
+    # learning rates of single resolutions, as 128:0.0015; elsewhere --learning-rate
+    learning_rates: tuple[str, ...] = ()
+    # step size of Adam, of generator and discriminator; lower it if training becomes unstable
+    learning_rate: float = 0.001
+    beta_2: float = 0.99  # decay of Adam's mean of squared gradients, per step; beta_1 is 0
+    # forget Adam's means at each new resolution, as published; the PyTorch port does not
+    reset_optimizers: bool = True
+    # fade real pictures in as generated ones are, as published; the PyTorch port does not
+    fade_reals: bool = True
+    latent_dim: int = 512  # length of the random vector that each picture is made from
+    style_dim: int = 512  # length of the style vector that steers the layers of the generator
+    mapping_layers: int = 8  # dense layers that turn the random vector into a style
+    # learning rate of the mapping layers, as a share of the others'
+    mapping_lr_multiplier: float = 0.01
+    # width of the networks: a layer has this number / its resolution channels, --channel-max at
+    # most
+    channel_base: int = 16384
+    # most channels of a layer; half as many take about a quarter of the time where they bound it
+    channel_max: int = 512
+    # networks as in NVlabs' code or as in rosinality's PyTorch port, to go on with weights of
+    # either
+    form: Literal["official", "rosinality"] = "official"
+    # images that the discriminator compares with one another, to notice that all look alike; the
+    # PyTorch port takes the whole batch
+    group_size: int = 4
+    # number format of all above 4 x 4 pixels: bfloat16 takes less memory, and less time where the
+    # processor has it
+    precision: Literal["float32", "bfloat16"] = "float32"
+    # what the networks are trained by: logistic, with R1; wgan-gp, the Wasserstein distance with a
+    # gradient penalty
+    loss: Literal["logistic", "wgan-gp"] = "logistic"
+    # with the logistic loss, weight of R1, which keeps the discriminator's slopes on real pictures
+    # flat: more is steadier, less is sharper
+    r1_gamma: float = 10.0
+    # with wgan-gp, weight of the penalty that keeps the discriminator's slopes near 1
+    gp_weight: float = 10.0
+    # with wgan-gp, weight of squared scores of real pictures, which keeps them near 0
+    drift_weight: float = 0.001
+    # share of the steps in which coarse and fine layers get styles of two faces, so that they can
+    # be combined
+    style_mixing: float = 0.9
+    # where two styles may meet: between any two layers, or resolutions alone as in the PyTorch port
+    style_mixing_by: Literal["layer", "resolution"] = "layer"
+    # decay of the average style, which truncation goes towards, per step
+    style_average_decay: float = 0.995
+    # half-life of the averaged generator, which is what is saved, in thousands of images: longer is
+    # smoother, and later
+    ema_kimg: float = 10.0
+    # how close sample pictures are to the average: 1 shows all variety, 0.7 fewer failures; in the
+    # first 8 layers
+    sample_psi: float = 0.7
 
     rules: ClassVar[Mapping[str, Rule]] = {
         **TrainingConfig.rules,

@@ -40,32 +40,64 @@ PUBLISHED_AVERAGE_DECAY = 0.995  # of the styles, in NVlabs/stylegan2 and styleg
 class StyleGAN2Config(TrainingConfig):
     """Everything a StyleGAN2 run depends on."""
 
-    latent_dim: int = 512  # width Z of the latents
-    style_dim: int = 512  # width W of the styles
-    mapping_layers: int = 8  # dense layers of the mapping network
-    channel_base: int = 32768  # channels x resolution; 32768 is config f, 16384 config e
-    channel_max: int = 512  # upper bound on channels
-    g_architecture: Literal["orig", "skip", "resnet"] = "skip"  # generator (paper, figure 7)
-    d_architecture: Literal["orig", "skip", "resnet"] = "resnet"  # discriminator (figure 7)
-    group_size: int = 4  # of the minibatch standard deviation
-    precision: Literal["float32", "float16", "bfloat16"] = "float32"  # of the top resolutions
-    half_resolutions: int = 4  # resolutions in reduced precision, from the top
-    learning_rate: float = 0.002  # Adam, for G and D
-    beta_2: float = 0.99  # Adam; beta_1 is 0
-    r1_gamma: float | None = None  # R1 weight; default 0.0002 * resolution^2 / batch
-    r1_interval: int = 16  # steps between R1 updates
-    pl_weight: float = 2.0  # path length weight, 0 for none
-    pl_interval: int = 4  # steps between path length updates
-    pl_decay: float = 0.01  # share of a new path length in its running mean
-    pl_batch_shrink: int = 2  # the path length batch is smaller by this factor
-    style_mixing: float = 0.9  # probability that a batch mixes two styles
-    style_average_decay: float = 0.998  # of the running average of styles, per step
-    ema_kimg: float = 10.0  # half-life of the averaged generator, thousands of images
-    ema_rampup: float | None = 0.05  # half-life: at most this share of images seen; --init: None
-    ada: bool = False  # adaptive discriminator augmentation, for small data sets
-    ada_target: float = 0.6  # wanted mean sign of D on real pictures
-    ada_kimg: float = 500.0  # thousands of images in which p may go from 0 to 1; --init: 100
-    sample_psi: float = 0.7  # truncation of the sample pictures
+    latent_dim: int = 512  # length of the random vector that each picture is made from
+    style_dim: int = 512  # length of the style vector that steers the layers of the generator
+    mapping_layers: int = 8  # dense layers that turn the random vector into a style
+    # width of the networks: a layer has this number / its resolution channels, --channel-max at
+    # most (32768 is the paper's configuration F, 16384 E)
+    channel_base: int = 32768
+    # most channels of a layer; half as many take about a quarter of the time where they bound it
+    channel_max: int = 512
+    # how the generator makes the picture: orig at its last layer; skip as a sum of pictures of all
+    # resolutions; resnet with residual blocks
+    g_architecture: Literal["orig", "skip", "resnet"] = "skip"
+    # how the discriminator sees the picture: orig at its first layer; skip at every resolution;
+    # resnet with residual blocks
+    d_architecture: Literal["orig", "skip", "resnet"] = "resnet"
+    # images that the discriminator compares with one another, to notice that all look alike
+    group_size: int = 4
+    # number format of the finest resolutions: half precision takes less memory, and on GPUs less
+    # time
+    precision: Literal["float32", "float16", "bfloat16"] = "float32"
+    half_resolutions: int = 4  # how many resolutions --precision is for, the finest first
+    # step size of Adam, of generator and discriminator; lower it if training becomes unstable
+    learning_rate: float = 0.002
+    beta_2: float = 0.99  # decay of Adam's mean of squared gradients, per step; beta_1 is 0
+    # weight of R1, which keeps the discriminator's slopes on real pictures flat: more is steadier,
+    # less is sharper; default: 0.0002 * resolution^2 / batch
+    r1_gamma: float | None = None
+    r1_interval: int = 16  # steps between updates with R1; it is scaled to match
+    # weight of the path length penalty, for which equal steps of the style change the picture
+    # equally; 0: none, which saves time
+    pl_weight: float = 2.0
+    # steps between updates with the path length penalty; it is scaled to match
+    pl_interval: int = 4
+    # share that a new path length has in the running mean that others are compared with
+    pl_decay: float = 0.01
+    # path lengths are taken of a batch that is smaller by this factor, to save memory
+    pl_batch_shrink: int = 2
+    # share of the steps in which coarse and fine layers get styles of two faces, so that they can
+    # be combined
+    style_mixing: float = 0.9
+    # decay of the running average of styles that truncation moves to, per step
+    style_average_decay: float = 0.998
+    # half-life of the averaged generator, which is what is saved, in thousands of images: longer is
+    # smoother, and later
+    ema_kimg: float = 10.0
+    # let the half-life of --ema-kimg be at most this share of the images seen so far, to forget the
+    # beginning sooner; None: no such bound, which is the default with --init
+    ema_rampup: float | None = 0.05
+    # show the discriminator distorted pictures, as strongly as it needs not to learn them by heart;
+    # for small data sets
+    ada: bool = False
+    # with --ada, the mean sign of the discriminator on real pictures that is aimed at: above it,
+    # distort more
+    ada_target: float = 0.6
+    # with --ada, thousands of images in which the share of distortions may go from 0 to 1; default
+    # with --init: 100
+    ada_kimg: float = 500.0
+    # how close sample pictures are to the average: 1 shows all variety, 0.7 fewer failures
+    sample_psi: float = 0.7
 
     # A ramp-up would replace the average that was taken over with the weights of the first step.
     # Both as in NVlabs/stylegan2-ada-pytorch, train.py, with --resume.
