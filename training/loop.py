@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfgan import figures
 from tfgan.data.pipeline import Feed
 from tfgan.data.sources import DataError
 from tfgan.terminal import UserError
@@ -338,6 +339,8 @@ class Trainer:
         if self.workers.is_chief and self._shown_at != self.images_seen:
             count = self.config.sample_rows * self.config.sample_columns
             images, labels = self.pipeline.examples(count)
+            if self._shown_at is None:
+                monitor.reals(self.images_seen, figures.sheet(images, self.config.sample_columns))
             monitor.pictures(self.images_seen, self.system.sample(images, labels))
             self._shown_at = self.images_seen
 

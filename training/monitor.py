@@ -15,6 +15,7 @@ import tensorflow as tf
 from tfgan import figures
 from tfgan.strict_json import finite_record, json_text
 from tfgan.terminal import Progress
+from training import curves
 
 
 class Monitor:
@@ -30,6 +31,7 @@ class Monitor:
         self.folder = folder
         self.samples = folder / "samples"
         self.samples.mkdir(exist_ok=True)
+        self._described: set[str] = set()  # tags in TensorBoard
         self.writer = tf.summary.create_file_writer(str(folder))
         self.stats = _open_stats(folder / "stats.jsonl", images_seen)
         self.bar = Progress(
@@ -69,7 +71,8 @@ class Monitor:
         values = {**values, "memory/process_gb": peak_memory_gb(), **device_memory_gb()}
         with self._events(images_seen):
             for name, value in values.items():
-                tf.summary.scalar(name, value)
+                entry = curves.number(name)
+                tf.summary.scalar(entry.tag, value, description=self._about(entry))
         line = {"images_seen": images_seen, "time": round(time.time(), 2), **values}
         self.stats.write(json_text(finite_record(line)) + "\n")
         self.stats.flush()
@@ -78,11 +81,27 @@ class Monitor:
 
     def pictures(self, images_seen: int, pictures: dict[str, np.ndarray]) -> None:
         """Shows pictures, uint8 [H, W, 3] by name."""
+        for name, picture in pictures.items():
+            self._picture(images_seen, name, picture)
+            figures.write_png(self.samples / f"{name}-{images_seen:09d}.png", picture)
+
+    def reals(self, images_seen: int, picture: np.ndarray) -> None:
+        """Shows real pictures beside the others, uint8 [H, W, 3]."""
+        self._picture(images_seen, curves.REAL, picture)
+        figures.write_png(self.folder / "reals.png", picture)
+
+    def _picture(self, images_seen: int, name: str, picture: np.ndarray) -> None:
+        entry = curves.picture(name)
         with self._events(images_seen):
-            for name, picture in pictures.items():
-                tf.summary.image(name, picture[None])
-                figures.write_png(self.samples / f"{name}-{images_seen:09d}.png", picture)
+            tf.summary.image(entry.tag, picture[None], description=self._about(entry))
             self.writer.flush()
+
+    def _about(self, entry: curves.Entry) -> str | None:
+        """What it is, the first time; each time it would be written anew."""
+        if entry.tag in self._described:
+            return None
+        self._described.add(entry.tag)
+        return entry.about
 
     def say(self, text: str) -> None:
         """Prints a line above the progress bar."""
@@ -129,6 +148,8 @@ class Onlooker(Monitor):
     def scalars(self, images_seen: int, values: dict[str, float]) -> None: ...
 
     def pictures(self, images_seen: int, pictures: dict[str, np.ndarray]) -> None: ...
+
+    def reals(self, images_seen: int, picture: np.ndarray) -> None: ...
 
     def close(self) -> None: ...
 

@@ -242,7 +242,6 @@ def run(argv: list[str], until_end: contextlib.ExitStack) -> int:
     import keras
     import tensorflow as tf
 
-    from tfgan import figures
     from tfgan.data.sources import DataError
     from training.config import flag, list_changes, save_config
     from training.distribution import join
@@ -357,9 +356,6 @@ def run(argv: list[str], until_end: contextlib.ExitStack) -> int:
             print(f"Changed   {list_changes(args.changed)}, from image {trainer.images_seen:,} on")
         if workers.is_chief:
             save_config(args.folder / "config.json", model, config, data.fingerprint, args.changes)
-    elif workers.is_chief:
-        reals, _ = data.feed.examples(config.sample_rows * config.sample_columns)
-        figures.write_png(args.folder / "reals.png", figures.sheet(reals, config.sample_columns))
     print(f"Run       {args.folder}")
     print(f"Curves    tensorboard --logdir {shlex.quote(str(args.folder.parent))}")
     resume = f"python -m training.run --resume {shlex.quote(str(args.folder))}"

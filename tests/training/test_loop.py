@@ -8,11 +8,12 @@ import time
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tests.training import runs
 from tests.training.runs import checkpoint_values, too_far, values
-from training import checkpoints
+from training import checkpoints, curves
 from training.config import ConfigError
 from training.loop import TrainingError, check_batch_sizes
 from training.monitor import Monitor
@@ -187,15 +188,24 @@ def test_tensorboard_shows_curves_pictures_options_graph_and_profile(tmp_path):
     tags = shown.Tags()
     assert tags["graph"]
     tensors = set(tags["tensors"])
-    curves = "loss/g loss/d penalty/r1 score/real score/fake learning_rate/g learning_rate/d"
-    curves += " gradient_norm/g_main gradient_norm/d_r1 augment_p path_length_mean"
-    curves += " images_per_second memory/process_gb"
-    assert set(curves.split()) <= tensors
+    names = "loss/g loss/d penalty/r1 score/real score/fake learning_rate/g learning_rate/d"
+    names += " gradient_norm/g_main gradient_norm/d_r1 augment_p path_length_mean"
+    names += " images_per_second memory/process_gb"
+    assert {curves.number(name).tag for name in names.split()} <= tensors
     assert "options/text_summary" in tensors or "options" in tensors
-    assert [event.step for event in shown.Tensors("average")] == [0, 56, 112]
+    # TensorBoard opens the first two groups, capitals first; pictures stand beside the real ones.
+    drawn = sorted(tag for tag in tensors if not tag.startswith("options"))
+    assert drawn[:4] == ["Losses/d", "Losses/g", "Pictures/average", "Pictures/real"]
+    assert {"augmentation/p", "augmentation/sign_of_real"} <= tensors
+    assert [event.step for event in shown.Tensors("Pictures/average")] == [0, 56, 112]
+    assert [event.step for event in shown.Tensors("Pictures/real")] == [0]
+    for tag in drawn:
+        assert shown.SummaryMetadata(tag).summary_description, tag
+    real = Image.open(tmp_path / "reals.png")
+    assert real.size == Image.open(tmp_path / "samples" / "average-000000000.png").size
     lines = [json.loads(line) for line in (tmp_path / "stats.jsonl").read_text().splitlines()]
     assert [line["images_seen"] for line in lines] == list(range(8, 113, 8))
-    assert set(curves.split()) <= set().union(*lines)
+    assert set(names.split()) <= set().union(*lines)
     assert list(tmp_path.glob("plugins/profile/*/*.xplane.pb"))
 
 

@@ -15,6 +15,7 @@ import pytest
 from tests.training import four_systems
 from tests.training.runs import eagerly, mirrored, too_far
 from tests.training.test_run import pictures  # noqa: F401
+from training import curves
 from training.checkpoints import list_checkpoints
 from training.launch import free_ports
 
@@ -81,6 +82,18 @@ def test_all_that_is_more_than_weights_has_moved(trained):
     assert state["state/path_length_mean"] > 0
     assert state["state/ada_p"] in (0.25, 0.75)
     assert 0 < read(trained["2x1"] / "stylegan")["state/alpha"] < 1
+
+
+@pytest.mark.parametrize("name", four_systems.SYSTEMS)
+def test_tensorboard_says_of_every_curve_and_picture_what_it_is(trained, name):
+    folder = trained["1x1"] / name
+    lines = [json.loads(line) for line in (folder / "stats.jsonl").read_text().splitlines()]
+    names = set().union(*lines) - {"images_seen", "time"}
+    assert {"loss/d" if name != "stargan-v2" else "loss/d_latent", "metrics/resolution"} < names
+    assert [one for one in sorted(names) if not curves.number(one).about] == []
+    drawn = {path.stem.rpartition("-")[0] for path in (folder / "samples").iterdir()}
+    assert drawn
+    assert [one for one in sorted(drawn) if not curves.picture(one).about] == []
 
 
 def launch(log, *options):
