@@ -82,6 +82,16 @@ def test_a_log_hears_of_slow_steps_and_of_days(log):
     )
 
 
+def test_a_log_hears_of_work_that_was_given_up_how_far_it_came(log):
+    with Progress(total=32, desc="Training", unit="img", delay=0) as bar:
+        bar._line_at -= 60
+        bar.refresh()
+        bar.n = 8
+    came, given_up = log().splitlines()
+    assert came == "Training: 0 of 32 img (0 %)"
+    assert re.fullmatch(r"Training: 8 of 32 img \(25 %\), .+ left", given_up)
+
+
 def test_a_log_hears_how_many_where_the_total_is_not_known(log):
     with Progress(desc="Listing", unit=" files", delay=0) as bar:
         bar._line_at -= 60

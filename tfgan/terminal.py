@@ -217,7 +217,7 @@ class Progress(tqdm):
             parts.append(f"{rate:,.1f} {unit}/s" if rate >= 1 else f"{1 / rate:,.1f} {each}")
         if left:
             parts.append(f"{spell_duration(left)} left")
-        elif self.total:
+        elif self.total and values["n"] >= self.total:
             parts.append(f"took {spell_duration(values['elapsed'])}")
         if values["postfix"]:
             parts.append(values["postfix"])
