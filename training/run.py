@@ -246,6 +246,7 @@ def run(argv: list[str], until_end: contextlib.ExitStack) -> int:
     from training.config import flag, list_changes, save_config
     from training.distribution import join
     from training.evaluate.while_training import Measurements
+    from training.half_precision import fit_precision
     from training.loop import Trainer, check_batch_sizes
     from training.run_folder import use_folder
     from training.transfer import start_from
@@ -264,6 +265,8 @@ def run(argv: list[str], until_end: contextlib.ExitStack) -> int:
     until_end.enter_context(workers.plain_errors(go_on))
     if args.resume is not None and not args.dry_run:
         workers.lead(lambda: until_end.enter_context(use_folder(args.folder)))
+    device = strategy.extended.worker_devices[0].split("device:")[-1].split(":")[0]
+    config = fit_precision(config, device, workers, args.resume is not None)
     keras.utils.set_random_seed(config.seed)
     data = workers.in_turn(config.open_data)
     data.feed.probe()
@@ -298,7 +301,6 @@ def run(argv: list[str], until_end: contextlib.ExitStack) -> int:
         measure = Measurements(kind, config, workers.alone(strategy), runs).measure
     plural = "s" * (data.pictures != 1)
     print(f"Data      {data.name}: {data.pictures:,} picture{plural} {data.about}".rstrip())
-    device = strategy.extended.worker_devices[0].split("device:")[-1].split(":")[0]
     print(f"Devices   {strategy.num_replicas_in_sync} x {device}")
     print("Networks")
     for name, network in system.networks.items():
