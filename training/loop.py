@@ -21,6 +21,7 @@ from training import checkpoints
 from training.config import ConfigError, TrainingConfig
 from training.distribution import ALONE, Workers
 from training.monitor import Monitor, Onlooker
+from training.pace import Pace
 from training.phases import Stage, System
 from training.steps import compile_averages, compile_phase
 
@@ -68,6 +69,7 @@ class Trainer:
         graph: Whether to show the graphs of the phases in TensorBoard.
         measure: Gives numbers of quality of the model, by name; None: nothing is measured.
         workers: That train together. The first alone writes, shows and measures.
+        slow_advice: What to do instead of a run that would take over a week.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class Trainer:
         graph: bool = False,
         measure: Callable[[Any], dict[str, float]] | None = None,
         workers: Workers = ALONE,
+        slow_advice: str = "",
     ):
         self.system = system
         self.pipeline = pipeline
@@ -91,6 +94,7 @@ class Trainer:
         self.profile = profile and workers.is_chief
         self.graph = graph and workers.is_chief
         self.measure = measure
+        self.slow_advice = slow_advice
         self.replicas = strategy.num_replicas_in_sync
         self.stages = list(system.stages())
         self.variables = checkpoints.all_variables(system)
@@ -183,13 +187,10 @@ class Trainer:
     def _run_stage(self, stage: Stage, monitor: Monitor) -> None:
         config, batch_size = self.config, stage.batch_size
         total = self.stages[-1].until_images
-        run = {
-            phase.name: compile_phase(phase, i, self.strategy, config.seed, config.accumulate)
-            for i, phase in enumerate(stage.phases)
-        }
-        average = compile_averages(self.system.averages, self.strategy)
-        feed = self.pipeline.at(stage.resolution, batch_size)
-        batches = self._batches(feed)
+        graphs, average, feed = self.prepare(stage)
+        pace = Pace(stage)
+        run = {name: pace.timed(name, graph) for name, graph in graphs.items()}
+        batches = self.batches(feed)
         logged_at, logged_images = time.monotonic(), self.images_seen
         self._not_training = 0.0
         unseen = set(run) if self.graph else set()
@@ -203,7 +204,7 @@ class Trainer:
                     if phase.runs_at(self.step):
                         if phase.name in unseen:
                             unseen.remove(phase.name)
-                            monitor.graph(run[phase.name], (batch, position))
+                            monitor.graph(graphs[phase.name], (batch, position))
                         for name, value in run[phase.name](batch, position).items():
                             self._losses[name].append(value)
                             self._phase_of[name] = phase.name
@@ -217,6 +218,9 @@ class Trainer:
                 )
                 self.system.after_step(self.step, self.images_seen, batch_size)
                 monitor.advance(self.images_seen)
+                note = pace.note(total - self.images_seen, self.slow_advice)
+                if note and self.workers.is_chief:
+                    monitor.say(note)
                 if self._deadline is not None and time.monotonic() > self._deadline:
                     self._asked = "time"
                 due = self._agree(time.monotonic() - logged_at >= config.log_seconds)
@@ -278,7 +282,20 @@ class Trainer:
         self._stop = STOPS[max(reasons)]
         return bool(any(dues))
 
-    def _batches(self, feed: Feed) -> Iterator[Any]:
+    def prepare(self, stage: Stage) -> tuple[dict[str, Any], Callable[..., None], Feed]:
+        """The graphs of a stage's phases by name, that of the averages, and its pictures."""
+        graphs = {
+            phase.name: compile_phase(
+                phase, i, self.strategy, self.config.seed, self.config.accumulate
+            )
+            for i, phase in enumerate(stage.phases)
+        }
+        average = compile_averages(self.system.averages, self.strategy)
+        return graphs, average, self.pipeline.at(stage.resolution, stage.batch_size)
+
+    def batches(self, feed: Feed) -> Iterator[Any]:
+        """Batches for all replicas, from where the run is."""
+
         def per_replica(context: tf.distribute.InputContext) -> tf.data.Dataset:
             local = self.replicas // context.num_input_pipelines
             return feed.dataset(

@@ -3,8 +3,10 @@
 Examples:
   python -m training.run --model stylegan2
       Trains on the built-in drawn faces; 45,000 images, 7.4 minutes on two CPU cores.
+  python -m training.run --model stylegan2 --preset small-data-cpu --data my_pictures
+      Trains on a folder of own pictures, with adaptive augmentation; half an hour without a GPU.
   python -m training.run --model stylegan2 --preset small-data --data my_pictures
-      Trains on a folder of own pictures, with adaptive augmentation.
+      The same at 256 pixels, on a GPU.
   python -m training.run --model stylegan2 --preset small-data --data tfds:oxford_flowers102
       Trains on a set of tensorflow-datasets.
   python -m training.run --model stylegan --preset ffhq-256 --data my_pictures
@@ -248,6 +250,7 @@ def run(argv: list[str], until_end: contextlib.ExitStack) -> int:
     from training.evaluate.while_training import Measurements
     from training.half_precision import fit_precision
     from training.loop import Trainer, check_batch_sizes
+    from training.pace import advice_for
     from training.run_folder import use_folder
     from training.transfer import start_from
 
@@ -283,8 +286,9 @@ def run(argv: list[str], until_end: contextlib.ExitStack) -> int:
             "pictures": data.fingerprint,
         }
     )
+    module = importlib.import_module(SYSTEMS[model])
     with strategy.scope():
-        system = importlib.import_module(SYSTEMS[model]).create(config, data.labels)
+        system = module.create(config, data.labels)
     stages = system.stages()
     check_batch_sizes(stages, strategy.num_replicas_in_sync, config.accumulate)
     if config.init is not None and args.resume is None:
@@ -317,6 +321,7 @@ def run(argv: list[str], until_end: contextlib.ExitStack) -> int:
         )
     for line in config.notes():
         print(f"Note      {line}", file=sys.stderr)
+    advice = advice_for(device, config.preset, module.PRESETS)
     if args.dry_run:
         return dry_run(config, data.feed.at(stages[0].resolution, stages[0].batch_size))
     if args.resume is None:
@@ -331,7 +336,16 @@ def run(argv: list[str], until_end: contextlib.ExitStack) -> int:
     if args.resume is None and workers.is_chief:
         save_config(args.folder / "config.json", model, config, data.fingerprint)
     trainer = Trainer(
-        system, data.feed, config, strategy, args.folder, args.profile, args.graph, measure, workers
+        system,
+        data.feed,
+        config,
+        strategy,
+        args.folder,
+        args.profile,
+        args.graph,
+        measure,
+        workers,
+        advice,
     )
     if args.resume is not None:
         workers.lead(trainer.restore)

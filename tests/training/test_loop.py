@@ -77,7 +77,7 @@ def test_resumed_run_is_bit_identical_to_an_undisturbed_one(tmp_path, undisturbe
 def test_each_phase_on_two_replicas_equals_that_on_one(tmp_path):
     trainers = [make_trainer(tmp_path / str(devices), devices=devices) for devices in (1, 2)]
     single, double = trainers
-    batches = [next(trainer._batches(trainer.pipeline)) for trainer in trainers]
+    batches = [next(trainer.batches(trainer.pipeline)) for trainer in trainers]
     for index, phase in enumerate(single.stages[0].phases):
         # From the same values again: Adam's steps magnify rounding errors of small gradients, and
         # the gradient of R1, the last phase, would be off by up to 1e-4 after them.
@@ -128,7 +128,7 @@ def test_run_folder_holds_model_checkpoint_curves_and_pictures(undisturbed):
 def test_each_phase_changes_only_the_variables_that_it_names(tmp_path, eagerly):
     trainer = make_trainer(tmp_path)
     (stage,) = trainer.stages
-    batch = next(trainer._batches(trainer.pipeline))
+    batch = next(trainer.batches(trainer.pipeline))
     # State that a phase may move beside its variables.
     state = {"generator/mapping/average", "state/path_length_mean", "state/real_signs"}
     for index, phase in enumerate(stage.phases):
@@ -145,7 +145,7 @@ def test_each_phase_changes_only_the_variables_that_it_names(tmp_path, eagerly):
 
 def test_two_rounds_give_the_update_of_one(tmp_path, eagerly):
     whole, halves = (make_trainer(tmp_path / str(rounds)) for rounds in (1, 2))
-    batch = next(whole._batches(whole.pipeline))
+    batch = next(whole.batches(whole.pipeline))
     for index, name in ((0, "g_main"), (2, "d_main"), (3, "d_r1")):
         for rounds, trainer in ((1, whole), (2, halves)):
             phase = trainer.stages[0].phases[index]

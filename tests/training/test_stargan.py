@@ -139,7 +139,7 @@ def test_half_precision_steps_as_float32_does(tmp_path, one_step, eagerly, preci
 def test_each_update_changes_exactly_its_network(tmp_path, eagerly):
     trainer = make_trainer(tmp_path)
     (stage,) = trainer.stages
-    batch = next(trainer._batches(trainer.pipeline))
+    batch = next(trainer.batches(trainer.pipeline))
     expected = {
         "d": {"discriminator", "discriminator_optimizer"},
         "g": {"model", "generator_optimizer"},

@@ -92,7 +92,7 @@ def test_half_precision_steps_as_float32_does(tmp_path, undisturbed, eagerly, pr
 def test_each_update_changes_exactly_the_networks_that_it_names(tmp_path, eagerly):
     trainer = make_trainer(tmp_path)
     (stage,) = trainer.stages
-    batch = next(trainer._batches(trainer.pipeline))
+    batch = next(trainer.batches(trainer.pipeline))
     expected = {
         "d_latent": {"discriminator"},
         "d_reference": {"discriminator"},

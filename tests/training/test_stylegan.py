@@ -202,7 +202,7 @@ def test_each_phase_changes_exactly_what_its_stage_uses(tmp_path, eagerly):
     trainer = make_trainer(tmp_path)
     system = trainer.system
     for stage in trainer.stages:
-        batch = next(trainer._batches(trainer.pipeline.at(stage.resolution, stage.batch_size)))
+        batch = next(trainer.batches(trainer.pipeline.at(stage.resolution, stage.batch_size)))
         for index, phase in enumerate(stage.phases):
             system.alpha.assign(0.5)
             before = values(trainer)
