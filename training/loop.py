@@ -1,12 +1,11 @@
 """The training loop: runs the phases of any system under a distribution strategy."""
 
+import contextlib
 import dataclasses
-import signal
 import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from training.monitor import Monitor, Onlooker
 from training.pace import Pace
 from training.phases import Stage, System
 from training.steps import compile_averages, compile_phase
+from training.stopping import StoppedMeasuringError, Stopping
 
 PROFILED_STEPS = (8, 12)  # a few steps after all phases are compiled
 STOPS = (None, "time", "SIGINT", "SIGTERM")  # why training ends early; the last of several counts
@@ -50,10 +50,6 @@ def check_batch_sizes(stages: Sequence[Stage], replicas: int, accumulate: int) -
 
 class TrainingError(RuntimeError):
     """Training cannot go on; the message says where it can be taken up."""
-
-
-class _StoppedMeasuringError(Exception):
-    """A signal to stop came while the model was measured."""
 
 
 class Trainer:
@@ -100,13 +96,11 @@ class Trainer:
         self.variables = checkpoints.all_variables(system)
         self.images_seen = 0
         self.step = 0
-        self._deadline: float | None = None
         self._first_step = 0
-        self._asked: str | None = None  # to stop, on this worker
+        self._stopping = Stopping(print)  # what asks this worker to stop
         self._stop: str | None = None  # what all workers agreed on
         self._shown_at: int | None = None
         self._measured_at: int | None = None
-        self._measuring = False
         self._not_training = 0.0  # seconds since the last point of the curves
         self._losses: dict[str, list[Any]] = defaultdict(list)
         self._phase_of: dict[str, str] = {}
@@ -140,8 +134,11 @@ class Trainer:
         )
         self.workers.share(self.variables.values())
 
-    def train(self) -> str:
+    def train(self, last_words: Callable[[], None] = lambda: None) -> str:
         """Trains, and returns why it ended: "finished", "time", or the name of a signal.
+
+        Args:
+            last_words: Called where a second signal ends the process in the middle of a step.
 
         Raises:
             TrainingError: If a loss or a weight stops being finite. The last checkpoint is from
@@ -149,15 +146,15 @@ class Trainer:
             DataError: If the pictures cannot be read any more. There is a checkpoint of the last
                 step.
             OSError: If the disk takes no more. The last whole checkpoint stays.
+            KeyboardInterrupt: At a second signal.
         """
         total = self.stages[-1].until_images
         make_monitor = Monitor if self.workers.is_chief else Onlooker
         monitor = make_monitor(self.folder, total, self.images_seen)
-        minutes = self.config.max_minutes
-        self._deadline = None if minutes is None else time.monotonic() + minutes * 60
+        self._stopping = Stopping(monitor.say, self.config.max_minutes, last_words)
         self._first_step = self.step
         try:
-            with self._signals(monitor):
+            with self._stopping:
                 monitor.options(dataclasses.asdict(self.config), self.images_seen)
                 if self.images_seen == 0:
                     with self._apart(monitor):
@@ -202,6 +199,14 @@ class Trainer:
                 position = tf.constant(self.images_seen, tf.int64)
                 for phase in stage.phases:
                     if phase.runs_at(self.step):
+                        if phase.name not in pace.begun:
+                            self._stopping.waits_for = (
+                                f"phase {phase.name} has run for the first time, which also builds "
+                                "its graph"
+                            )
+                            # Where this call has trained nothing yet, there is nothing to save.
+                            if self.step == self._first_step and self._agreed_to_stop():
+                                return
                         if phase.name in unseen:
                             unseen.remove(phase.name)
                             monitor.graph(graphs[phase.name], (batch, position))
@@ -218,11 +223,11 @@ class Trainer:
                 )
                 self.system.after_step(self.step, self.images_seen, batch_size)
                 monitor.advance(self.images_seen)
+                self._stopping.waits_for = "this step is done and saved"
                 note = pace.note(total - self.images_seen, self.slow_advice)
                 if note and self.workers.is_chief:
                     monitor.say(note)
-                if self._deadline is not None and time.monotonic() > self._deadline:
-                    self._asked = "time"
+                self._stopping.check_clock()
                 due = self._agree(time.monotonic() - logged_at >= config.log_seconds)
                 ends = self._stop is not None or self.images_seen >= stage.until_images
                 if self.profile:
@@ -253,7 +258,7 @@ class Trainer:
                     logged_at, logged_images = now, self.images_seen
                     self._not_training = 0.0
 
-    @contextmanager
+    @contextlib.contextmanager
     def _apart(self, monitor: Monitor) -> Iterator[None]:
         """Leaves the time of saving, sampling and measuring out of the images per second."""
         began = time.monotonic()
@@ -278,9 +283,15 @@ class Trainer:
         A worker that stopped by itself, on its own clock or a signal that it got, would leave the
         others waiting for it in the next step.
         """
-        reasons, dues = self.workers.gather([STOPS.index(self._asked), due]).T
+        reasons, dues = self.workers.gather([STOPS.index(self._stopping.reason), due]).T
         self._stop = STOPS[max(reasons)]
         return bool(any(dues))
+
+    def _agreed_to_stop(self) -> bool:
+        """Looks at the clock and settles with all workers whether to stop."""
+        self._stopping.check_clock()
+        self._agree()
+        return self._stop is not None
 
     def prepare(self, stage: Stage) -> tuple[dict[str, Any], Callable[..., None], Feed]:
         """The graphs of a stage's phases by name, that of the averages, and its pictures."""
@@ -366,19 +377,21 @@ class Trainer:
         if self.measure is None or self._measured_at == self.images_seen:
             return
         self._measured_at = self.images_seen
-        self._measuring = True
+        self._stopping.waits_for = "the measuring is ended and the run saved"
+        self._stopping.measuring = True
         started = time.monotonic()
         try:
             with self.workers.alone(self.strategy).scope():
                 model = self.system.inference_model()
             found = self.measure(model)
-        except _StoppedMeasuringError:
+        except StoppedMeasuringError:
             return
         except UserError as error:
             monitor.say(f"Not measured: {error}")
             return
         finally:
-            self._measuring = False
+            self._stopping.measuring = False
+            self._stopping.waits_for = "this step is done and saved"
         if found:
             monitor.scalars(
                 self.images_seen, {f"metrics/{name}": value for name, value in found.items()}
@@ -387,26 +400,6 @@ class Trainer:
             monitor.say(
                 f"At {self.images_seen:,} images: {listed} ({time.monotonic() - started:.0f} s)"
             )
-
-    @contextmanager
-    def _signals(self, monitor: Monitor) -> Iterator[None]:
-        """Ctrl-C and SIGTERM stop after the step at hand; a second one stops at once."""
-
-        def stop(number: int, frame: Any) -> None:
-            self._asked = signal.Signals(number).name
-            monitor.say("Stopping after this step and saving. Once more: at once, without saving.")
-            signal.signal(number, previous[number])
-            if self._measuring:
-                raise _StoppedMeasuringError
-
-        previous: dict[int, Any] = {
-            number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)
-        }
-        try:
-            yield
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
 
 
 def _crosses(before: int, now: int) -> Callable[[float], bool]:

@@ -377,16 +377,20 @@ def run(argv: list[str], until_end: contextlib.ExitStack) -> int:
     resume = f"python -m training.run --resume {shlex.quote(str(args.folder))}"
     print(f"Ready after {time.monotonic() - started:.0f} s; the first step also builds the graphs.")
     sys.stdout.flush()
-    try:
-        end = trainer.train()
-    except DataError:
-        print(f"Go on     {resume}  # from image {trainer.newest_checkpoint():,}", file=sys.stderr)
-        raise
-    except KeyboardInterrupt as stop:
+
+    def say_stopped_at_once() -> None:
         kept = trainer.newest_checkpoint()
         print(f"Stopped at once, after {trainer.images_seen:,} images.", file=sys.stderr)
         if kept is not None:
             print(f"Go on     {resume}  # from image {kept:,}", file=sys.stderr)
+
+    try:
+        end = trainer.train(say_stopped_at_once)
+    except DataError:
+        print(f"Go on     {resume}  # from image {trainer.newest_checkpoint():,}", file=sys.stderr)
+        raise
+    except KeyboardInterrupt as stop:
+        say_stopped_at_once()
         return exit_status(stop)
     if end == "time":
         limit, total = config.max_minutes, stages[-1].until_images

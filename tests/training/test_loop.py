@@ -2,7 +2,9 @@
 
 import dataclasses
 import json
+import os
 import shutil
+import signal
 import time
 
 import numpy as np
@@ -302,6 +304,38 @@ def test_a_loss_that_is_not_finite_stops_and_names_a_usable_checkpoint(tmp_path,
     (usable,) = checkpoints.list_checkpoints(tmp_path / "checkpoints")
     with np.load(usable) as archive:
         assert all(np.all(np.isfinite(archive[name])) for name in archive.files)
+
+
+def test_time_that_is_up_before_the_first_step_ends_training_without_one(tmp_path, eagerly):
+    trainer = make_trainer(tmp_path, dataclasses.replace(CONFIG, max_minutes=1e-6))
+    before = values(trainer)
+    assert trainer.train() == "time"
+    assert trainer.images_seen == 0
+    assert not too_far(checkpoint_values(trainer, 0), before, 0.0)
+
+
+def test_a_signal_during_the_first_step_is_answered_and_ends_it_between_phases(
+    tmp_path, eagerly, capsys, monkeypatch
+):
+    called = []
+
+    def interrupted(self, batch, draws):
+        os.kill(os.getpid(), signal.SIGINT)
+        called.append("g_main")
+        return g_main(self, batch, draws)
+
+    g_main = stylegan2.StyleGAN2System.g_main
+    monkeypatch.setattr(stylegan2.StyleGAN2System, "g_main", interrupted)
+    monkeypatch.setattr(
+        stylegan2.StyleGAN2System, "d_main", lambda *_: pytest.fail("the step went on")
+    )
+    trainer = make_trainer(tmp_path)
+    assert trainer.train() == "SIGINT"
+    assert called == ["g_main"]
+    assert trainer.images_seen == 0
+    assert [path.name for path in trainer.checkpoint_folder.iterdir()] == ["000000000.npz"]
+    words = "Stopping once phase g_main has run for the first time, which also builds its graph."
+    assert words in capsys.readouterr().out
 
 
 def test_batch_that_devices_and_rounds_do_not_divide_is_refused():
