@@ -52,7 +52,7 @@ body { margin: 0 auto; padding: 2.5rem 1.25rem 4rem; max-width: 74rem; color: va
   background: var(--ground); font: 16px/1.5 system-ui, -apple-system, "Segoe UI", sans-serif; }
 h1 { font-size: 1.7rem; margin: 0; overflow-wrap: anywhere; } h2 { font-size: 1.15rem;
   margin: 2.5rem 0 .75rem; } h3 { font-size: 1rem; margin: 1.25rem 0 .5rem; }
-p { margin: .35rem 0; } .soft { color: var(--soft); }
+p { margin: .35rem 0; } td p:first-child { margin-top: 0; } .soft { color: var(--soft); }
 .choice { margin: 1.5rem 0 0; padding: 1rem 1.25rem; border-radius: .75rem; background: var(--card);
   overflow-wrap: anywhere;
   border-left: .35rem solid var(--accent); } .choice strong { font-size: 1.15rem; }
