@@ -9,13 +9,28 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
-from export import forms, run, signatures
+from export import forms, report, run, signatures
 from export.signatures import kind_of
 from tests.export.small import forms_of, stargan, stargan_v2, stylegan2
 from tfgan.litert import Runner
 from tfgan.models.stylegan2 import StyleGAN2Discriminator
+from tfgan.terminal import UserError
+
+
+def test_forms_are_compared_with_keras_without_tf32(tmp_path, monkeypatch):
+    enabled, found = tf.config.experimental.tensor_float_32_execution_enabled, []
+
+    def expect(exportable, drawn):
+        found.append(enabled())
+        raise UserError("that was all.")
+
+    monkeypatch.setattr(report, "expect", expect)
+    stylegan2().save(tmp_path / "face.keras")
+    assert run.main([str(tmp_path / "face.keras"), "--formats", "float32"]) == 2
+    assert (found, enabled()) == ([False], True)
 
 
 def test_forms_that_fail_or_look_wrong_are_shown_and_told(tmp_path, monkeypatch, capsys):

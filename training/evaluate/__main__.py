@@ -23,7 +23,7 @@ Examples:
   python -m training.evaluate latest
       Measures the newest run.
   python -m training.evaluate latest --metrics swd avatar-fd avatar-pr
-      What can be measured of StyleGAN and StyleGAN2 without any file from elsewhere.
+      What can be measured of the built-in faces without any file from elsewhere.
   python -m training.evaluate faces.keras --data my_faces --metrics fid kid pr \\
       --inception pt_inception-2015-12-05-6726825d.pth
       The numbers of the papers, of 50,000 generated pictures; pr is on Inception.
