@@ -81,7 +81,12 @@ def first_pass() -> argparse.ArgumentParser:
     )
     add("--devices", type=int, default=0, help="number of devices of each worker (default: all)")
     add("--virtual-devices", type=int, default=1, help="split the CPU, to try several devices")
-    add("--dry-run", action="store_true", help="print options, networks and first batch, and exit")
+    add(
+        "--dry-run",
+        action="store_true",
+        help="print options, networks, first batch, and speed, time and memory from a few timed "
+        "steps, and exit",
+    )
     add("--profile", action="store_true", help="record a profile of a few steps for TensorBoard")
     add("--graph", action="store_true", help="show the graphs of the phases in TensorBoard")
     add("-h", "--help", action="store_true", help="show this help and the options of the model")
@@ -247,6 +252,7 @@ def run(argv: list[str], until_end: contextlib.ExitStack) -> int:
     from tfgan.data.sources import DataError
     from training.config import flag, list_changes, save_config
     from training.distribution import join
+    from training.dry_run import dry_run
     from training.evaluate.while_training import Measurements
     from training.half_precision import fit_precision
     from training.loop import Trainer, check_batch_sizes
@@ -323,7 +329,12 @@ def run(argv: list[str], until_end: contextlib.ExitStack) -> int:
         print(f"Note      {line}", file=sys.stderr)
     advice = advice_for(device, config.preset, module.PRESETS)
     if args.dry_run:
-        return dry_run(config, data.feed.at(stages[0].resolution, stages[0].batch_size))
+        dry_run(
+            Trainer(
+                system, data.feed, config, strategy, Path(), workers=workers, slow_advice=advice
+            )
+        )
+        return 0
     if args.resume is None:
         name = re.sub(r"[^A-Za-z0-9]+", "-", "-".join(Path(one).name for one in config.data))
         name = f"{model}-{name}-{config.resolution}"
@@ -424,22 +435,6 @@ def log_to(path: Path) -> None:
         assert tee.stdin is not None
         os.dup2(tee.stdin.fileno(), number)
         tee.stdin.close()
-
-
-def dry_run(config: Any, feed: Any) -> int:
-    """Prints the full configuration and the first batch."""
-    print("Options")
-    for field in dataclasses.fields(config):
-        print(f"  {field.name:<20} {getattr(config, field.name)}")
-    batch = next(iter(feed.dataset(0)))
-    print("First batch")
-    for name, value in batch.items():
-        values = value.numpy()
-        print(
-            f"  {name:<8} {values.dtype} {list(values.shape)}, "
-            f"{values.min()} to {values.max()}, mean {values.mean():.1f}"
-        )
-    return 0
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -84,7 +84,17 @@ def test_every_option_says_what_it_does_in_words_that_need_no_paper(model, capsy
     assert "each call, with --resume too, has as many anew" in minutes
 
 
-def test_dry_run_of_networks_that_grow_prints_their_stages(tmp_path, pictures, capsys):
+@pytest.fixture
+def hasty(monkeypatch):
+    """A dry run that times the first phase alone."""
+    monkeypatch.setattr("training.dry_run.BUDGET_SECONDS", 0.0)
+    monkeypatch.setattr("training.dry_run.PHASE_SECONDS", 0.0)
+    monkeypatch.setattr("training.dry_run.READING_SECONDS", 0.1)
+
+
+def test_dry_run_of_networks_that_grow_prints_their_stages(
+    tmp_path, pictures, capsys, eagerly, hasty
+):
     arguments = ["--model", "stylegan", "--preset", "smoke", "--devices", "1", "--dry-run"]
     arguments += ["--data", str(pictures), "--runs", str(tmp_path / "runs")]
     assert run.main(arguments) == 0
@@ -97,12 +107,16 @@ def test_dry_run_of_networks_that_grow_prints_their_stages(tmp_path, pictures, c
     ]
     assert "image    uint8 [16, 8, 8, 3]" in captured.out
     assert "Note" not in captured.err
+    assert "counted as slow as the next: 8, 16 fade\n" in captured.out
+    assert re.search(
+        r"Time      at least .*\n.*not timed, for it takes too long: g of stage 16\n", captured.out
+    )
     assert run.main([*arguments, "--total-kimg", "0.032"]) == 0
     assert "training ends at 8 of 16 pixels" in capsys.readouterr().err
 
 
 def test_dry_run_prints_options_networks_and_first_batch_and_writes_nothing(
-    tmp_path, pictures, capsys
+    tmp_path, pictures, capsys, eagerly, hasty
 ):
     arguments = ["--data", str(pictures), "--runs", str(tmp_path / "runs"), "--dry-run"]
     assert run.main([*TINY, *arguments]) == 0
@@ -113,6 +127,33 @@ def test_dry_run_prints_options_networks_and_first_batch_and_writes_nothing(
     assert "r1_interval" in shown
     assert "uint8 [8, 8, 8, 3]" in shown
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("model", "sizes"),
+    [
+        ("stargan", []),
+        ("stargan-v2", ["--channel-max", "4", "--channel-base", "64", "--mapping-width", "6"]),
+        ("stylegan", []),
+        ("stylegan2", TINY[6:]),
+    ],
+)
+def test_dry_run_tells_speed_time_and_memory_of_every_system(
+    tmp_path, pictures, capsys, eagerly, monkeypatch, model, sizes
+):
+    monkeypatch.setattr("training.dry_run.PHASE_SECONDS", 0.0)  # each phase is timed once
+    monkeypatch.setattr("training.dry_run.READING_SECONDS", 0.1)
+    arguments = ["--model", model, "--preset", "smoke", "--devices", "1", "--dry-run"]
+    arguments += ["--data", str(pictures), "--runs", str(tmp_path / "runs")]
+    assert run.main([*arguments, *sizes]) == 0
+    shown = capsys.readouterr()
+    lines = dict(line.split(maxsplit=1) for line in shown.out.splitlines() if " " in line.strip())
+    assert re.fullmatch(r"[\d.,]+ images per second", lines["Speed"])
+    assert re.match(r"about [\d.]+ seconds for 0.\d+ kimg", lines["Time"])
+    assert re.match(r"\d\.\d GB of process", lines["Memory"])
+    phases = re.findall(r"Timing    (\S+) of stage", shown.err)
+    assert phases
+    assert all(re.fullmatch(r"[\d.e-]+ s, in .*", lines[phase]) for phase in phases)
 
 
 @pytest.mark.parametrize(
