@@ -326,7 +326,7 @@ def test_a_run_that_the_clock_stopped_says_how_far_it_is_and_how_it_goes_on(
     assert run.main([*TINY, *arguments, "--total-kimg", "1", "--max-minutes", "0.0001"]) == 0
     said = capsys.readouterr().out
     (folder,) = (tmp_path / "runs").iterdir()
-    assert "Stopped by --max-minutes 0.0001 at 8 of 1,000 images: another machine would" in said
+    assert "Stopped by --max-minutes 0.0001 at 0 of 1,000 images: another machine would" in said
     assert said.splitlines()[-1].endswith(f"training.run --resume {folder} --max-minutes 0.0002")
 
 
