@@ -126,9 +126,9 @@ def spell_duration(seconds: float) -> str:
     if hours < 1:
         return f"{minutes} min"
     if days < 2:
-        return f"{hours} h {minutes % 60} min"
+        return f"{hours} h" + f" {minutes % 60} min" * (minutes % 60 > 0)
     if days < 10:
-        return f"{days} days {hours % 24} h"
+        return f"{days} days" + f" {hours % 24} h" * (hours % 24 > 0)
     return f"{round(seconds / DAY):,} days"
 
 

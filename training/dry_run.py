@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping
 import tensorflow as tf
 
 from tfgan.data.pipeline import Feed
+from tfgan.terminal import spell_duration
 from training.loop import Trainer
 from training.monitor import device_memory_gb, peak_memory_gb
-from training.pace import WEEK, Pace, in_words, long_run, speed
+from training.pace import WEEK, Pace, long_run, speed
 from training.phases import Stage
 from training.stopping import Stopping
 
@@ -126,7 +127,7 @@ def describe(trainer: Trainer, paces: Mapping[str, Pace]) -> Iterator[str]:
     yield f"Speed     {speed(images / total)}"
     untimed = [f"{name} of stage {p.stage.name}" for p in paces.values() for name in p.untimed]
     yield (
-        f"Time      {'at least' if untimed else 'about'} {in_words(total)} for "
+        f"Time      {'at least' if untimed else 'about'} {spell_duration(total)} for "
         f"{images / 1000:,.10g} kimg, without sample pictures, checkpoints and measuring"
     )
     if untimed:

@@ -5,12 +5,11 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from tfgan.terminal import DAY, spell_duration
 from training.phases import Stage
 
 CPU_PRESET = "small-data-cpu"
-DAY = 24 * 3600.0
 WEEK = 7 * DAY
-UNITS = ((DAY, "days"), (3600.0, "hours"), (60.0, "minutes"), (1.0, "seconds"))
 
 
 class Pace:
@@ -78,7 +77,7 @@ class Pace:
 def long_run(images: int, seconds: float, advice: str) -> str:
     """What to know of a run that takes over a week."""
     return (
-        f"Note      {images / 1000:,.0f} kimg take at least {in_words(seconds)} here, at "
+        f"Note      {images / 1000:,.0f} kimg take at least {spell_duration(seconds)} here, at "
         f"{speed(images / seconds)}. {advice}"
     )
 
@@ -95,13 +94,6 @@ def advice_for(device: str, preset: str, presets: Iterable[str]) -> str:
         return f"Without a GPU, --preset {CPU_PRESET} shows pictures within minutes."
     where = "Use a GPU, or lower" if device == "CPU" else "Use more GPUs, or lower"
     return f"{where} --resolution or --total-kimg."
-
-
-def in_words(seconds: float) -> str:
-    """A length of time in its largest unit, with two digits: 110 days, 3.5 hours."""
-    size, unit = next((pair for pair in UNITS if seconds >= 2 * pair[0]), UNITS[-1])
-    count = seconds / size
-    return f"{count:,.0f} {unit}" if count >= 10 else f"{count:.2g} {unit}"
 
 
 def speed(images_per_second: float) -> str:

@@ -6,12 +6,10 @@ import re
 import time
 from signal import SIGTERM
 
-import pytest
-
 from tests.training import runs
 from tests.training.test_loop import CONFIG
 from training import run
-from training.pace import CPU_PRESET, DAY, Pace, advice_for, in_words, speed
+from training.pace import CPU_PRESET, Pace, advice_for, speed
 from training.phases import Phase, Stage
 from training.systems import stylegan, stylegan2
 
@@ -53,23 +51,6 @@ def test_phases_count_as_often_as_steps_run_them_and_their_first_call_does_not()
     expected = (0.01 + 0.02 / 4 + 0.03 / 2) / 8
     # Sleeps last as long as they are told or longer, by what a busy machine makes of it.
     assert expected <= pace.seconds_per_image < expected + 0.02
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (0.4, "0.4 seconds"),
-        (90, "90 seconds"),
-        (150, "2.5 minutes"),
-        (41 * 60, "41 minutes"),
-        (5 * 3600, "5 hours"),
-        (47 * 3600, "47 hours"),
-        (3.26 * DAY, "3.3 days"),
-        (1234.5 * DAY, "1,234 days"),
-    ],
-)
-def test_a_length_of_time_is_in_its_largest_unit(seconds, words):
-    assert in_words(seconds) == words
 
 
 def test_speeds_have_two_digits():
