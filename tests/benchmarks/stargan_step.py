@@ -47,7 +47,7 @@ def tensorflow_step(options: argparse.Namespace, precision: str = "float32") -> 
         "label": own,
         "target": own[::-1],
     }
-    return our_updates(system, batch, strategy, config.seed)
+    return our_updates(system, batch, strategy, config.seed, options.accumulate)
 
 
 def bfloat16_step(options: argparse.Namespace) -> Updates:

@@ -47,7 +47,7 @@ def tensorflow_step(options: argparse.Namespace, precision: str = "float32") -> 
     }
     batch["label"] = np.arange(batch_size, dtype=np.int32) % 2
     batch["reference_label"] = 1 - batch["label"]
-    return our_updates(system, batch, strategy, config.seed)
+    return our_updates(system, batch, strategy, config.seed, options.accumulate)
 
 
 def bfloat16_step(options: argparse.Namespace) -> Updates:

@@ -3,6 +3,8 @@
 Examples:
   python -m tests.benchmarks.stylegan2_step
       TensorFlow alone.
+  python -m tests.benchmarks.stylegan2_step --accumulate 4
+      Each batch in four rounds: the peak of memory of each phase is what that is for.
   python -m tests.benchmarks.stylegan2_step --published stylegan2-ada-pytorch --torch-python python
       Also the code of NVlabs/stylegan2-ada-pytorch, run by a Python that has torch.
 """
@@ -36,7 +38,7 @@ def tensorflow_step(options: argparse.Namespace) -> Updates:
         "image": np.random.default_rng(0).integers(0, 256, (batch_size, size, size, 3), np.uint8),
         "label": np.zeros(batch_size, np.int32),
     }
-    return our_updates(system, batch, strategy, config.seed)
+    return our_updates(system, batch, strategy, config.seed, options.accumulate)
 
 
 def pytorch_step(options: argparse.Namespace) -> Updates:

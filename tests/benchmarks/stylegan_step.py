@@ -43,7 +43,7 @@ def tensorflow_step(options: argparse.Namespace, precision: str = "float32") -> 
         "image": np.random.default_rng(0).integers(0, 256, (batch_size, size, size, 3), np.uint8),
         "label": np.zeros(batch_size, np.int32),
     }
-    return our_updates(system, batch, strategy, config.seed)
+    return our_updates(system, batch, strategy, config.seed, options.accumulate)
 
 
 def tensorflow_bfloat16_step(options: argparse.Namespace) -> Updates:

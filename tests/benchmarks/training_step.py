@@ -50,18 +50,19 @@ class Benchmark(NamedTuple):
     channel_base: int
 
 
-def our_updates(system, batch: dict[str, np.ndarray], strategy, seed: int) -> Updates:
+def our_updates(system, batch: dict[str, np.ndarray], strategy, seed: int, rounds: int) -> Updates:
     """The phases of a system's first stage as the loop compiles them, and its moving averages."""
     import tensorflow as tf
 
     from training.loop import compile_averages, compile_phase
 
+    tf.config.optimizer.set_experimental_options({"remapping": False})  # as training.run does
     stage = system.stages()[0]
     inputs = {name: tf.constant(value) for name, value in batch.items()}
     decay, position = tf.constant(0.999), tf.constant(0, tf.int64)
 
     def runner(phase, index):
-        step = compile_phase(phase, index, strategy, seed, rounds=1)
+        step = compile_phase(phase, index, strategy, seed, rounds)
         return lambda: {name: value.numpy() for name, value in step(inputs, position).items()}
 
     updates: Updates = {phase.name: runner(phase, i) for i, phase in enumerate(stage.phases)}
@@ -70,12 +71,24 @@ def our_updates(system, batch: dict[str, np.ndarray], strategy, seed: int) -> Up
     return updates
 
 
-def measure(updates: Updates, repeats: int, started: float) -> dict:
-    """Runs each phase `repeats` times and returns medians in seconds, and peak memory in GB."""
+def measure(updates: Updates, repeats: int, started: float, memory: bool) -> dict:
+    """Runs each phase `repeats` times and measures it.
+
+    Args:
+        updates: The phases.
+        repeats: Timed runs of each.
+        started: When the process began to build them.
+        memory: Whether they are TensorFlow's, whose memory can be told.
+
+    Returns:
+        "phases", medians in seconds; "memory", what each takes at its peak, in MB; "first_step",
+        seconds with all that goes before; "peak_gb", of the process, in GB.
+    """
     for run in updates.values():
         run()
     first_step = time.perf_counter() - started
     times = {}
+    peaks = {name: peak_memory(run) for name, run in updates.items()} if memory else {}
     for name, run in updates.items():
         run()
         samples = []
@@ -85,7 +98,17 @@ def measure(updates: Updates, repeats: int, started: float) -> dict:
             samples.append(time.perf_counter() - start)
         times[name] = statistics.median(samples)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
-    return {"phases": times, "first_step": first_step, "peak_gb": peak}
+    return {"phases": times, "memory": peaks, "first_step": first_step, "peak_gb": peak}
+
+
+def peak_memory(run: Callable[[], object]) -> float:
+    """Memory in MB that TensorFlow's tensors take at their peak in a call, beside earlier ones."""
+    import tensorflow as tf
+
+    tf.config.experimental.reset_memory_stats("CPU:0")
+    before = tf.config.experimental.get_memory_info("CPU:0")["current"]
+    run()
+    return (tf.config.experimental.get_memory_info("CPU:0")["peak"] - before) / 1e6
 
 
 def run_child(benchmark: Benchmark, code: str, python: str, arguments: list[str]) -> dict:
@@ -118,6 +141,7 @@ def main(benchmark: Benchmark) -> None:
     add("--resolutions", type=int, nargs="+", default=list(benchmark.resolutions))
     add("--batch", type=int, default=benchmark.batch)
     add("--channel-base", type=int, default=benchmark.channel_base)
+    add("--accumulate", type=int, default=1, help="rounds that TensorFlow splits a batch into")
     add("--repeats", type=int, default=5, help="timed runs of each phase in a round")
     add("--rounds", type=int, default=2)
     add("--only", choices=list(benchmark.codes), help=argparse.SUPPRESS)
@@ -125,7 +149,7 @@ def main(benchmark: Benchmark) -> None:
     if options.only:
         (options.resolution,) = options.resolutions
         updates = benchmark.codes[options.only](options)
-        print(json.dumps(measure(updates, options.repeats, started)))
+        print(json.dumps(measure(updates, options.repeats, started, options.only != "pytorch")))
         return
     pythons = dict.fromkeys(benchmark.codes, sys.executable) | {"pytorch": options.torch_python}
     if options.published is None:
@@ -147,10 +171,12 @@ def main(benchmark: Benchmark) -> None:
         """Seconds per step, each phase counted as often as it runs."""
         return sum(seconds / intervals[name] for name, seconds in result["phases"].items())
 
-    print(f"batch {options.batch}, channel base {options.channel_base}, seconds")
+    rounds = f" in {options.accumulate} rounds" if options.accumulate > 1 else ""
+    print(f"batch {options.batch}{rounds}, channel base {options.channel_base}, seconds")
     columns = [*intervals, "s/step", "s/1000 img", "first step", "peak GB"]
     print(f"{'':<16}" + "".join(f"{name:>14}" for name in columns))
     shared = [f"--batch={options.batch}", f"--channel-base={options.channel_base}"]
+    shared += [f"--accumulate={options.accumulate}"]
     shared += [f"--repeats={options.repeats}", f"--published={options.published}"]
     for resolution in options.resolutions:
         best: dict[str, dict] = {}
@@ -165,7 +191,10 @@ def main(benchmark: Benchmark) -> None:
             row = [f"{result['phases'][name]:.3f}" for name in intervals]
             row += [f"{step:.3f}", f"{1000 * step / options.batch:.1f}"]
             row += [f"{result['first_step']:.1f}", f"{result['peak_gb']:.2f}"]
-            print(f"{code:<11}{resolution:>5}" + "".join(f"{cell:>14}" for cell in row), flush=True)
+            print(f"{code:<11}{resolution:>5}" + "".join(f"{cell:>14}" for cell in row))
+            if result["memory"]:
+                peaks = "".join(f"{result['memory'][name]:>14.0f}" for name in intervals)
+                print(f"{'  peak MB':<16}{peaks}", flush=True)
         for over, under in benchmark.ratios:
             if {over, under} <= set(best):
                 ratio = amortised(best[over]) / amortised(best[under])
