@@ -1,4 +1,5 @@
 import io
+import itertools
 import logging
 import threading
 import zlib
@@ -9,11 +10,16 @@ import tensorflow as tf
 from PIL import Image
 
 from tfgan.data.pipeline import (
+    CROP_SCALE,
+    CROP_TRIES,
+    RESIZES,
     Pipeline,
     PipelineOptions,
     decode_picture,
     epoch_order,
+    picture_for_crops,
     random_bits,
+    random_box,
 )
 from tfgan.data.sources import DataError, Picture
 
@@ -713,22 +719,116 @@ def test_a_batch_with_references_depends_on_its_positions_alone():
             np.testing.assert_array_equal(shard[name], value[6 + r :: 2])
 
 
+def cropped(content, chance=1.0, count=400, **options):
+    """Images of one picture at positions from 0 on."""
+    pipeline = make_references(random_crop=chance, flips=False, **options)
+    pipeline.source.contents = [content] * 10
+    return pipeline.batch(np.arange(count))["image"]
+
+
 def test_a_random_crop_shows_most_of_a_picture_as_often_as_asked():
-    ramp = np.tile(np.arange(0, 256, 16, dtype=np.uint8)[None, :, None], (SIZE, 1, 3))
-
-    def crops(chance):
-        pipeline = make_references(random_crop=chance, flips=False)
-        pipeline.source.contents = [ramp] * 10
-        return pipeline.batch(np.arange(400))["image"]
-
-    assert np.all(crops(0.0) == ramp)
-    changed = np.any(crops(0.25) != ramp, axis=(1, 2, 3))
+    ramp = np.tile(np.arange(0, 256, 4, dtype=np.uint8)[None, :, None], (64, 1, 3))
+    whole, _ = decode_picture(ramp, SIZE)
+    assert np.all(cropped(ramp, 0.0) == whole)
+    changed = np.any(cropped(ramp, 0.25) != whole, axis=(1, 2, 3))
     assert abs(np.mean(changed) - 0.25) < 4 * np.sqrt(0.25 * 0.75 / 400)
     # The share of the width that is left shows in the share of the grey values.
-    row = crops(1.0)[:, 0, :, 0].astype(float)
-    widths = (row[:, -3] - row[:, 2]) / (ramp[0, -3, 0] - ramp[0, 2, 0])
+    row = cropped(ramp)[:, 0, :, 0].astype(float)
+    widths = (row[:, -3] - row[:, 2]) / (float(whole[0, -3, 0]) - whole[0, 2, 0])
     assert 0.8 < np.min(widths) < 0.88  # sqrt(0.8 * 0.9) = 0.85, and rounding to whole greys
     assert 0.97 < np.max(widths) <= 1.02
+
+
+def test_a_random_crop_is_cut_from_the_picture_before_it_is_resized():
+    picture = np.random.default_rng(0).integers(0, 256, (24, 24, 3), np.uint8)
+    # All boxes of 0.8 to 1 of 24 x 24 pixels: of some of them these must be.
+    boxes = {}
+    for x, y, w, h in itertools.product(range(5), range(5), range(20, 25), range(20, 25)):
+        if x + w <= 24 and y + h <= 24:
+            part = Image.fromarray(picture).crop((x, y, x + w, y + h))
+            image = part.resize((SIZE, SIZE), Image.Resampling.LANCZOS)
+            boxes[np.asarray(image).tobytes()] = (x, y, w, h)
+    found = [boxes[image.tobytes()] for image in cropped(picture, count=100)]
+    assert len(set(found)) > 30
+    assert all(len({box[i] for box in found}) > 2 for i in range(4))
+
+
+def test_random_boxes_have_the_published_areas_ratios_and_places():
+    random = np.random.default_rng(0)
+    numbers = random.uniform(size=(4000, 2 * CROP_TRIES + 2))
+    boxes = np.array([random_box(1000, 1000, row) for row in numbers], np.float64)
+    width, height = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
+    # Drawn with NumPy: the first of ten tries that fits.
+    area = random.uniform(0.8, 1.0, (4000, 10))
+    ratio = np.exp(random.uniform(np.log(0.9), np.log(1.1), (4000, 10)))
+    fits = (area * ratio <= 1.0) & (area / ratio <= 1.0)
+    assert np.all(np.any(fits, axis=1))
+    first = np.arange(4000), np.argmax(fits, axis=1)
+    # Five standard errors of a mean of 4,000; edges are rounded to a thousandth.
+    for actual, expected in ((width * height / 1e6, area[first]), (width / height, ratio[first])):
+        bound = 5 * np.std(expected) * np.sqrt(2 / 4000)
+        assert abs(np.mean(actual) - np.mean(expected)) < bound
+        assert abs(np.std(actual) - np.std(expected)) < bound
+    assert np.min(boxes) == 0
+    assert np.max(boxes) == 1000
+    for place, room in ((boxes[:, 0], 1000 - width), (boxes[:, 1], 1000 - height)):
+        share = place[room > 50] / room[room > 50]
+        assert abs(np.mean(share) - 0.5) < 5 * np.sqrt(1 / 12 / len(share))
+    # No box of these ratios has 0.8 of a long picture: the largest in its middle.
+    assert random_box(1000, 200, numbers[0]) == (390, 0, 610, 200)
+    assert random_box(180, 1000, numbers[0]) == (0, 400, 180, 600)
+
+
+def test_a_random_crop_is_of_the_square_that_resize_makes():
+    wide = np.zeros((40, 60, 3), np.uint8)
+    wide[:, :10], wide[:, -10:] = (0, 255, 0), (0, 0, 255)  # what a centre crop leaves out
+    assert not np.any(cropped(wide, resize="crop"))
+    padded = cropped(wide, resize="pad")
+    white = np.mean(np.all(padded > 200, axis=-1), axis=(1, 2))
+    # A third of the square; less of it where the box is smaller.
+    assert 0.2 < np.min(white) < np.max(white) < 0.4
+    # All of a picture of 1.5 to 1 has no box that fits: it is 1.1 to 1, in the middle.
+    middle, _ = decode_picture(wide[:, 8:52], SIZE, "stretch")
+    assert np.all(cropped(wide, resize="stretch") == middle)
+
+
+@pytest.mark.parametrize("resize", RESIZES)
+def test_random_crops_of_a_large_picture_are_cut_of_a_smaller_one_alike(resize):
+    """With a cache that holds the smaller one or nothing, and nearly as of the picture itself."""
+    random = np.random.default_rng(0)
+    picture = random.integers(0, 256, (9 * SIZE, 8 * SIZE, 3), np.uint8)
+    numbers = random.uniform(size=2 * CROP_TRIES + 2)
+    small = picture_for_crops(picture, SIZE, resize)
+    assert (max if resize == "pad" else min)(small.shape[:2]) == CROP_SCALE * SIZE
+    image, _ = decode_picture(small, SIZE, resize, numbers)
+    np.testing.assert_array_equal(image, decode_picture(picture, SIZE, resize, numbers)[0])
+    if resize != "pad":  # its edges fall on whole pixels
+        left, top, right, bottom = (2 * edge for edge in random_box(*small.shape[1::-1], numbers))
+        if resize == "crop":
+            picture = picture[SIZE // 2 : -SIZE // 2]
+        exact, _ = decode_picture(picture[top:bottom, left:right], SIZE, "stretch")
+        # Noise, which has more detail than any photograph, and rounding of each of four passes.
+        assert np.max(np.abs(image.astype(int) - exact)) <= 6
+
+
+def test_random_crops_need_no_reading_where_the_cache_has_room():
+    pipelines = [make_references(random_crop=0.5, cache_gb=gb) for gb in (1.0, 0.0)]
+    for pipeline in pipelines:
+        pipeline.source.contents = numbered(10, 2 * SIZE)
+    cached, read = (pipeline.batch(np.arange(60)) for pipeline in pipelines)
+    for name, value in cached.items():
+        np.testing.assert_array_equal(value, read[name])
+    reads = [pipeline.source.reads for pipeline in pipelines]
+    again = pipelines[0].batch(np.arange(60))
+    for name, value in cached.items():
+        np.testing.assert_array_equal(value, again[name])
+    assert pipelines[0].source.reads == reads[0] < reads[1] == 180
+    # Room for all images, and for three of the pictures that boxes are cut from.
+    image = SIZE * SIZE * 3
+    tight = make_references(random_crop=1.0, cache_gb=(10 * image + 3.5 * 4 * image) / 1e9)
+    tight.source.contents = numbered(10, 2 * SIZE)
+    tight.batch(np.arange(60))
+    assert len(tight._large) == 3
 
 
 def test_references_of_fewer_than_two_classes_are_refused():

@@ -14,7 +14,7 @@ import io
 import logging
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -32,6 +32,10 @@ _WHITE = (255, 255, 255)
 _GOLDEN = 0x9E3779B97F4A7C15
 _UINT64 = 0xFFFFFFFFFFFFFFFF
 _ORDER_STREAM, _FLIP_STREAM = 1, 2
+CROP_TRIES = 10
+CROP_AREA = 0.8  # smallest share of a picture
+CROP_RATIOS = (0.9, 1.1)  # of its sides
+CROP_SCALE = 4  # of pictures that boxes are cut from, times the resolution
 _FEW = 10  # pictures of a class, drawn in equal shares, that deserve a word
 # Image and label of a batch with references; the random streams of class, picture, mirror, crop.
 # The streams of epochs are odd, so these are even; both references are of one class.
@@ -58,8 +62,9 @@ class PipelineOptions:
         references: Whether classes are drawn in equal shares, with replacement, and each picture
             comes with two reference pictures of one other drawn class, as image-to-image
             translation needs them. Else every epoch shows every picture once.
-        random_crop: With `references`, probability that a random box of an image becomes the
-            image: 0.8 to 1 of its area, sides in the ratio 0.9 to 1.1.
+        random_crop: With `references`, probability that a random box of a picture becomes the
+            image; see `random_box`. It is cut before the resize, of a picture of up to `CROP_SCALE`
+            times the resolution, which is kept in memory too where `cache_gb` has room.
         reduction: Images are made larger by this factor, a power of two, and each square of so many
             pixels becomes one, their mean: the smaller images of a network that grows.
     """
@@ -100,7 +105,10 @@ class PipelineOptions:
 
 
 def decode_picture(
-    content: bytes | np.ndarray, resolution: int, resize: str = "crop"
+    content: bytes | np.ndarray,
+    resolution: int,
+    resize: str = "crop",
+    crop: np.ndarray | None = None,
 ) -> tuple[np.ndarray, bool]:
     """Turns a picture of any kind into a square RGB image.
 
@@ -117,6 +125,8 @@ def decode_picture(
             array [H, W], or [H, W, C] with 1, 2 (grey, alpha), 3 or 4 (RGB, alpha) channels.
         resolution: Height and width of the result.
         resize: One of `RESIZES`; see `PipelineOptions`.
+        crop: Numbers in [0, 1), [2 * CROP_TRIES + 2], of which a random box is drawn: what is in it
+            becomes the image. None: all of the picture does.
 
     Returns:
         The image, uint8 [resolution, resolution, 3], and whether it had to be scaled up.
@@ -124,14 +134,9 @@ def decode_picture(
     Raises:
         OSError, ValueError and others: Pillow's plugins raise nearly anything on damaged files.
     """
-    if isinstance(content, np.ndarray):
-        image = _from_array(content)
-    elif not content:
-        raise ValueError("the file is empty")
-    else:
-        image = Image.open(io.BytesIO(content), formats=_FORMATS)
-        image = ImageOps.exif_transpose(image)
-    image = _to_rgb(image)
+    image = _open(content)
+    if crop is not None:
+        return _cut(_shrink(image, resolution, resize), resolution, resize, crop)
     width, height = image.size
     if resize == "crop":
         side = min(width, height)
@@ -150,6 +155,112 @@ def decode_picture(
     if image.size != (resolution, resolution):
         image = image.resize((resolution, resolution), Image.Resampling.LANCZOS)
     return np.asarray(image, np.uint8), enlarged
+
+
+def picture_for_crops(content: bytes | np.ndarray, resolution: int, resize: str) -> np.ndarray:
+    """A picture as far as `decode_picture` needs it for random boxes, and much smaller.
+
+    It gives `decode_picture` the same boxes as `content`, to the bit.
+
+    Args:
+        content: As there.
+        resolution: As there.
+        resize: As there.
+
+    Returns:
+        uint8 [H, W, 3], with a square of up to `CROP_SCALE` times the resolution (for `"stretch"`:
+        sides from there on).
+    """
+    return np.asarray(_shrink(_open(content), resolution, resize), np.uint8)
+
+
+def _shrink(image: Image.Image, resolution: int, resize: str) -> Image.Image:
+    """Reduces a picture of which a random box will be cut to `CROP_SCALE` times what is needed.
+
+    A box of it is that of the whole picture but for a step of 256 or two, and it stays small enough
+    to be kept in memory.
+    """
+    if resize == "crop":
+        side = min(image.size)
+        left, top = (image.width - side) // 2, (image.height - side) // 2
+        image = image.crop((left, top, left + side, top + side))
+    side = max(image.size) if resize == "pad" else min(image.size)
+    scale = CROP_SCALE * resolution / side
+    if scale >= 1.0:
+        return image
+    size = (max(round(image.width * scale), 1), max(round(image.height * scale), 1))
+    return image.resize(size, Image.Resampling.LANCZOS)
+
+
+def random_box(width: int, height: int, numbers: np.ndarray) -> tuple[int, int, int, int]:
+    """A box of 0.8 to 1 of a picture's area whose sides are in the ratio 0.9 to 1.1.
+
+    Boxes that do not fit are drawn again, up to `CROP_TRIES` times; then it is the largest box in
+    the middle of a ratio from 0.9 to 1.1.
+
+    Args:
+        width: Of the picture.
+        height: Of the picture.
+        numbers: In [0, 1): area and ratio of each try, then the place, [2 * CROP_TRIES + 2].
+
+    Returns:
+        Left, upper, right and lower edge.
+
+    Reference:
+        clovaai/stargan-v2, core/data_loader.py, with torchvision's RandomResizedCrop.
+    """
+    low, high = CROP_RATIOS
+    for area, ratio in np.reshape(numbers[:-2], [CROP_TRIES, 2]):
+        pixels = width * height * (CROP_AREA + (1.0 - CROP_AREA) * area)
+        sides = low * (high / low) ** ratio
+        wide, tall = round((pixels * sides) ** 0.5), round((pixels / sides) ** 0.5)
+        if 0 < wide <= width and 0 < tall <= height:
+            left, top = (
+                int(numbers[-2] * (width - wide + 1)),
+                int(numbers[-1] * (height - tall + 1)),
+            )
+            break
+    else:
+        wide, tall = min(width, round(height * high)), min(height, round(width / low))
+        left, top = (width - wide) // 2, (height - tall) // 2
+    return left, top, left + wide, top + tall
+
+
+def _cut(
+    image: Image.Image, resolution: int, resize: str, numbers: np.ndarray
+) -> tuple[np.ndarray, bool]:
+    """A random box of the square that `resize` makes of a picture, as `decode_picture` gives it."""
+    width, height = image.size
+    sides = {"crop": min(image.size), "pad": max(image.size), "stretch": None}[resize]
+    region = (sides or width, sides or height)
+    left, top, right, bottom = random_box(*region, numbers)
+    # From the region to the picture, which lies in the middle of it or around it.
+    across, down = (width - region[0]) // 2, (height - region[1]) // 2
+    left, top, right, bottom = left + across, top + down, right + across, bottom + down
+    # All of the box, but for what is added to the picture.
+    shown = max(left, 0), max(top, 0), min(right, width), min(bottom, height)
+    x_scale, y_scale = resolution / (right - left), resolution / (bottom - top)
+    size = (
+        max(round((shown[2] - shown[0]) * x_scale), 1),
+        max(round((shown[3] - shown[1]) * y_scale), 1),
+    )
+    # Cut before resizing: a resize of a box would mix in pixels from outside of it.
+    part = image.crop(shown).resize(size, Image.Resampling.LANCZOS)
+    square = Image.new("RGB", (resolution, resolution), _WHITE)
+    square.paste(part, (round((shown[0] - left) * x_scale), round((shown[1] - top) * y_scale)))
+    return np.asarray(square, np.uint8), min(region) < resolution
+
+
+def _open(content: bytes | np.ndarray) -> Image.Image:
+    """The first frame of a picture, upright, in RGB."""
+    if isinstance(content, np.ndarray):
+        image = _from_array(content)
+    elif not content:
+        raise ValueError("the file is empty")
+    else:
+        image = Image.open(io.BytesIO(content), formats=_FORMATS)
+        image = ImageOps.exif_transpose(image)
+    return _to_rgb(image)
 
 
 def reduce_by_means(image: np.ndarray, factor: int) -> np.ndarray:
@@ -429,6 +540,9 @@ class Pipeline(Feed):
         self._cache = np.empty((rows, size, size, 3), np.uint8)
         self._cache_labels: list[int | np.ndarray] = [0] * rows
         self._cached = np.zeros(rows, bool)
+        # What random boxes are cut from, as far as there is room left.
+        self._large: dict[int, tuple[np.ndarray, int | np.ndarray]] = {}
+        self._large_room = int(self.options.cache_gb * 1e9) - self._cache.nbytes
 
     def at(self, resolution: int, batch_size: int) -> "Pipeline":
         """The same pictures in the same order, smaller by a power of two, in batches of any size.
@@ -506,8 +620,8 @@ class Pipeline(Feed):
         batch: dict[str, np.ndarray] = {}
         for name, label_name, streams in _BALANCED:
             indices = self._balanced(positions, *streams[:2])
-            images, labels = self._read(indices, positions, streams[2])
-            self._crop(images, positions, streams[3])
+            crops = self._crops(positions, streams[3])
+            images, labels = self._read(indices, positions, streams[2], crops)
             batch |= {name: images, label_name: labels}
         return batch
 
@@ -522,27 +636,24 @@ class Pipeline(Feed):
             [self._by_class[c][place] for c, place in zip(drawn, places, strict=True)], np.int64
         )
 
-    def _crop(self, images: np.ndarray, positions: np.ndarray, stream: int) -> None:
-        """Cuts a random box out of some images and scales it to the whole size, in place.
-
-        A box has 0.8 to 1 of the area and sides in the ratio 0.9 to 1.1, as in StarGAN v2's code.
-        """
-        bits = [random_bits(self.options.seed, stream, 8 * positions + i) for i in range(5)]
-        chance, area, ratio, left, top = (b.astype(np.float64) / 2.0**64 for b in bits)
-        size = self.options.resolution
-        for row in np.flatnonzero(chance < self.options.random_crop):
-            side = size * np.sqrt(0.8 + 0.2 * area[row])
-            stretch = np.sqrt(0.9 * (1.1 / 0.9) ** ratio[row])
-            width, height = min(side * stretch, size), min(side / stretch, size)
-            x, y = left[row] * (size - width), top[row] * (size - height)
-            image = Image.fromarray(images[row])
-            box = (x, y, x + width, y + height)
-            images[row] = image.resize((size, size), Image.Resampling.BILINEAR, box)
+    def _crops(self, positions: np.ndarray, stream: int) -> list[np.ndarray | None]:
+        """For each image the numbers of its random box; None where it is not cropped."""
+        count = 2 * CROP_TRIES + 2
+        counters = 32 * positions[:, None] + np.arange(count + 1)
+        bits = random_bits(self.options.seed, stream, counters)
+        chances, *numbers = bits.T.astype(np.float64) / 2.0**64
+        rows = np.stack(numbers, axis=-1)
+        cropped = chances < self.options.random_crop
+        return [row if chosen else None for row, chosen in zip(rows, cropped, strict=True)]
 
     def _read(
-        self, indices: np.ndarray, positions: np.ndarray, flip_stream: int
+        self,
+        indices: np.ndarray,
+        positions: np.ndarray,
+        flip_stream: int,
+        crops: Sequence[np.ndarray | None] = (),
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Pictures by index, mirrored by position."""
+        """Pictures by index, mirrored by position; of some a random box."""
         self._stop_if_too_many_are_broken()
         size = self.options.resolution
         images = np.empty((len(positions), size, size, 3), np.uint8)
@@ -551,11 +662,14 @@ class Pipeline(Feed):
         hits = np.zeros(len(positions), bool)
         hits[keepable] = self._cached[indices[keepable]]
         images[hits] = self._cache[indices[hits]]
-        for row, index in enumerate(indices):
-            if hits[row]:
+        crops = crops or [None] * len(positions)
+        for row, (index, crop) in enumerate(zip(indices.tolist(), crops, strict=True)):
+            if crop is not None:
+                images[row], found[row] = self._cropped(index, crop)
+            elif hits[row]:
                 found[row] = self._cache_labels[index]
             else:
-                images[row], found[row] = self._readable(int(index))
+                images[row], found[row] = self._readable(index)
         # After the whole batch, so that the counts in the one warning say something.
         self._warn_of_enlarging()
 
@@ -565,6 +679,21 @@ class Pipeline(Feed):
             images[mirrored] = images[mirrored, :, ::-1]
         labels = np.array(found)
         return images, labels.astype(np.int32 if labels.ndim == 1 else np.float32)
+
+    def _cropped(self, index: int, crop: np.ndarray) -> tuple[np.ndarray, int | np.ndarray]:
+        """A random box of the picture of `index`, or else of the next one that can be read."""
+        if index not in self._large:
+            return self._readable(index, crop)
+        picture, label = self._large[index]
+        return self._decode(picture, crop)[0], label
+
+    def _decode(
+        self, content: bytes | np.ndarray, crop: np.ndarray | None
+    ) -> tuple[np.ndarray, bool]:
+        options = self.options
+        size = options.resolution * options.reduction
+        image, enlarged = decode_picture(content, size, options.resize, crop)
+        return reduce_by_means(image, options.reduction), enlarged
 
     def probe(self, count: int = 32) -> None:
         """Reads the first few pictures, so that mistakes show before anything is compiled.
@@ -584,8 +713,10 @@ class Pipeline(Feed):
                         len(group),
                     )
 
-    def _readable(self, index: int) -> tuple[np.ndarray, int | np.ndarray]:
-        """The picture of `index`, or else the next one that can be read."""
+    def _readable(
+        self, index: int, crop: np.ndarray | None = None
+    ) -> tuple[np.ndarray, int | np.ndarray]:
+        """The picture of `index`, or else the next one that can be read; or a random box of it."""
         for candidate in self._candidates(index):
             with self._lock:
                 known_broken = candidate in self._broken
@@ -601,11 +732,10 @@ class Pipeline(Feed):
                 self._report_broken(candidate, self.source.describe(candidate), error)
                 continue
             try:
-                options = self.options
-                image, enlarged = decode_picture(
-                    picture.content, options.resolution * options.reduction, options.resize
-                )
-                image = reduce_by_means(image, options.reduction)
+                content = picture.content
+                if crop is not None:
+                    content = self._keep_large(candidate, content, picture.label)
+                image, enlarged = self._decode(content, crop)
             except MemoryError:
                 raise
             except Exception as error:  # Pillow's plugins raise nearly anything on damaged files.
@@ -614,7 +744,8 @@ class Pipeline(Feed):
             with self._lock:
                 self._decoded += 1
                 self._enlarged += enlarged
-            self._keep(candidate, image, picture.label)
+            if crop is None:
+                self._keep(candidate, image, picture.label)
             return image, picture.label
         what = f"{self._count:,} pictures"
         if self.options.references:
@@ -639,6 +770,21 @@ class Pipeline(Feed):
             self._cache_labels[index] = label
             # Last, because other threads take the row as soon as they see this.
             self._cached[index] = True
+
+    def _keep_large(
+        self, index: int, content: bytes | np.ndarray, label: int | np.ndarray
+    ) -> bytes | np.ndarray:
+        """Keeps what random boxes of a picture are cut from while there is room, and returns it."""
+        if self._large_room <= 0:
+            return content
+        options = self.options
+        size = options.resolution * options.reduction
+        picture = picture_for_crops(content, size, options.resize)
+        with self._lock:
+            if index not in self._large and picture.nbytes <= self._large_room:
+                self._large_room -= picture.nbytes
+                self._large[index] = picture, label
+        return picture
 
     def _warn_of_enlarging(self) -> None:
         with self._lock:
