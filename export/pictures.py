@@ -77,7 +77,7 @@ def _in_turn(source: Any) -> list[int]:
 
 
 def _read(source: Any, resolution: int, count: int) -> np.ndarray:
-    from tfgan.data.pipeline import decode_picture, explain
+    from tfgan.data.decoding import decode_picture, explain
     from tfgan.data.sources import DataError
 
     images: list[np.ndarray] = []

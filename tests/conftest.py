@@ -41,3 +41,21 @@ def full_disk():
     any machine and without rights to mount a small disk.
     """
     return _limit_files
+
+
+@contextmanager
+def _limit_memory(size):
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    with open("/proc/self/statm") as numbers:
+        pages = int(numbers.read().split()[0])
+    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+@pytest.fixture
+def memory_limit():
+    """Within it this process gets so many bytes of memory more, and then a MemoryError."""
+    return _limit_memory

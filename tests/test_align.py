@@ -9,7 +9,8 @@ from scipy import ndimage
 
 from tests import faces
 from tfgan import align as module
-from tfgan.align import align, alignment, main, open_picture, view, warp
+from tfgan.align import align, alignment, main, view, warp
+from tfgan.data.decoding import decode_whole
 
 MEAN = faces.mean_face()
 IDENTITY = np.array([[1.0, 0, 0], [0, 1, 0]])
@@ -195,20 +196,36 @@ def test_pictures_that_are_made_smaller_are_smoothed_unless_told_otherwise():
 # Pictures
 
 
-def test_open_picture_gives_whole_pictures_upright():
+def test_whole_pictures_are_opened_upright():
     picture = noise(37, 52)
-    np.testing.assert_array_equal(open_picture(encode(picture)), picture)
-    np.testing.assert_array_equal(open_picture(encode(picture[:, :1])), picture[:, :1])
+    np.testing.assert_array_equal(decode_whole(encode(picture), 10**6), picture)
+    np.testing.assert_array_equal(decode_whole(encode(picture[:, :1]), 10**6), picture[:, :1])
     exif = Image.Exif()
     exif[0x0112] = 6  # turned to the left: the camera stood on its side
     upright = np.rot90(picture, -1)
-    np.testing.assert_array_equal(open_picture(encode(picture, exif=exif)), upright)
+    np.testing.assert_array_equal(decode_whole(encode(picture, exif=exif), 10**6), upright)
     alpha = Image.fromarray(picture)
     alpha.putalpha(0)
-    assert np.all(open_picture(encode(np.asarray(alpha))) == 255)
+    assert np.all(decode_whole(encode(np.asarray(alpha)), 10**6) == 255)
     for content in (b"", b"hello", encode(picture)[:300]):
         with pytest.raises((OSError, ValueError)):
-            open_picture(content)
+            decode_whole(content, 10**6)
+
+
+def test_pictures_of_many_pixels_are_made_smaller_in_their_shape():
+    whole = decode_whole(encode(noise(60, 40)), 1200)
+    assert whole.shape == (30, 20, 3)
+
+
+def test_long_pictures_take_no_memory_for_what_is_not_looked_at(memory_limit):
+    # As a square it would have 900 MB, and mirrored and blurred as float32 2 GB.
+    content = encode(np.zeros((100, 15_000, 3), np.uint8))
+    with memory_limit(300_000_000):
+        opened = view(content, 1024, "pad")
+        landmarks = 8 * (MEAN - 128) + [14_900, 50]
+        face = align(opened.picture, landmarks, MEAN, 1024)
+    assert opened.picture.shape == (100, 15_000, 3)
+    assert np.max(face) == 0
 
 
 @pytest.mark.parametrize("resize", module.RESIZES)

@@ -6,7 +6,6 @@ clovaai/stargan-v2, core/wing.py.
 """
 
 import argparse
-import io
 import re
 import sys
 import zipfile
@@ -16,11 +15,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import Image
 
 from tfgan import figures
 from tfgan.archives import check_archive
-from tfgan.data.sources import FolderSource
+from tfgan.data.sources import FolderSource, read_file
 from tfgan.loading import ModelError, check_writable, load_model
 from tfgan.terminal import Progress, UserError, exit_status, import_tensorflow, run_command
 
@@ -35,6 +34,7 @@ _SCALED_BY = [96, 97, _MOUTH_LEFT, _MOUTH_RIGHT]
 _STEPS = 32
 _TAPS = np.arange(-3, 5)
 _TOGETHER = 2**14  # pixels that are interpolated at a time: few enough for the processor's cache
+_MOST_PIXELS = 2**26  # of a picture; larger ones are made smaller before anything else
 _FAINT = 0.1  # the masks of StarGAN v2 take less heat than this for none
 
 
@@ -104,35 +104,55 @@ def _reflect(places: np.ndarray, length: int) -> np.ndarray:
     return np.minimum(places, period - places)
 
 
-def _blurred(values: np.ndarray, places: np.ndarray, sigma: int) -> np.ndarray:
-    """A mirrored picture, halved, smoothed and doubled again, at some of its rows.
+class _Halved(NamedTuple):
+    """What places in a row of pixels, mirrored for half its length at either end, come from.
+
+    The row is halved, smoothed and doubled again.
+
+    Attributes:
+        pairs: Of each halved pixel, the two that it is the mean of, [2, P].
+        low: Index in `pairs`, less the margins of the filter, of the halved pixel before a place.
+        share: Of the halved pixel behind it.
+        sigma: Of the Gaussian, in halved pixels; cut off at 4 sigma.
+    """
+
+    pairs: np.ndarray
+    low: np.ndarray
+    share: np.ndarray
+    sigma: int
+
+
+def _halve(count: int, places: np.ndarray, sigma: int) -> _Halved:
+    """Prepares `_blurred` at some places of a row of `count` pixels.
 
     Args:
-        values: Picture [N, ...], which is mirrored for N // 2 rows at either end.
-        places: Integers [P], from -(N // 2) to N + N // 2 - 1.
-        sigma: Of the Gaussian, in pixels of the halved picture; cut off at 4 sigma.
-
-    Returns:
-        float32 [P, ...].
+        count: N.
+        places: Integers, from -(N // 2) to N + N // 2 - 1.
+        sigma: See `_Halved`.
     """
-    count, radius = len(values), 4 * sigma
+    radius = 4 * sigma
     halves = np.clip((places + count // 2 + 0.5) / 2 - 0.5, 0, count - 1)
     low = np.floor(halves).astype(int)
     first = low.min() - radius
     pairs = 2 * np.clip(np.arange(first, low.max() + radius + 2), 0, count - 1) - count // 2
-    halved = (
-        values[_reflect(pairs, count)].astype(np.float32)
-        + values[_reflect(pairs + 1, count)].astype(np.float32)
+    pairs = np.stack([_reflect(pairs, count), _reflect(pairs + 1, count)])
+    return _Halved(pairs, low - first - radius, (halves - low).astype(np.float32), sigma)
+
+
+def _blurred(values: np.ndarray, halved: _Halved) -> np.ndarray:
+    """Halves, smooths and doubles the first axis of [N, ...]; float32 [places, ...]."""
+    radius = 4 * halved.sigma
+    means = (
+        values[halved.pairs[0]].astype(np.float32) + values[halved.pairs[1]].astype(np.float32)
     ) / 2
-    kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / max(sigma, 1)) ** 2)
+    kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / max(halved.sigma, 1)) ** 2)
     kernel = (kernel / kernel.sum()).astype(np.float32)
-    rows = len(halved) - 2 * radius
-    smooth = np.zeros((rows, *halved.shape[1:]), np.float32)
+    rows = len(means) - 2 * radius
+    smooth = np.zeros((rows, *means.shape[1:]), np.float32)
     for shift, weight in enumerate(kernel):
-        smooth += weight * halved[shift : shift + rows]
-    share = (halves - low).astype(np.float32).reshape(-1, *[1] * (values.ndim - 1))
-    low -= first + radius
-    return smooth[low] * (1 - share) + smooth[low + 1] * share
+        smooth += weight * means[shift : shift + rows]
+    share = halved.share.reshape(-1, *[1] * (values.ndim - 1))
+    return smooth[halved.low] * (1 - share) + smooth[halved.low + 1] * share
 
 
 def _extended(picture: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
@@ -147,7 +167,8 @@ def _extended(picture: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.
         float32 [rows, columns, 3] from 0 to 255.
     """
     sizes = picture.shape[:2]
-    sharp = picture[_reflect(rows, sizes[0])][:, _reflect(columns, sizes[1])].astype(np.float32)
+    sharp = picture[np.ix_(_reflect(rows, sizes[0]), _reflect(columns, sizes[1]))]
+    sharp = sharp.astype(np.float32)
     # 1 inside, falling to 0 at the end of the mirrored part.
     weights = [
         np.clip(np.minimum(places + size // 2, size + size // 2 - 1 - places) / (size // 2), 0, 1)
@@ -159,8 +180,12 @@ def _extended(picture: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.
     if np.all(weight == 1):
         return sharp
     sigma = min(sizes) // 100
-    blurred = _blurred(picture, rows, sigma).swapaxes(0, 1)
-    blurred = _blurred(blurred, columns, sigma).swapaxes(0, 1)
+    by_row, by_column = _halve(sizes[0], rows, sigma), _halve(sizes[1], columns, sigma)
+    # Of a very wide picture only the columns that are looked at.
+    seen, pairs = np.unique(by_column.pairs, return_inverse=True)
+    by_column = by_column._replace(pairs=pairs.reshape(2, -1))
+    blurred = _blurred(picture[:, seen], by_row).swapaxes(0, 1)
+    blurred = _blurred(blurred, by_column).swapaxes(0, 1)
     return sharp * weight + blurred * (1 - weight)
 
 
@@ -187,14 +212,14 @@ def warp(picture: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     turn, move = matrix[:, :2], matrix[:, 2]
     grid = np.stack(np.meshgrid(np.arange(size), np.arange(size)), axis=-1)
     places = (grid - move) @ np.linalg.inv(turn).T
-    steps = np.rint(np.clip(places, -1e7, 1e7) * _STEPS).astype(np.int64)
+    steps = np.rint(np.clip(places, -1e7, 1e7) * _STEPS).astype(np.int32).reshape(-1, 2)
+    del grid, places
     table = _lanczos()
-    weights = [table[steps[..., axis].ravel() % _STEPS] for axis in (0, 1)]
     firsts, ranges = [], []
     for axis, length in enumerate(picture.shape[1::-1]):
         # As far outside as this, all taps are on black.
-        middle = np.clip(steps[..., axis] // _STEPS, -(length // 2) - 5, length + length // 2 + 3)
-        firsts.append(middle.ravel() + _TAPS[0])
+        middle = np.clip(steps[:, axis] // _STEPS, -(length // 2) - 5, length + length // 2 + 3)
+        firsts.append(middle + _TAPS[0])
         ranges.append(np.arange(firsts[-1].min(), firsts[-1].max() + len(_TAPS)))
     columns, rows = ranges
     known = [
@@ -211,11 +236,13 @@ def warp(picture: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     result = np.zeros((size * size, 3), np.float32)
     for start in range(0, size * size, _TOGETHER):
         part = slice(start, start + _TOGETHER)
+        across, down = (table[steps[part, axis] % _STEPS] for axis in (0, 1))
         for i in range(taps):
             row = windows[corners[part] + i * len(columns)].reshape(-1, taps, 3)
-            row = np.einsum("pxc,px->pc", row, weights[0][part])
-            result[part] += row * weights[1][part, i, None]
-    result = np.clip(np.floor(result + 0.5), 0, 255).astype(np.uint8)
+            row = np.einsum("pxc,px->pc", row, across)
+            result[part] += row * down[:, i, None]
+    result += 0.5
+    result = np.clip(np.floor(result, out=result), 0, 255, out=result).astype(np.uint8)
     return result.reshape(size, size, 3)
 
 
@@ -273,22 +300,6 @@ class View(NamedTuple):
     corner: np.ndarray
 
 
-def open_picture(content: bytes) -> np.ndarray:
-    """Decodes a whole picture of any kind, upright: uint8 [H, W, 3]; raises as `view` does."""
-    from tfgan.data.pipeline import decode_picture
-
-    if not content:
-        raise ValueError("the file is empty")
-    with Image.open(io.BytesIO(content)) as image:
-        width, height = image.size
-        if image.getexif().get(ExifTags.Base.Orientation, 1) >= 5:  # it lies on its side
-            width, height = height, width
-    side = max(width, height)
-    square, _ = decode_picture(content, side, "pad")
-    left, top = (side - width) // 2, (side - height) // 2
-    return square[top : top + height, left : left + width]
-
-
 def view(content: bytes, size: int, resize: str) -> View:
     """Decodes a picture and shows the network the whole of it or its middle; see `RESIZES`.
 
@@ -300,12 +311,12 @@ def view(content: bytes, size: int, resize: str) -> View:
     Raises:
         OSError, ValueError and others: Pillow's plugins raise nearly anything on damaged files.
     """
-    from tfgan.data.pipeline import decode_picture
+    from tfgan.data.decoding import decode_picture, decode_whole
 
     if resize == "stretch":
         picture, _ = decode_picture(content, size, resize)
     else:
-        picture = open_picture(content)
+        picture = decode_whole(content, _MOST_PIXELS)
     seen, _ = decode_picture(picture, UNIT, resize)
     height, width = picture.shape[:2]
     side = min(height, width) if resize == "crop" else max(height, width)
@@ -415,11 +426,11 @@ class Remarks:
 
 def open_all(size: int, resize: str, remarks: Remarks) -> Iterator[tuple[Path, View]]:
     """Yields path and `View` of each picture of the bar that can be read; others are skipped."""
-    from tfgan.data.pipeline import explain
+    from tfgan.data.decoding import explain
 
     for path in remarks.bar:
         try:
-            opened = view(path.read_bytes(), size, resize)
+            opened = view(read_file(path), size, resize)
         except MemoryError:
             raise
         except Exception as error:  # Pillow's plugins raise nearly anything on damaged files.

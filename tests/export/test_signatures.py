@@ -9,7 +9,7 @@ from PIL import Image
 from export.forms import examples_of
 from export.signatures import KINDS, drawn_faces, snippet, spread
 from tests.export.small import FACES, MOODS, stargan, stargan_v2, stylegan2
-from tfgan.data.pipeline import decode_picture
+from tfgan.data.decoding import decode_picture
 from tfgan.label_sets import LabelSet
 
 

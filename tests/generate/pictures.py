@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from tfgan.data.pipeline import decode_picture
+from tfgan.data.decoding import decode_picture
 
 
 def read(path) -> np.ndarray:

@@ -10,7 +10,6 @@ import contextlib
 import copy
 import dataclasses
 import functools
-import io
 import logging
 import os
 import threading
@@ -18,24 +17,16 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image, ImageOps
 
+from tfgan.data.decoding import CROP_TRIES, RESIZES, decode_picture, explain, picture_for_crops
 from tfgan.data.sources import DataError, Source, check_resolution
 
 logger = logging.getLogger("tfgan")
 
-RESIZES = ("crop", "pad", "stretch")
 
-# Pillow also opens formats that start other programs (EPS) or that no folder is searched for.
-_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
-_WHITE = (255, 255, 255)
 _GOLDEN = 0x9E3779B97F4A7C15
 _UINT64 = 0xFFFFFFFFFFFFFFFF
 _ORDER_STREAM, _FLIP_STREAM = 1, 2
-CROP_TRIES = 10
-CROP_AREA = 0.8  # smallest share of a picture
-CROP_RATIOS = (0.9, 1.1)  # of its sides
-CROP_SCALE = 4  # of pictures that boxes are cut from, times the resolution
 _FEW = 10  # pictures of a class, drawn in equal shares, that deserve a word
 # Image and label of a batch with references; the random streams of class, picture, mirror, crop.
 # The streams of epochs are odd, so these are even; both references are of one class.
@@ -104,165 +95,6 @@ class PipelineOptions:
             )
 
 
-def decode_picture(
-    content: bytes | np.ndarray,
-    resolution: int,
-    resize: str = "crop",
-    crop: np.ndarray | None = None,
-) -> tuple[np.ndarray, bool]:
-    """Turns a picture of any kind into a square RGB image.
-
-    - The EXIF orientation is applied; embedded colour profiles are ignored.
-    - Transparent pixels are composited on white.
-    - 16-bit grey values are scaled to 8 bits, v / 257 rounded; 16-bit colours keep their high byte.
-    - One channel, palettes and CMYK become RGB; of an animation the first frame is taken.
-    - Resizing is Pillow's Lanczos filter (a = 3), whose support grows with the reduction, so that
-      it is antialiased. The filter moves FID by more than model changes do: compare only numbers
-      whose pictures were resized alike. JPEG's quick reduced decoding is not used for that reason.
-
-    Args:
-        content: An encoded file (PNG, JPEG, WebP, BMP, TIFF, GIF), or a decoded uint8 or uint16
-            array [H, W], or [H, W, C] with 1, 2 (grey, alpha), 3 or 4 (RGB, alpha) channels.
-        resolution: Height and width of the result.
-        resize: One of `RESIZES`; see `PipelineOptions`.
-        crop: Numbers in [0, 1), [2 * CROP_TRIES + 2], of which a random box is drawn: what is in it
-            becomes the image. None: all of the picture does.
-
-    Returns:
-        The image, uint8 [resolution, resolution, 3], and whether it had to be scaled up.
-
-    Raises:
-        OSError, ValueError and others: Pillow's plugins raise nearly anything on damaged files.
-    """
-    image = _open(content)
-    if crop is not None:
-        return _cut(_shrink(image, resolution, resize), resolution, resize, crop)
-    width, height = image.size
-    if resize == "crop":
-        side = min(width, height)
-        left, top = (width - side) // 2, (height - side) // 2
-        # Cut before resizing: a resize of a box would mix in pixels from outside of it.
-        image = image.crop((left, top, left + side, top + side))
-        enlarged = side < resolution
-    elif resize == "pad":
-        side = max(width, height)
-        square = Image.new("RGB", (side, side), _WHITE)
-        square.paste(image, ((side - width) // 2, (side - height) // 2))
-        image = square
-        enlarged = side < resolution
-    else:
-        enlarged = min(width, height) < resolution
-    if image.size != (resolution, resolution):
-        image = image.resize((resolution, resolution), Image.Resampling.LANCZOS)
-    return np.asarray(image, np.uint8), enlarged
-
-
-def picture_for_crops(content: bytes | np.ndarray, resolution: int, resize: str) -> np.ndarray:
-    """A picture as far as `decode_picture` needs it for random boxes, and much smaller.
-
-    It gives `decode_picture` the same boxes as `content`, to the bit.
-
-    Args:
-        content: As there.
-        resolution: As there.
-        resize: As there.
-
-    Returns:
-        uint8 [H, W, 3], with a square of up to `CROP_SCALE` times the resolution (for `"stretch"`:
-        sides from there on).
-    """
-    return np.asarray(_shrink(_open(content), resolution, resize), np.uint8)
-
-
-def _shrink(image: Image.Image, resolution: int, resize: str) -> Image.Image:
-    """Reduces a picture of which a random box will be cut to `CROP_SCALE` times what is needed.
-
-    A box of it is that of the whole picture but for a step of 256 or two, and it stays small enough
-    to be kept in memory.
-    """
-    if resize == "crop":
-        side = min(image.size)
-        left, top = (image.width - side) // 2, (image.height - side) // 2
-        image = image.crop((left, top, left + side, top + side))
-    side = max(image.size) if resize == "pad" else min(image.size)
-    scale = CROP_SCALE * resolution / side
-    if scale >= 1.0:
-        return image
-    size = (max(round(image.width * scale), 1), max(round(image.height * scale), 1))
-    return image.resize(size, Image.Resampling.LANCZOS)
-
-
-def random_box(width: int, height: int, numbers: np.ndarray) -> tuple[int, int, int, int]:
-    """A box of 0.8 to 1 of a picture's area whose sides are in the ratio 0.9 to 1.1.
-
-    Boxes that do not fit are drawn again, up to `CROP_TRIES` times; then it is the largest box in
-    the middle of a ratio from 0.9 to 1.1.
-
-    Args:
-        width: Of the picture.
-        height: Of the picture.
-        numbers: In [0, 1): area and ratio of each try, then the place, [2 * CROP_TRIES + 2].
-
-    Returns:
-        Left, upper, right and lower edge.
-
-    Reference:
-        clovaai/stargan-v2, core/data_loader.py, with torchvision's RandomResizedCrop.
-    """
-    low, high = CROP_RATIOS
-    for area, ratio in np.reshape(numbers[:-2], [CROP_TRIES, 2]):
-        pixels = width * height * (CROP_AREA + (1.0 - CROP_AREA) * area)
-        sides = low * (high / low) ** ratio
-        wide, tall = round((pixels * sides) ** 0.5), round((pixels / sides) ** 0.5)
-        if 0 < wide <= width and 0 < tall <= height:
-            left, top = (
-                int(numbers[-2] * (width - wide + 1)),
-                int(numbers[-1] * (height - tall + 1)),
-            )
-            break
-    else:
-        wide, tall = min(width, round(height * high)), min(height, round(width / low))
-        left, top = (width - wide) // 2, (height - tall) // 2
-    return left, top, left + wide, top + tall
-
-
-def _cut(
-    image: Image.Image, resolution: int, resize: str, numbers: np.ndarray
-) -> tuple[np.ndarray, bool]:
-    """A random box of the square that `resize` makes of a picture, as `decode_picture` gives it."""
-    width, height = image.size
-    sides = {"crop": min(image.size), "pad": max(image.size), "stretch": None}[resize]
-    region = (sides or width, sides or height)
-    left, top, right, bottom = random_box(*region, numbers)
-    # From the region to the picture, which lies in the middle of it or around it.
-    across, down = (width - region[0]) // 2, (height - region[1]) // 2
-    left, top, right, bottom = left + across, top + down, right + across, bottom + down
-    # All of the box, but for what is added to the picture.
-    shown = max(left, 0), max(top, 0), min(right, width), min(bottom, height)
-    x_scale, y_scale = resolution / (right - left), resolution / (bottom - top)
-    size = (
-        max(round((shown[2] - shown[0]) * x_scale), 1),
-        max(round((shown[3] - shown[1]) * y_scale), 1),
-    )
-    # Cut before resizing: a resize of a box would mix in pixels from outside of it.
-    part = image.crop(shown).resize(size, Image.Resampling.LANCZOS)
-    square = Image.new("RGB", (resolution, resolution), _WHITE)
-    square.paste(part, (round((shown[0] - left) * x_scale), round((shown[1] - top) * y_scale)))
-    return np.asarray(square, np.uint8), min(region) < resolution
-
-
-def _open(content: bytes | np.ndarray) -> Image.Image:
-    """The first frame of a picture, upright, in RGB."""
-    if isinstance(content, np.ndarray):
-        image = _from_array(content)
-    elif not content:
-        raise ValueError("the file is empty")
-    else:
-        image = Image.open(io.BytesIO(content), formats=_FORMATS)
-        image = ImageOps.exif_transpose(image)
-    return _to_rgb(image)
-
-
 def reduce_by_means(image: np.ndarray, factor: int) -> np.ndarray:
     """Rounded means of squares of factor x factor pixels, uint8 [H / factor, W / factor, C]."""
     if factor == 1:
@@ -270,36 +102,6 @@ def reduce_by_means(image: np.ndarray, factor: int) -> np.ndarray:
     height, width, channels = image.shape
     squares = image.reshape(height // factor, factor, width // factor, factor, channels)
     return np.rint(squares.mean(axis=(1, 3), dtype=np.float32)).astype(np.uint8)
-
-
-def _from_array(array: np.ndarray) -> Image.Image:
-    if array.ndim == 3 and array.shape[-1] == 1:
-        array = array[..., 0]
-    if array.dtype == np.uint16:
-        array = _to_8_bits(array)
-    if array.dtype != np.uint8 or array.ndim not in (2, 3):
-        raise ValueError(f"a decoded picture of {array.dtype} {list(array.shape)} is not readable")
-    return Image.fromarray(array)
-
-
-def _to_8_bits(values: np.ndarray) -> np.ndarray:
-    return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):
-        # Pillow's own conversion from 16 bits clips at 255 instead of scaling.
-        values = np.asarray(image)
-        if values.min() < 0 or values.max() > 0xFFFF:
-            raise ValueError("its values are outside of 16 bits, so their range is unknown")
-        image = Image.fromarray(_to_8_bits(values))
-    elif image.mode == "F":
-        raise ValueError("its values are floating point, so their range is unknown")
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, (*_WHITE, 255))
-        image = Image.alpha_composite(white, image)
-    return image.convert("RGB")
 
 
 def random_bits(seed: int, stream: int, counters: np.ndarray) -> np.ndarray:
@@ -327,21 +129,6 @@ def epoch_order(seed: int, epoch: int, count: int) -> np.ndarray:
     order = order.astype(np.int32 if count < 2**31 else np.int64)
     order.setflags(write=False)
     return order
-
-
-def explain(error: Exception) -> str:
-    """One line that says to a user why a picture cannot be read."""
-    if isinstance(error, Image.DecompressionBombError):
-        return (
-            f"it has more pixels than the guard against decompression bombs lets through "
-            f"({2 * (Image.MAX_IMAGE_PIXELS or 0):,}); scale it down first"
-        )
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror  # Without the path, which is named already.
-    if isinstance(error, Image.UnidentifiedImageError):
-        return f"it is none of {', '.join(_FORMATS)}, or its beginning is damaged"
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
 
 
 class Feed(abc.ABC):

@@ -24,7 +24,7 @@ from tfgan.terminal import Progress, UserError
 logger = logging.getLogger("tfgan")
 
 # Bytes of one picture: with those that it is decoded to, they stay below 1 GB.
-LARGEST_FILE = 200_000_000
+LARGEST_FILE = 150_000_000
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 
 
@@ -91,6 +91,27 @@ def check_resolution(resolution: int) -> None:
         f"--resolution must be a power of two from 8 to 1024. Received: {resolution}. "
         f"Use --resolution {nearest} and let --resize crop the images."
     )
+
+
+def check_file_size(size: int) -> None:
+    """Raises ValueError if the file of a picture has too many bytes to be taken into memory."""
+    if size > LARGEST_FILE:
+        raise ValueError(
+            f"its file has {size:,} bytes, more than {LARGEST_FILE:,}; compress it, or scale it "
+            "down"
+        )
+
+
+def read_file(path: str | os.PathLike[str]) -> bytes:
+    """The bytes of a picture's file.
+
+    Raises:
+        OSError: If it cannot be read.
+        ValueError: If it is too large.
+    """
+    with open(path, "rb") as file:
+        check_file_size(os.fstat(file.fileno()).st_size)
+        return file.read()
 
 
 def open_source(
@@ -232,8 +253,7 @@ class FolderSource:
 
     def read(self, index: int) -> Picture:
         path = self.describe(index)
-        with open(path, "rb") as file:
-            content = file.read()
+        content = read_file(path)
         label = 0
         if self.class_names:
             label = bisect.bisect_right(self._class_starts, index) - 1

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tfgan.data.sources import FolderSource
+from tfgan.data.sources import FolderSource, read_file
 from tfgan.generate.options import UsageError, whole
 
 RESIZES = ("crop", "pad", "stretch")
@@ -75,7 +75,7 @@ def read_inputs(
         UsageError: If a file cannot be read, or none of a folder.
         DataError: If there is nothing in a folder.
     """
-    from tfgan.data.pipeline import decode_picture, explain
+    from tfgan.data.decoding import decode_picture, explain
 
     for path in (path.expanduser() for path in given):
         taken = 0
@@ -88,7 +88,7 @@ def read_inputs(
             if name is not None and wanted is not None and name not in wanted:
                 continue
             try:
-                image, _ = decode_picture(file.read_bytes(), resolution, resize)
+                image, _ = decode_picture(read_file(file), resolution, resize)
             except MemoryError:
                 raise
             except Exception as error:  # Pillow's plugins raise nearly anything on damaged files.

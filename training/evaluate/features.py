@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tfgan.arithmetic import ARITHMETIC
-from tfgan.data import pipeline
+from tfgan.data import decoding, pipeline
 from tfgan.data.sources import DataError, Source
 from tfgan.metrics.frechet import frechet_distance, moments
 from tfgan.metrics.stored_rows import Rows
@@ -99,7 +99,7 @@ def real_features(
     """
     config = request.config
     made = (config.resolution, config.resize)
-    told = (places.tolist(), made, network.key, pipeline, ARITHMETIC)
+    told = (places.tolist(), made, network.key, decoding, pipeline, ARITHMETIC)
     key = make_key("real", content_digest(source), *told)
     run = request.replicas.over_rows(network.features)
 

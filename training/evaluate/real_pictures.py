@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tfgan.data.decoding import decode_picture, explain
 from tfgan.data.held_back import HeldBack, Subset, hold_back
-from tfgan.data.pipeline import decode_picture, explain
 from tfgan.data.sources import DataError, Source
 from tfgan.label_sets import LabelSet
 from tfgan.terminal import Progress
