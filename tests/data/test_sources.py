@@ -1,14 +1,15 @@
 import os
 import struct
+import sys
 
 import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
-from PIL import Image
+from PIL import Image, UnidentifiedImageError, features
 
 from tfgan.data import sources
-from tfgan.data.pipeline import Pipeline, PipelineOptions
+from tfgan.data.pipeline import Pipeline, PipelineOptions, decode_picture
 from tfgan.data.sources import (
     DataError,
     FolderSource,
@@ -166,6 +167,59 @@ def test_a_folder_without_pictures_says_what_it_holds(tmp_path):
         (tmp_path / f"{i}.txt").write_text("")
     with pytest.raises(DataError, match=r"3 other files.*\.png \.jpg.*are read"):
         open_source(str(tmp_path), resolution=16)
+
+
+AVIF_HEAD = b"\0\0\0\x20ftypavif\0\0\0\0avifmif1miafMA1B"
+HEIC_HEAD = b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic"
+
+
+@pytest.fixture
+def without_decoders(monkeypatch):
+    """As where neither pillow-heif nor Pillow's own reader of AVIF is installed."""
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    monkeypatch.setitem(features.modules, "avif", ("PIL.no_such_module", None))
+    sources.readable_formats.cache_clear()
+    yield
+    sources.readable_formats.cache_clear()
+
+
+def test_pictures_that_need_a_package_are_counted_and_named(tmp_path, caplog, without_decoders):
+    for name in ("a.HEIC", "b/c.heif", "b/d.avif", "e.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    with pytest.raises(
+        DataError, match=r"4 other files\. 1 are AVIF, which needs .*pillow"
+    ) as told:
+        FolderSource(str(tmp_path))
+    assert "2 are HEIC, which needs pip install pillow-heif; or convert" in str(told.value)
+    save(tmp_path / "a.png")
+    assert len(FolderSource(str(tmp_path))) == 1
+    assert "2 are HEIC, which needs pip install pillow-heif; or convert" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("head", "words"),
+    [
+        (HEIC_HEAD, r"HEIC, which needs pip install pillow-heif; or convert it to JPEG"),
+        (AVIF_HEAD, r"AVIF, which needs pip install --upgrade 'pillow>=11\.3'"),
+    ],
+)
+def test_pictures_are_named_by_what_they_are_whatever_their_ending(head, words, without_decoders):
+    # Phones and programs call such files .jpg as well.
+    with pytest.raises(ValueError, match=f"it is a picture in {words}"):
+        decode_picture(head + bytes(100), 16)
+    for damaged in (head[:7], head[:8] + b"mp42", b"\0\0\0\x08ftyp" + head[8:]):
+        with pytest.raises(UnidentifiedImageError):
+            decode_picture(damaged + bytes(100), 16)
+
+
+def test_avif_is_read_where_pillow_reads_it(tmp_path):
+    assert features.check_module("avif")  # setup.cfg allows Pillow without it; wheels have it
+    image = Image.new("RGB", (24, 16), (200, 30, 90))
+    image.save(tmp_path / "a.avif")
+    source = FolderSource(str(tmp_path))
+    decoded, _ = decode_picture(source.read(0).content, 8)
+    np.testing.assert_allclose(decoded.reshape(-1, 3), [(200, 30, 90)] * 64, atol=4)
 
 
 def test_keys_of_tfds_are_refused_for_a_folder(tmp_path):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import ExifTags, Image
 
-from tfgan.data.sources import check_file_size
+from tfgan.data.sources import DECODERS, check_file_size, readable_formats
 
 RESIZES = ("crop", "pad", "stretch")
 
@@ -20,7 +20,8 @@ CROP_SCALE = 4  # of pictures that boxes are cut from, times the resolution
 _WHITE = (255, 255, 255)
 # Bytes that decoding takes for a pixel, as measured; 4 for all others. With the file and what
 # is made of the picture they stay below 1 GB.
-_BYTES_PER_PIXEL = {"progressive JPEG": 10, "compressed TIFF": 10, "WEBP": 17, "AVIF": 17}
+_BYTES_PER_PIXEL = {"progressive JPEG": 10, "compressed TIFF": 10, "WEBP": 17}
+_BYTES_PER_PIXEL |= {name: 17 for name in DECODERS}
 _MOST_BYTES = 850_000_000
 _LONGEST = 2**16  # pixels of a side; JPEG has no more
 _STRIP = 2**20  # pixels that are looked at together
@@ -56,7 +57,8 @@ def decode_picture(
     - It takes less than 1 GB of memory, whatever the picture. One that would need more is refused.
 
     Args:
-        content: An encoded file (PNG, JPEG, WebP, BMP, TIFF, GIF), or a decoded uint8 or uint16
+        content: An encoded file (PNG, JPEG, WebP, BMP, TIFF, GIF; AVIF and HEIC where Pillow or
+            pillow-heif read them), or a decoded uint8 or uint16
             array [H, W], or [H, W, C] with 1, 2 (grey, alpha), 3 or 4 (RGB, alpha) channels.
         resolution: Height and width of the result.
         resize: One of `RESIZES`; see `tfgan.data.pipeline.PipelineOptions`.
@@ -204,7 +206,11 @@ def _open(content: bytes | np.ndarray) -> _Upright:
     if not content:
         raise ValueError("the file is empty")
     check_file_size(len(content))
-    image = Image.open(io.BytesIO(content), formats=_FORMATS)
+    try:
+        image = Image.open(io.BytesIO(content), formats=(*_FORMATS, *readable_formats()))
+    except Image.UnidentifiedImageError:
+        _name_missing_decoder(content)
+        raise
     _check_size(image)
     image.load()
     method, is_turned, mirrors = _TURNS.get(
@@ -224,6 +230,22 @@ def _open(content: bytes | np.ndarray) -> _Upright:
 
     width, height = reversed(image.size) if is_turned else image.size
     return _Upright((width, height), part)
+
+
+def _name_missing_decoder(content: bytes) -> None:
+    """Raises ValueError if it takes a package that is not there to read a picture."""
+    length = int.from_bytes(content[:4], "big")
+    if content[4:8] != b"ftyp" or length < 16:
+        return
+    brands = {content[i : i + 4] for i in range(8, min(length, 256), 4)}
+    for decoder in DECODERS.values():
+        if brands & decoder.brands:
+            if not decoder.is_installed():
+                raise ValueError(
+                    f"it is a picture in {decoder.name}, which needs {decoder.install}; or convert "
+                    "it to JPEG"
+                )
+            return
 
 
 def _open_array(array: np.ndarray) -> _Upright:

@@ -17,6 +17,7 @@ import numpy as np
 from tfgan.data.attribute_tables import AttributeTable, find_table
 from tfgan.data.held_back import Subset
 from tfgan.data.sources import (
+    DECODERS,
     EXTENSIONS,
     DataError,
     FolderSource,
@@ -32,6 +33,8 @@ from tfgan.data.sources import (
 from tfgan.label_sets import LabelSet
 
 logger = logging.getLogger("tfgan")
+
+_PICTURES = sum((decoder.endings for decoder in DECODERS.values()), EXTENSIONS)
 
 # Those of StarGAN's paper.
 DEFAULT_ATTRIBUTES = ("Black_Hair", "Blond_Hair", "Brown_Hair", "Male", "Young")
@@ -400,7 +403,7 @@ def _match(
 
 
 def _without_extension(file: str) -> str:
-    return os.path.splitext(file)[0] if file.lower().endswith(EXTENSIONS) else file
+    return os.path.splitext(file)[0] if file.lower().endswith(_PICTURES) else file
 
 
 def _with_names_of_their_own(offers: Sequence[_Offer]) -> list[_Offer]:

@@ -8,16 +8,19 @@ import array
 import bisect
 import contextlib
 import difflib
+import functools
 import hashlib
 import importlib.util
 import logging
 import os
 import struct
 import types
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from PIL import features
 
 from tfgan.terminal import Progress, UserError
 
@@ -25,7 +28,71 @@ logger = logging.getLogger("tfgan")
 
 # Bytes of one picture: with those that it is decoded to, they stay below 1 GB.
 LARGEST_FILE = 150_000_000
+# What any installation reads.
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+
+
+class Decoder(NamedTuple):
+    """A kind of picture that only some installations read.
+
+    Attributes:
+        name: What users call it.
+        endings: Of its files.
+        brands: Of its containers (ISO 14496-12), as they begin.
+        is_installed: Whether Pillow reads it.
+        install: The line that makes it so.
+    """
+
+    name: str
+    endings: tuple[str, ...]
+    brands: frozenset[bytes]
+    is_installed: Callable[[], bool]
+    install: str
+
+
+def _reads_avif() -> bool:
+    return "avif" in features.modules and features.check_module("avif")
+
+
+def _reads_heif() -> bool:
+    """Tells Pillow of the package that reads HEIC, if it is there."""
+    try:
+        import pillow_heif
+    except ImportError:
+        return False
+    pillow_heif.register_heif_opener()
+    return True
+
+
+# By the name that Pillow gives the format.
+DECODERS = {
+    # First, for its containers may also have the general brands of HEIF.
+    "AVIF": Decoder(
+        "AVIF",
+        (".avif",),
+        frozenset([b"avif", b"avis"]),
+        _reads_avif,
+        "pip install --upgrade 'pillow>=11.3'",
+    ),
+    "HEIF": Decoder(
+        "HEIC",
+        (".heic", ".heif"),
+        frozenset([b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"]),
+        _reads_heif,
+        "pip install pillow-heif",
+    ),
+}
+
+
+@functools.cache
+def readable_formats() -> tuple[str, ...]:
+    """Keys of `DECODERS` that are installed."""
+    return tuple(name for name, decoder in DECODERS.items() if decoder.is_installed())
+
+
+def readable_endings() -> tuple[str, ...]:
+    """`EXTENSIONS`, and those of `DECODERS` that are installed."""
+    return EXTENSIONS + sum((DECODERS[name].endings for name in readable_formats()), ())
 
 
 class DataError(UserError):
@@ -194,9 +261,10 @@ def list_names(names: Sequence[str], limit: int = 20) -> str:
 class FolderSource:
     """Pictures in a folder and its sub-folders, in an order that is the same on every disk.
 
-    Files are taken by their extension (`EXTENSIONS`); hidden files and folders are passed over,
-    links are followed. With classes, each sub-folder of the first level that holds a picture is
-    one, in alphabetical order.
+    Files are taken by their extension (`readable_endings`); hidden files and folders are passed
+    over, links are followed. Pictures that need a package that is absent are counted and named.
+    With classes, each sub-folder of the first level that holds a picture is one, in alphabetical
+    order.
 
     Args:
         path: The folder.
@@ -229,18 +297,29 @@ class FolderSource:
         self._folders: list[str] = []
         self._folder_starts: list[int] = []
         self._others = 0
+        self._undecodable: Counter[Decoder] = Counter()
+        endings = readable_endings()
         with Progress(desc="Listing", unit=" files") as bar:
-            for folder, names in self._walk("", (), bar):
+            for folder, names in self._walk("", (), bar, endings):
                 self._folders.append(folder)
                 self._folder_starts.append(len(self._ends))
                 for name in names:
                     self._names += os.fsencode(name)
                     self._ends.append(len(self._names))
+        advice = " ".join(
+            f"{self._undecodable[decoder]} are {decoder.name}, which needs {decoder.install}; or "
+            "convert them to JPEG."
+            for decoder in DECODERS.values()
+            if self._undecodable[decoder]
+        )
+        known = f"Files that end in {' '.join(endings)} are read, in sub-folders too."
         if not self._ends:
             raise DataError(
                 f"{option} {path} holds no pictures. Received: a folder with {self._others} other "
-                f"files. Files that end in {' '.join(EXTENSIONS)} are read, in sub-folders too."
+                f"files. {advice or known}"
             )
+        if advice:
+            logger.warning("Pictures of %s that cannot be read are left out: %s", path, advice)
         self.class_names: tuple[str, ...] = ()
         if conditional:
             self.find_classes()
@@ -280,7 +359,7 @@ class FolderSource:
         return os.path.join(self._folders[folder], name)
 
     def _walk(
-        self, folder: str, above: tuple[str, ...], bar: Progress
+        self, folder: str, above: tuple[str, ...], bar: Progress, endings: tuple[str, ...]
     ) -> Iterator[tuple[str, list[str]]]:
         """Yields each folder that holds pictures, relative to the root, with their names."""
         path = os.path.join(self._root, folder)
@@ -295,11 +374,16 @@ class FolderSource:
                         continue
                     if entry.is_dir():
                         folders.append(entry.name)
-                    elif entry.is_file() and entry.name.lower().endswith(EXTENSIONS):
+                    elif entry.is_file() and entry.name.lower().endswith(endings):
                         names.append(entry.name)
                         bar.update()
                     else:
                         self._others += 1
+                        self._undecodable.update(
+                            decoder
+                            for decoder in DECODERS.values()
+                            if entry.name.lower().endswith(decoder.endings)
+                        )
         except OSError as error:
             raise DataError(
                 f"{self._option} {self.name} must be readable. Received: {path}: {error.strerror}. "
@@ -310,7 +394,7 @@ class FolderSource:
             yield folder, names
         del names  # or it would last while the sub-folders are walked
         for name in sorted(folders):
-            yield from self._walk(os.path.join(folder, name), (*above, real_path), bar)
+            yield from self._walk(os.path.join(folder, name), (*above, real_path), bar, endings)
 
     def find_classes(self, otherwise: str = "train a model that needs none") -> None:
         """Makes the first level's folders classes and drops the pictures beside them.
