@@ -3,13 +3,14 @@
 import keras
 import tensorflow as tf
 
+from tfgan.layers.arguments import StoresArguments
 from tfgan.layers.equalized import EqualizedDense
 from tfgan.layers.he import he_normal
 from tfgan.layers.instance_norm import instance_normalize
 
 
 @keras.saving.register_keras_serializable("tfgan")
-class AdaIN(keras.layers.Layer):
+class AdaIN(StoresArguments, keras.layers.Layer):
     """Normalizes each feature map, then scales and shifts it by a style.
 
     y = (1 + gamma(s)) * (x - mean(x)) / sqrt(var(x) + epsilon) + beta(s), with mean and variance
@@ -35,8 +36,7 @@ class AdaIN(keras.layers.Layer):
     def __init__(self, epsilon: float = 1e-5, kernel_gain: float | None = None, **kwargs):
         # Statistics and styles stay float32 whatever the compute dtype, so nothing is autocast.
         super().__init__(autocast=False, **kwargs)
-        self.epsilon = epsilon
-        self.kernel_gain = kernel_gain
+        self.store(locals())
 
     def build(self, x_shape, style_shape):
         width = 2 * x_shape[-1]
@@ -53,10 +53,3 @@ class AdaIN(keras.layers.Layer):
     def call(self, x, style):
         gamma, beta = tf.split(self.fc(style)[:, None, None, :], 2, axis=-1)
         return instance_normalize(x, 1.0 + gamma, beta, self.epsilon)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "epsilon": self.epsilon,
-            "kernel_gain": self.kernel_gain,
-        }

@@ -4,6 +4,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfgan.layers.arguments import StoresArguments
+
 
 def coordinate_maps(height: int, width: int) -> np.ndarray:
     """Row, column and distance to the centre of each pixel, float32 [height, width, 3].
@@ -18,7 +20,7 @@ def coordinate_maps(height: int, width: int) -> np.ndarray:
 
 
 @keras.saving.register_keras_serializable("tfgan")
-class CoordConv2D(keras.layers.Layer):
+class CoordConv2D(StoresArguments, keras.layers.Layer):
     """A convolution that sees, beside its input, the coordinates of each pixel.
 
     y = conv([x, rows, columns, radius]), with kernel_size // 2 zeros beyond each border.
@@ -41,9 +43,7 @@ class CoordConv2D(keras.layers.Layer):
 
     def __init__(self, filters: int, kernel_size: int, strides: int = 1, **kwargs):
         super().__init__(**kwargs)
-        self.filters = filters
-        self.kernel_size = kernel_size
-        self.strides = strides
+        self.store(locals())
         self.conv = keras.layers.Conv2D(
             filters, kernel_size, strides, dtype=self.dtype_policy, name="conv"
         )
@@ -57,11 +57,3 @@ class CoordConv2D(keras.layers.Layer):
         # SAME pads asymmetrically at stride 2; the published network pads the same on each side.
         edge = [self.kernel_size // 2] * 2
         return self.conv(tf.pad(tf.concat([x, maps], axis=-1), [[0, 0], edge, edge, [0, 0]]))
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "kernel_size": self.kernel_size,
-            "strides": self.strides,
-        }

@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from tfgan.layers import resample
+from tfgan.layers.arguments import StoresArguments
 
 LEAKY_SLOPE = 0.2
 # The gain of each activation keeps unit variance.
@@ -54,7 +55,7 @@ CONVOLUTIONS: dict[str | None, Callable[..., Any]] = {
 
 
 @keras.saving.register_keras_serializable("tfgan")
-class EqualizedDense(keras.layers.Layer):
+class EqualizedDense(StoresArguments, keras.layers.Layer):
     """A dense layer whose weights are stored at unit scale and scaled at run time.
 
     y = gain * activation(x @ (kernel * k * m / sqrt(fan_in)) + bias * m), with m the lr multiplier.
@@ -92,11 +93,7 @@ class EqualizedDense(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         check_activation(activation)
-        self.units = units
-        self.activation = activation
-        self.bias_init = bias_init
-        self.lr_multiplier = lr_multiplier
-        self.kernel_gain = kernel_gain
+        self.store(locals())
 
     def build(self, input_shape):
         self.kernel = self.add_weight(
@@ -116,19 +113,9 @@ class EqualizedDense(keras.layers.Layer):
         x = tf.matmul(x, kernel) + self.bias * self.lr_multiplier
         return activate(x, self.activation, gains.output)
 
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "units": self.units,
-            "activation": self.activation,
-            "bias_init": self.bias_init,
-            "lr_multiplier": self.lr_multiplier,
-            "kernel_gain": self.kernel_gain,
-        }
-
 
 @keras.saving.register_keras_serializable("tfgan")
-class EqualizedConv2D(keras.layers.Layer):
+class EqualizedConv2D(StoresArguments, keras.layers.Layer):
     """A convolution with an equalised learning rate and optional resampling by two.
 
     y = clamp(gain * activation(conv(x, kernel * k / sqrt(fan_in)) + bias)).
@@ -180,14 +167,7 @@ class EqualizedConv2D(keras.layers.Layer):
                 f'"mean_down" with kernel_size 3. Received: {resample!r} with kernel_size '
                 f"{kernel_size}."
             )
-        self.filters = filters
-        self.kernel_size = kernel_size
-        self.resample = resample
-        self.activation = activation
-        self.use_bias = use_bias
-        self.gain = gain
-        self.clamp = clamp
-        self.kernel_gain = kernel_gain
+        self.store(locals())
 
     def build(self, input_shape):
         k = self.kernel_size
@@ -208,16 +188,3 @@ class EqualizedConv2D(keras.layers.Layer):
             x = tf.nn.bias_add(x, self.bias)
         clamp = None if self.clamp is None else self.clamp * self.gain
         return activate(x, self.activation, gains.output * self.gain, clamp)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "kernel_size": self.kernel_size,
-            "resample": self.resample,
-            "activation": self.activation,
-            "use_bias": self.use_bias,
-            "gain": self.gain,
-            "clamp": self.clamp,
-            "kernel_gain": self.kernel_gain,
-        }

@@ -3,11 +3,12 @@
 import keras
 import tensorflow as tf
 
+from tfgan.layers.arguments import StoresArguments
 from tfgan.layers.he import he_normal
 
 
 @keras.saving.register_keras_serializable("tfgan")
-class DomainDense(keras.layers.Layer):
+class DomainDense(StoresArguments, keras.layers.Layer):
     """D dense layers side by side, of which each example uses that of its domain.
 
     y = x @ kernel[:, d] + bias[d] with d the example's domain, [fan_in, D, units] and [D, units]
@@ -31,8 +32,7 @@ class DomainDense(keras.layers.Layer):
 
     def __init__(self, units: int, num_domains: int, **kwargs):
         super().__init__(**kwargs)
-        self.units = units
-        self.num_domains = num_domains
+        self.store(locals())
 
     def build(self, x_shape, labels_shape=None):
         width = self.num_domains * self.units
@@ -45,10 +45,3 @@ class DomainDense(keras.layers.Layer):
         y = tf.matmul(x, self.kernel) + self.bias
         y = tf.reshape(y, [-1, self.num_domains, self.units])
         return tf.gather(y, labels, axis=1, batch_dims=1)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "units": self.units,
-            "num_domains": self.num_domains,
-        }

@@ -4,9 +4,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfgan.layers.arguments import StoresArguments
+
 
 @keras.saving.register_keras_serializable("tfgan")
-class HighPass(keras.layers.Layer):
+class HighPass(StoresArguments, keras.layers.Layer):
     """Keeps the edges of feature maps where a mask is set.
 
     y = (mask * x) * k, a convolution of each channel with k = [-1 x 8 around 8] / w_hpf and zeros
@@ -33,7 +35,7 @@ class HighPass(keras.layers.Layer):
         super().__init__(autocast=False, **kwargs)
         if w_hpf <= 0:
             raise ValueError(f"w_hpf must be above 0. Received: {w_hpf}.")
-        self.w_hpf = w_hpf
+        self.store(locals())
 
     def call(self, x, mask):
         kernel = np.full((3, 3, x.shape[-1], 1), -1.0 / self.w_hpf)
@@ -41,6 +43,3 @@ class HighPass(keras.layers.Layer):
         mask = tf.cast(tf.image.resize(mask, x.shape[1:3], "bilinear"), x.dtype)
         kernel = tf.constant(kernel, x.dtype)
         return tf.nn.depthwise_conv2d(x * mask, kernel, [1, 1, 1, 1], "SAME")
-
-    def get_config(self):
-        return {**super().get_config(), "w_hpf": self.w_hpf}

@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from tfgan.layers.arguments import StoresArguments
+
 
 def spatial_mean(x):
     """Mean over H and W: [B, H, W, C] -> [B, 1, 1, C]."""
@@ -29,7 +31,7 @@ def instance_normalize(x, scale, shift, epsilon: float):
 
 
 @keras.saving.register_keras_serializable("tfgan")
-class InstanceNorm(keras.layers.Layer):
+class InstanceNorm(StoresArguments, keras.layers.Layer):
     """Normalizes each feature map of each example, then scales and shifts each channel.
 
     y = gamma * (x - mean(x)) / sqrt(var(x) + epsilon) + beta, with mean and variance over H and W.
@@ -51,7 +53,7 @@ class InstanceNorm(keras.layers.Layer):
     def __init__(self, epsilon: float = 1e-5, **kwargs):
         # Statistics stay float32 whatever the compute dtype, so nothing is autocast.
         super().__init__(autocast=False, **kwargs)
-        self.epsilon = epsilon
+        self.store(locals())
 
     def build(self, input_shape):
         shape = (input_shape[-1],)
@@ -60,6 +62,3 @@ class InstanceNorm(keras.layers.Layer):
 
     def call(self, x):
         return instance_normalize(x, self.gamma, self.beta, self.epsilon)
-
-    def get_config(self):
-        return {**super().get_config(), "epsilon": self.epsilon}

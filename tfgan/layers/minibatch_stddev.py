@@ -3,9 +3,11 @@
 import keras
 import tensorflow as tf
 
+from tfgan.layers.arguments import StoresArguments
+
 
 @keras.saving.register_keras_serializable("tfgan")
-class MinibatchStddev(keras.layers.Layer):
+class MinibatchStddev(StoresArguments, keras.layers.Layer):
     """Appends one map per feature with the mean standard deviation over a group of examples.
 
     The batch is split into M groups of G examples; example i belongs to group i mod M. G is the
@@ -32,8 +34,7 @@ class MinibatchStddev(keras.layers.Layer):
 
     def __init__(self, group_size: int = 4, features: int = 1, **kwargs):
         super().__init__(**kwargs)
-        self.group_size = group_size
-        self.features = features
+        self.store(locals())
 
     def call(self, x):
         batch, height, width, channels = x.shape
@@ -60,10 +61,3 @@ class MinibatchStddev(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], input_shape[-1] + self.features)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "group_size": self.group_size,
-            "features": self.features,
-        }

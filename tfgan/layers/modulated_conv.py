@@ -6,10 +6,11 @@ import keras
 import tensorflow as tf
 
 from tfgan.layers import resample
+from tfgan.layers.arguments import StoresArguments
 
 
 @keras.saving.register_keras_serializable("tfgan")
-class ModulatedConv2D(keras.layers.Layer):
+class ModulatedConv2D(StoresArguments, keras.layers.Layer):
     """Convolves with weights that each example's style scales and, optionally, demodulates.
 
     w'_ijk = s_i * w_ijk;  w''_ijk = w'_ijk / sqrt(sum_ik w'_ijk^2 + epsilon)
@@ -54,11 +55,7 @@ class ModulatedConv2D(keras.layers.Layer):
         super().__init__(autocast=False, **kwargs)
         if upsample and kernel_size != 3:
             raise ValueError(f"upsample needs kernel_size 3. Received: {kernel_size}.")
-        self.filters = filters
-        self.kernel_size = kernel_size
-        self.upsample = upsample
-        self.demodulate = demodulate
-        self.epsilon = epsilon
+        self.store(locals())
 
     def build(self, x_shape, styles_shape=None):
         k = self.kernel_size
@@ -91,13 +88,3 @@ class ModulatedConv2D(keras.layers.Layer):
         if self.demodulate:
             x = x * tf.cast(demodulation, dtype)[:, None, None, :]
         return x
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "kernel_size": self.kernel_size,
-            "upsample": self.upsample,
-            "demodulate": self.demodulate,
-            "epsilon": self.epsilon,
-        }

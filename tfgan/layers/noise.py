@@ -5,11 +5,13 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
+from tfgan.layers.arguments import StoresArguments
+
 NOISE_MODES = ("random", "fixed", "none")
 
 
 @keras.saving.register_keras_serializable("tfgan")
-class Noise(keras.layers.Layer):
+class Noise(StoresArguments, keras.layers.Layer):
     """Adds a noise map, scaled by a learned strength, to every channel.
 
     y = x + gain * strength * noise, with strength initially 0.
@@ -32,8 +34,7 @@ class Noise(keras.layers.Layer):
 
     def __init__(self, per_channel: bool = False, gain: float = 1.0, **kwargs):
         super().__init__(autocast=False, **kwargs)
-        self.per_channel = per_channel
-        self.gain = gain
+        self.store(locals())
 
     def build(self, input_shape):
         self.strength = self.add_weight(
@@ -54,9 +55,6 @@ class Noise(keras.layers.Layer):
         noise = tf.convert_to_tensor(self.fixed)[None] if noise is None else noise
         strength = self.strength if self.gain == 1.0 else self.strength * self.gain
         return x + tf.cast(noise * strength, x.dtype)
-
-    def get_config(self):
-        return {**super().get_config(), "per_channel": self.per_channel, "gain": self.gain}
 
 
 def draw_noise(sizes: Sequence[int], batch_size: int, seed: int = 0) -> list:

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
+from tfgan.layers.arguments import StoresArguments
 from tfgan.layers.he import he_normal
+from tfgan.layers.widths import check_resolution
 
 
 def width_at(resolution: int) -> int:
@@ -15,7 +17,7 @@ def width_at(resolution: int) -> int:
 
 
 @keras.saving.register_keras_serializable("tfgan")
-class Classifier(keras.Model):
+class Classifier(StoresArguments, keras.Model):
     """Says which classes pictures belong to, by logits.
 
     At each resolution down to 4: 3x3 convolution, batch norm, ReLU, and the largest of each 2 x 2
@@ -42,19 +44,14 @@ class Classifier(keras.Model):
         self, resolution: int, class_names: Sequence[str], exclusive: bool = True, **kwargs
     ):
         super().__init__(**kwargs)
-        if resolution < 8 or resolution > 1024 or resolution & (resolution - 1):
-            raise ValueError(
-                f"resolution must be a power of two from 8 to 1024. Received: {resolution}."
-            )
+        check_resolution(resolution, 8)
         names = tuple(class_names)
         if len(names) < 1 + exclusive or len(set(names)) < len(names):
             raise ValueError(
                 f"class_names must be {'two' if exclusive else 'one'} or more, all different. "
                 f"Received: {names}."
             )
-        self.resolution = resolution
-        self.class_names = names
-        self.exclusive = exclusive
+        self.store({**locals(), "class_names": names})
         sizes = [resolution >> i for i in range(int(math.log2(resolution)) - 1)]
         self.convs = [
             keras.layers.Conv2D(
@@ -96,11 +93,3 @@ class Classifier(keras.Model):
     def decide(self, logits):
         """The most probable labels: class indices, int64 [B], or truth of each, bool [B, L]."""
         return tf.argmax(logits, axis=-1) if self.exclusive else logits > 0
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "resolution": self.resolution,
-            "class_names": list(self.class_names),
-            "exclusive": self.exclusive,
-        }

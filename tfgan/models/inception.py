@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
+from tfgan.layers.arguments import StoresArguments
+
 SIZE = 299  # pixels of the images that the network sees
 
 
@@ -228,7 +230,7 @@ FORMS = {
 
 
 @keras.saving.register_keras_serializable("tfgan")
-class InceptionV3(keras.Model):
+class InceptionV3(StoresArguments, keras.Model):
     """The network of FID. Its weights are given, never trained here; it always uses float32.
 
     Args:
@@ -251,7 +253,7 @@ class InceptionV3(keras.Model):
         super().__init__(**{"dtype": "float32", **kwargs})
         if form not in FORMS:
             raise ValueError(f"form must be one of {list(FORMS)}. Received: {form!r}.")
-        self.form = form
+        self.store(locals())
         self.convs: dict[str, keras.layers.Conv2D] = {}
         self.to_logits = keras.layers.Dense(
             FORMS[form].classes, use_bias=False, dtype=self.dtype_policy, name="to_logits"
@@ -324,6 +326,3 @@ class InceptionV3(keras.Model):
     def probabilities(self, features):
         """Probabilities of the classes, [B, classes]: the softmax of `logits`."""
         return tf.nn.softmax(self.logits(features))
-
-    def get_config(self):
-        return {**super().get_config(), "form": self.form}

@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfgan.layers.arguments import StoresArguments
 from tfgan.layers.coord_conv import CoordConv2D
 from tfgan.layers.resample import add_nearest_up
 
@@ -104,7 +105,7 @@ def batch_norm(name: str) -> keras.layers.BatchNormalization:
 
 
 @keras.saving.register_keras_serializable("tfgan")
-class MultiScaleBlock(keras.layers.Layer):
+class MultiScaleBlock(StoresArguments, keras.layers.Layer):
     """Three 3x3 convolutions in a row whose outputs are concatenated, with a shortcut.
 
     a = conv1(relu(norm1(x))), b = conv2(relu(norm2(a))), c = conv3(relu(norm3(b)));
@@ -125,7 +126,7 @@ class MultiScaleBlock(keras.layers.Layer):
 
     def __init__(self, filters: int, **kwargs):
         super().__init__(**kwargs)
-        self.filters = filters
+        self.store(locals())
 
     def build(self, input_shape):
         width = input_shape[-1]
@@ -158,12 +159,9 @@ class MultiScaleBlock(keras.layers.Layer):
             x = self.shortcut(tf.nn.relu(self.shortcut_norm(x, training=False)))
         return tf.concat(parts, axis=-1) + x
 
-    def get_config(self):
-        return {**super().get_config(), "filters": self.filters}
-
 
 @keras.saving.register_keras_serializable("tfgan")
-class Hourglass(keras.layers.Layer):
+class Hourglass(StoresArguments, keras.layers.Layer):
     """Sees feature maps at `depth` halved sizes, each beside a block at the full one.
 
     y = skip(x) + double(after(inner(before(halve(x))))), where inner is an hourglass of one less,
@@ -185,8 +183,7 @@ class Hourglass(keras.layers.Layer):
 
     def __init__(self, depth: int, filters: int, **kwargs):
         super().__init__(**kwargs)
-        self.depth = depth
-        self.filters = filters
+        self.store(locals())
         self.skip = MultiScaleBlock(filters, name="skip")
         self.before = MultiScaleBlock(filters, name="before")
         self.inner = (
@@ -204,9 +201,6 @@ class Hourglass(keras.layers.Layer):
         y = self.before(tf.nn.avg_pool2d(x, 2, 2, "VALID"))
         y = self.after(self.inner(y))
         return add_nearest_up(self.skip(x), y)
-
-    def get_config(self):
-        return {**super().get_config(), "depth": self.depth, "filters": self.filters}
 
 
 @keras.saving.register_keras_serializable("tfgan")

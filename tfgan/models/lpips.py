@@ -10,6 +10,8 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
+from tfgan.layers.arguments import StoresArguments
+
 # Mean and deviation of ImageNet's channels, as they were moved to the range from -1 to 1.
 SHIFT = (-0.030, -0.088, -0.188)
 SCALE = (0.458, 0.448, 0.450)
@@ -56,7 +58,7 @@ NETWORKS = {
 
 
 @keras.saving.register_keras_serializable("tfgan")
-class LPIPS(keras.Model):
+class LPIPS(StoresArguments, keras.Model):
     """Learned perceptual distance of pictures, version 0.1.
 
     With the maps f_l of five layers, of unit length at each place, and learned weights w_l >= 0,
@@ -83,7 +85,7 @@ class LPIPS(keras.Model):
         super().__init__(**{"dtype": "float32", **kwargs})
         if network not in NETWORKS:
             raise ValueError(f"network must be one of {list(NETWORKS)}. Received: {network!r}.")
-        self.network = network
+        self.store(locals())
         self.stages = [
             [
                 keras.layers.Conv2D(
@@ -146,6 +148,3 @@ class LPIPS(keras.Model):
 
     def call(self, x, y):
         return self.distance(self.features(x), self.features(y))
-
-    def get_config(self):
-        return {**super().get_config(), "network": self.network}

@@ -15,17 +15,16 @@ import keras
 import tensorflow as tf
 
 from tfgan.label_sets import LabelSet, vector_width
+from tfgan.layers.arguments import StoresArguments
 from tfgan.layers.instance_norm import InstanceNorm
 from tfgan.layers.precision import PRECISIONS, check_precision
+from tfgan.layers.widths import check_resolution
 
 LEAKY_SLOPE = 0.01
 
 
 def _check_network(resolution: int, conv_dim: int, precision: str) -> None:
-    if resolution < 32 or resolution > 512 or resolution & (resolution - 1):
-        raise ValueError(
-            f"resolution must be a power of two from 32 to 512. Received: {resolution}."
-        )
+    check_resolution(resolution, 32, 512)
     if conv_dim < 1:
         raise ValueError(f"conv_dim must be at least 1. Received: {conv_dim}.")
     check_precision(precision)
@@ -83,7 +82,7 @@ class InstanceNormResidualBlock(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("tfgan")
-class StarGANGenerator(keras.layers.Layer):
+class StarGANGenerator(StoresArguments, keras.layers.Layer):
     """Translates images to labels: two halvings of H and W, residual blocks, two doublings.
 
     The labels stand beside the colours of every pixel. All convolutions pad with zeros: with
@@ -121,11 +120,7 @@ class StarGANGenerator(keras.layers.Layer):
     ):
         super().__init__(autocast=False, **kwargs)
         _check_network(resolution, conv_dim, precision)
-        self.resolution = resolution
-        self.label_width = label_width
-        self.conv_dim = conv_dim
-        self.num_blocks = num_blocks
-        self.precision = precision
+        self.store(locals())
         policy = PRECISIONS[precision]
 
         def norm(name: str) -> InstanceNorm:
@@ -184,19 +179,9 @@ class StarGANGenerator(keras.layers.Layer):
             x = tf.nn.relu(norm(layer(x)))
         return tf.tanh(tf.cast(self.to_rgb(x), tf.float32))
 
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "resolution": self.resolution,
-            "label_width": self.label_width,
-            "conv_dim": self.conv_dim,
-            "num_blocks": self.num_blocks,
-            "precision": self.precision,
-        }
-
 
 @keras.saving.register_keras_serializable("tfgan")
-class StarGANDiscriminator(keras.Model):
+class StarGANDiscriminator(StoresArguments, keras.Model):
     """Scores patches of images, and says which labels the images have.
 
     Convolutions of 4x4 at stride 2 halve H and W and double the channels; two heads share them.
@@ -238,11 +223,7 @@ class StarGANDiscriminator(keras.Model):
             raise ValueError(
                 f"levels must be from 1 to {most} at {resolution} pixels. Received: {levels}."
             )
-        self.resolution = resolution
-        self.num_labels = num_labels
-        self.conv_dim = conv_dim
-        self.levels = levels
-        self.precision = precision
+        self.store(locals())
         policy, depth = PRECISIONS[precision], most - 1 if levels is None else levels
         self.convs = []
         width = 3
@@ -292,19 +273,9 @@ class StarGANDiscriminator(keras.Model):
         x = tf.cast(x, tf.float32)
         return self.score(x), tf.squeeze(self.classifier(x), [1, 2])
 
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "resolution": self.resolution,
-            "num_labels": self.num_labels,
-            "conv_dim": self.conv_dim,
-            "levels": self.levels,
-            "precision": self.precision,
-        }
-
 
 @keras.saving.register_keras_serializable("tfgan")
-class StarGAN(keras.Model):
+class StarGAN(StoresArguments, keras.Model):
     """Changes the labels of images, as users call it. This is what `.keras` files hold.
 
     A label vector says how a translation shall look, every label of it, not only what changes.
@@ -355,11 +326,7 @@ class StarGAN(keras.Model):
             raise ValueError(
                 f"label_sets must be one or more, of different names. Received: {names}."
             )
-        self.resolution = resolution
-        self.label_sets = sets
-        self.conv_dim = conv_dim
-        self.num_blocks = num_blocks
-        self.precision = precision
+        self.store({**locals(), "label_sets": sets})
         self.generator = StarGANGenerator(
             resolution, vector_width(sets), conv_dim, num_blocks, precision, name="generator"
         )
@@ -381,11 +348,5 @@ class StarGAN(keras.Model):
         return self.translate(x, labels)
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "resolution": self.resolution,
-            "label_sets": [dataclasses.asdict(label_set) for label_set in self.label_sets],
-            "conv_dim": self.conv_dim,
-            "num_blocks": self.num_blocks,
-            "precision": self.precision,
-        }
+        label_sets = [dataclasses.asdict(label_set) for label_set in self.label_sets]
+        return {**super().get_config(), "label_sets": label_sets}

@@ -13,6 +13,7 @@ import keras
 import tensorflow as tf
 
 from tfgan.layers.adain import AdaIN
+from tfgan.layers.arguments import StoresArguments
 from tfgan.layers.he import he_normal
 from tfgan.layers.heads import DomainDense
 from tfgan.layers.high_pass import HighPass
@@ -24,6 +25,7 @@ from tfgan.layers.resample import (
     convolve_nearest_up,
     mean_down,
 )
+from tfgan.layers.widths import check_channel_base, check_resolution
 
 LEAKY_SLOPE = 0.2
 SQRT_HALF = math.sqrt(0.5)
@@ -44,14 +46,8 @@ def channels_at(resolution: int, levels: int, channel_base: int, channel_max: in
 
 
 def _check_network(resolution: int, channel_base: int, precision: str) -> None:
-    if resolution < 32 or resolution > 1024 or resolution & (resolution - 1):
-        raise ValueError(
-            f"resolution must be a power of two from 32 to 1024. Received: {resolution}."
-        )
-    if channel_base < resolution:
-        raise ValueError(
-            f"channel_base must be at least the resolution, {resolution}. Received: {channel_base}."
-        )
+    check_resolution(resolution, 32)
+    check_channel_base(channel_base, resolution)
     check_precision(precision)
 
 
@@ -83,7 +79,7 @@ def convolve(layer: keras.layers.Conv2D, x, operation: Callable[..., Any]):
 
 
 @keras.saving.register_keras_serializable("tfgan")
-class ResidualBlock(keras.layers.Layer):
+class ResidualBlock(StoresArguments, keras.layers.Layer):
     """Pre-activation residual block that may halve H and W.
 
     y = (shortcut(x) + conv2(act(norm2(half(conv1(act(norm1(x)))))))) / sqrt(2), with leaky ReLU.
@@ -105,9 +101,7 @@ class ResidualBlock(keras.layers.Layer):
 
     def __init__(self, filters: int, downsample: bool = False, normalize: bool = False, **kwargs):
         super().__init__(autocast=False, **kwargs)
-        self.filters = filters
-        self.downsample = downsample
-        self.normalize = normalize
+        self.store(locals())
 
     def build(self, input_shape):
         policy, width = self.dtype_policy, input_shape[-1]
@@ -137,17 +131,9 @@ class ResidualBlock(keras.layers.Layer):
         x = x if self.conv1x1 is None else self.conv1x1(x)
         return (x + y) * SQRT_HALF
 
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "downsample": self.downsample,
-            "normalize": self.normalize,
-        }
-
 
 @keras.saving.register_keras_serializable("tfgan")
-class AdaINBlock(keras.layers.Layer):
+class AdaINBlock(StoresArguments, keras.layers.Layer):
     """Pre-activation block of the decoder, whose style acts by AdaIN; it may double H and W.
 
     y = (shortcut(x) + conv2(act(adain2(conv1(double(act(adain1(x)))))))) / sqrt(2), with leaky
@@ -172,9 +158,7 @@ class AdaINBlock(keras.layers.Layer):
 
     def __init__(self, filters: int, upsample: bool = False, shortcut: bool = True, **kwargs):
         super().__init__(autocast=False, **kwargs)
-        self.filters = filters
-        self.upsample = upsample
-        self.shortcut = shortcut
+        self.store(locals())
 
     def build(self, x_shape, style_shape):
         policy, width = self.dtype_policy, x_shape[-1]
@@ -202,17 +186,9 @@ class AdaINBlock(keras.layers.Layer):
         x = x if self.conv1x1 is None else self.conv1x1(x)
         return (add_nearest_up(y, x) if self.upsample else y + x) * SQRT_HALF
 
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "upsample": self.upsample,
-            "shortcut": self.shortcut,
-        }
-
 
 @keras.saving.register_keras_serializable("tfgan")
-class StarGANv2Generator(keras.layers.Layer):
+class StarGANv2Generator(StoresArguments, keras.layers.Layer):
     """Translates images to styles: encoder, bottleneck, AdaIN decoder, high-pass skips.
 
     The encoder halves H and W down to 16 (8 with high-pass skips); two blocks follow on each side.
@@ -254,12 +230,7 @@ class StarGANv2Generator(keras.layers.Layer):
         _check_network(resolution, channel_base, precision)
         if w_hpf < 0:
             raise ValueError(f"w_hpf must be 0, for no skips, or above. Received: {w_hpf}.")
-        self.resolution = resolution
-        self.style_dim = style_dim
-        self.w_hpf = w_hpf
-        self.channel_base = channel_base
-        self.channel_max = channel_max
-        self.precision = precision
+        self.store(locals())
         policy = PRECISIONS[precision]
         levels = int(math.log2(resolution)) - (3 if w_hpf else 4)
         widths = channels_at(resolution, levels, channel_base, channel_max)
@@ -305,20 +276,9 @@ class StarGANv2Generator(keras.layers.Layer):
                 x = x + self.high_pass(skips[size], masks[SKIP_MASKS[size]])
         return tf.cast(self.to_rgb(activate(self.norm(x))), tf.float32)
 
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "resolution": self.resolution,
-            "style_dim": self.style_dim,
-            "w_hpf": self.w_hpf,
-            "channel_base": self.channel_base,
-            "channel_max": self.channel_max,
-            "precision": self.precision,
-        }
-
 
 @keras.saving.register_keras_serializable("tfgan")
-class StarGANv2Mapping(keras.layers.Layer):
+class StarGANv2Mapping(StoresArguments, keras.layers.Layer):
     """Maps latents to styles of the asked domains.
 
     Four dense layers that all domains share, then four of each domain; ReLU between them.
@@ -349,10 +309,7 @@ class StarGANv2Mapping(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.num_domains = num_domains
-        self.latent_dim = latent_dim
-        self.style_dim = style_dim
-        self.width = width
+        self.store(locals())
         self.shared = [
             keras.layers.Dense(
                 width, activation="relu", kernel_initializer=he_normal(), name=f"shared{i}"
@@ -378,18 +335,9 @@ class StarGANv2Mapping(keras.layers.Layer):
             x = tf.nn.relu(layer(x, labels))
         return self.heads[-1](x, labels)
 
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "num_domains": self.num_domains,
-            "latent_dim": self.latent_dim,
-            "style_dim": self.style_dim,
-            "width": self.width,
-        }
-
 
 @keras.saving.register_keras_serializable("tfgan")
-class ImageFeatures(keras.layers.Layer):
+class ImageFeatures(StoresArguments, keras.layers.Layer):
     """Convolutions that style encoder and discriminator share in kind: image -> one vector.
 
     Residual blocks without norms halve H and W down to 4; a 4x4 convolution takes them to 1.
@@ -423,10 +371,7 @@ class ImageFeatures(keras.layers.Layer):
     ):
         super().__init__(autocast=False, **kwargs)
         _check_network(resolution, channel_base, precision)
-        self.resolution = resolution
-        self.channel_base = channel_base
-        self.channel_max = channel_max
-        self.precision = precision
+        self.store(locals())
         policy = PRECISIONS[precision]
         levels = int(math.log2(resolution)) - 2
         widths = channels_at(resolution, levels, channel_base, channel_max)
@@ -459,18 +404,9 @@ class ImageFeatures(keras.layers.Layer):
         x = activate(self.conv(activate(x)))
         return tf.cast(tf.squeeze(x, [1, 2]), tf.float32)
 
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "resolution": self.resolution,
-            "channel_base": self.channel_base,
-            "channel_max": self.channel_max,
-            "precision": self.precision,
-        }
-
 
 @keras.saving.register_keras_serializable("tfgan")
-class StarGANv2StyleEncoder(keras.layers.Layer):
+class StarGANv2StyleEncoder(StoresArguments, keras.layers.Layer):
     """Reads the styles of reference images, each as one of its domain.
 
     Args:
@@ -506,12 +442,7 @@ class StarGANv2StyleEncoder(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.resolution = resolution
-        self.num_domains = num_domains
-        self.style_dim = style_dim
-        self.channel_base = channel_base
-        self.channel_max = channel_max
-        self.precision = precision
+        self.store(locals())
         self.features = ImageFeatures(
             resolution, channel_base, channel_max, precision, name="features"
         )
@@ -524,20 +455,9 @@ class StarGANv2StyleEncoder(keras.layers.Layer):
     def call(self, x, labels):
         return self.heads(self.features(x), labels)
 
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "resolution": self.resolution,
-            "num_domains": self.num_domains,
-            "style_dim": self.style_dim,
-            "channel_base": self.channel_base,
-            "channel_max": self.channel_max,
-            "precision": self.precision,
-        }
-
 
 @keras.saving.register_keras_serializable("tfgan")
-class StarGANv2Discriminator(keras.Model):
+class StarGANv2Discriminator(StoresArguments, keras.Model):
     """Scores images, each as one of its domain.
 
     Args:
@@ -571,11 +491,7 @@ class StarGANv2Discriminator(keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.resolution = resolution
-        self.num_domains = num_domains
-        self.channel_base = channel_base
-        self.channel_max = channel_max
-        self.precision = precision
+        self.store(locals())
         self.features = ImageFeatures(
             resolution, channel_base, channel_max, precision, name="features"
         )
@@ -597,19 +513,9 @@ class StarGANv2Discriminator(keras.Model):
     def call(self, images, labels):
         return self.heads(self.features(images), labels)
 
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "resolution": self.resolution,
-            "num_domains": self.num_domains,
-            "channel_base": self.channel_base,
-            "channel_max": self.channel_max,
-            "precision": self.precision,
-        }
-
 
 @keras.saving.register_keras_serializable("tfgan")
-class StarGANv2(keras.Model):
+class StarGANv2(StoresArguments, keras.Model):
     """Translates images between domains, as users call it. This is what `.keras` files hold.
 
     Args:
@@ -665,15 +571,7 @@ class StarGANv2(keras.Model):
                 "landmarks must be given where w_hpf is above 0, and nowhere else. "
                 f"Received: w_hpf {w_hpf} and {landmarks}. Use w_hpf=0 for images without faces."
             )
-        self.resolution = resolution
-        self.domain_names = names
-        self.latent_dim = latent_dim
-        self.style_dim = style_dim
-        self.w_hpf = w_hpf
-        self.mapping_width = mapping_width
-        self.channel_base = channel_base
-        self.channel_max = channel_max
-        self.precision = precision
+        self.store({**locals(), "domain_names": names, "landmarks": None})
         self.generator = StarGANv2Generator(
             resolution, style_dim, w_hpf, channel_base, channel_max, precision, name="generator"
         )
@@ -689,7 +587,7 @@ class StarGANv2(keras.Model):
             precision,
             name="style_encoder",
         )
-        self.landmarks = landmarks
+        self.landmarks = landmarks  # After the other networks: variables keep their order.
         if landmarks is not None:
             landmarks.trainable = False
 
@@ -723,19 +621,8 @@ class StarGANv2(keras.Model):
         return self.translate(x, self.style_from_latent(latents, labels))
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "resolution": self.resolution,
-            "domain_names": list(self.domain_names),
-            "latent_dim": self.latent_dim,
-            "style_dim": self.style_dim,
-            "w_hpf": self.w_hpf,
-            "landmarks": keras.saving.serialize_keras_object(self.landmarks),
-            "mapping_width": self.mapping_width,
-            "channel_base": self.channel_base,
-            "channel_max": self.channel_max,
-            "precision": self.precision,
-        }
+        landmarks = keras.saving.serialize_keras_object(self.landmarks)
+        return {**super().get_config(), "landmarks": landmarks}
 
     @classmethod
     def from_config(cls, config):

@@ -18,15 +18,17 @@ import keras
 import tensorflow as tf
 
 from tfgan.layers.adain import AdaIN
+from tfgan.layers.arguments import StoresArguments
 from tfgan.layers.equalized import LEAKY_SLOPE, EqualizedConv2D, EqualizedDense
 from tfgan.layers.labels import one_hot
 from tfgan.layers.minibatch_stddev import MinibatchStddev
-from tfgan.layers.noise import Noise, choose_noise, draw_noise
+from tfgan.layers.noise import Noise
 from tfgan.layers.pixel_norm import pixel_norm
 from tfgan.layers.precision import PRECISIONS, check_precision
 from tfgan.layers.resample import blur, mean_down, nearest_up
-from tfgan.layers.truncation import move_average, style_of, truncate
-from tfgan.layers.widths import channels_at
+from tfgan.layers.style_based import StyleGenerator, StyleMapping, StyleSynthesis
+from tfgan.layers.truncation import style_of
+from tfgan.layers.widths import channels_at, check_channel_base, check_resolution
 
 GAIN = math.sqrt(2.0)  # He's, on the kernels of all layers with an activation
 FUSED_FROM = 128  # pixels from which on the published code joins up-sampling and convolution
@@ -68,17 +70,9 @@ def resolutions_to(resolution: int) -> list[int]:
     return [2**i for i in range(2, resolution.bit_length())]
 
 
-def _check_network(
-    resolution: int, channel_base: int, channel_max: int, precision: str, form: str
-) -> None:
-    if resolution < 4 or resolution > 1024 or resolution & (resolution - 1):
-        raise ValueError(
-            f"resolution must be a power of two from 4 to 1024. Received: {resolution}."
-        )
-    if channels_at(resolution, channel_base, channel_max) < 1:
-        raise ValueError(
-            f"channel_base must be at least the resolution, {resolution}. Received: {channel_base}."
-        )
+def _check_network(resolution: int, channel_base: int, precision: str, form: str) -> None:
+    check_resolution(resolution, 4)
+    check_channel_base(channel_base, resolution)
     if form not in FORMS:
         raise ValueError(f"form must be one of {list(FORMS)}. Received: {form!r}.")
     check_precision(precision)
@@ -102,7 +96,7 @@ def fade_in(new, old, fade):
 
 
 @keras.saving.register_keras_serializable("tfgan")
-class StyleGANMapping(keras.layers.Layer):
+class StyleGANMapping(StyleMapping):
     """Maps latents (and classes) to styles; keeps their running average.
 
     Z -> pixel norm -> layers x (dense, leaky ReLU). With classes, a learned vector per class is
@@ -142,12 +136,7 @@ class StyleGANMapping(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.latent_dim = latent_dim
-        self.style_dim = style_dim
-        self.num_classes = num_classes
-        self.num_layers = num_layers
-        self.lr_multiplier = lr_multiplier
-        self.average_decay = average_decay
+        self.store(locals())
         self.dense = [
             EqualizedDense(
                 style_dim,
@@ -168,44 +157,17 @@ class StyleGANMapping(keras.layers.Layer):
                 initializer=keras.initializers.RandomNormal(stddev=1.0),
             )
             width += self.latent_dim
-        for layer in self.dense:
-            layer.build((None, width))
-            width = self.style_dim
-        self.average = self.add_weight(
-            name="average",
-            shape=(self.style_dim,),
-            initializer="zeros",
-            trainable=False,
-            aggregation="mean",
-        )
+        self.build_dense(width)
 
-    def call(self, latents, labels=None):
+    def normalize(self, latents, labels):
         x = latents
         if self.num_classes:
             x = tf.concat([x, tf.matmul(one_hot(labels, self.num_classes), self.embedding)], axis=1)
-        x = pixel_norm(x)
-        for layer in self.dense:
-            x = layer(x)
-        return x
-
-    def update_average(self, styles):
-        """Moves the running average towards the mean of `styles` [B, W] (over all replicas)."""
-        move_average(self.average, styles, self.average_decay)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "latent_dim": self.latent_dim,
-            "style_dim": self.style_dim,
-            "num_classes": self.num_classes,
-            "num_layers": self.num_layers,
-            "lr_multiplier": self.lr_multiplier,
-            "average_decay": self.average_decay,
-        }
+        return pixel_norm(x)
 
 
 @keras.saving.register_keras_serializable("tfgan")
-class StyledLayer(keras.layers.Layer):
+class StyledLayer(StoresArguments, keras.layers.Layer):
     """[3x3 convolution] -> noise -> bias -> leaky ReLU -> AdaIN.
 
     Args:
@@ -236,10 +198,7 @@ class StyledLayer(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(autocast=False, **kwargs)
-        self.filters = filters
-        self.kind = kind
-        self.kernel_gain = kernel_gain
-        self.form = form
+        self.store(locals())
         facts, policy = FORMS[form], self.dtype_policy
         self.conv = (
             None
@@ -279,18 +238,9 @@ class StyledLayer(keras.layers.Layer):
             x = tf.nn.bias_add(x, tf.cast(self.bias, x.dtype))
         return self.adain(tf.nn.leaky_relu(x, LEAKY_SLOPE), style)
 
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "kind": self.kind,
-            "kernel_gain": self.kernel_gain,
-            "form": self.form,
-        }
-
 
 @keras.saving.register_keras_serializable("tfgan")
-class StyleGANSynthesisBlock(keras.layers.Layer):
+class StyleGANSynthesisBlock(StoresArguments, keras.layers.Layer):
     """All layers of one resolution of the synthesis network.
 
     Args:
@@ -312,9 +262,7 @@ class StyleGANSynthesisBlock(keras.layers.Layer):
 
     def __init__(self, filters: int, resolution: int, form: str = "official", **kwargs):
         super().__init__(autocast=False, **kwargs)
-        self.filters = filters
-        self.resolution = resolution
-        self.form = form
+        self.store(locals())
         facts, policy = FORMS[form], self.dtype_policy
         gain = GAIN * (facts.fused_gain if resolution >= FUSED_FROM else 1.0)
         kind = "constant" if resolution == 4 else "up"
@@ -350,17 +298,9 @@ class StyleGANSynthesisBlock(keras.layers.Layer):
         x = self.layer0(tf.cast(x, self.compute_dtype), style_of(styles, 0), first)
         return self.layer1(x, style_of(styles, 1), second)
 
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "resolution": self.resolution,
-            "form": self.form,
-        }
-
 
 @keras.saving.register_keras_serializable("tfgan")
-class StyleGANSynthesis(keras.layers.Layer):
+class StyleGANSynthesis(StyleSynthesis):
     """Turns one style per layer into images, at any resolution up to its own.
 
     Args:
@@ -400,14 +340,8 @@ class StyleGANSynthesis(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        _check_network(resolution, channel_base, channel_max, precision, form)
-        self.resolution = resolution
-        self.style_dim = style_dim
-        self.channel_base = channel_base
-        self.channel_max = channel_max
-        self.precision = precision
-        self.form = form
-        self.fade = fade
+        _check_network(resolution, channel_base, precision, form)
+        self.store(locals())
         self.blocks = [
             StyleGANSynthesisBlock(
                 channels_at(size, channel_base, channel_max),
@@ -425,24 +359,15 @@ class StyleGANSynthesis(keras.layers.Layer):
         return 2 * len(self.blocks)
 
     @property
-    def noise_sizes(self) -> list[int]:
-        """Size of each layer's noise map, in order."""
-        return [block.resolution for block in self.blocks for _ in range(2)]
+    def noisy_layers(self) -> list:
+        """Size and layer of each noise map, in order."""
+        return [(b.resolution, layer) for b in self.blocks for layer in (b.layer0, b.layer1)]
 
     def build(self, input_shape=None):
         shape = None
         for block in self.blocks:
             block.build(shape, (None, 2, self.style_dim))
             shape = (None, block.resolution, block.resolution, block.filters)
-
-    def draw_noise(self, batch_size: int, seed: int = 0) -> list:
-        """Returns standard normal noise, one [B, H, W, 1] per layer; stateless in `seed`."""
-        return draw_noise(self.noise_sizes, batch_size, seed)
-
-    def fixed_noise(self, scale=1.0) -> list:
-        """Returns the fixed maps times `scale`, one [1, H, W, 1] per layer."""
-        layers = [layer for block in self.blocks for layer in (block.layer0, block.layer1)]
-        return [tf.convert_to_tensor(layer.noise.fixed)[None] * scale for layer in layers]
 
     def call(self, styles, noise=None, size=None, fade=None):
         size = self.resolution if size is None else size
@@ -459,25 +384,13 @@ class StyleGANSynthesis(keras.layers.Layer):
             return image
         return fade_in(image, nearest_up(_image(blocks[-2], before)), fade)
 
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "resolution": self.resolution,
-            "style_dim": self.style_dim,
-            "channel_base": self.channel_base,
-            "channel_max": self.channel_max,
-            "precision": self.precision,
-            "form": self.form,
-            "fade": self.fade,
-        }
-
 
 def _image(block: StyleGANSynthesisBlock, x):
     return block.torgb(tf.cast(x, tf.float32))
 
 
 @keras.saving.register_keras_serializable("tfgan")
-class StyleGANGenerator(keras.Model):
+class StyleGANGenerator(StyleGenerator):
     """The generator as users call it: latents in, images out. This is what `.keras` files hold.
 
     Args:
@@ -494,16 +407,7 @@ class StyleGANGenerator(keras.Model):
         mapping_lr_multiplier: Learning rate multiplier of the mapping network.
         style_average_decay: Decay of the running average of styles.
 
-    Call arguments:
-        latents: [B, Z], standard normal.
-        labels: Class indices, int [B] (conditional generators only).
-        truncation_psi: Scale of the styles' distance to their average; 1 changes nothing.
-        truncation_cutoff: Number of style layers that are truncated; None: all.
-        noise: "random", "fixed" or "none", or one map per layer.
-        seed: Of the random noise.
-
-    Returns:
-        Images, float32 [B, resolution, resolution, 3], about [-1, 1].
+    Called as any `StyleGenerator`.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -512,8 +416,7 @@ class StyleGANGenerator(keras.Model):
         Karras et al. 2018, arXiv:1812.04948.
     """
 
-    value_range = (-1.0, 1.0)
-    truncation_cutoff: int | None = 8  # layers that are truncated unless it is said, as published
+    truncation_cutoff = 8
 
     def __init__(
         self,
@@ -532,18 +435,7 @@ class StyleGANGenerator(keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.resolution = resolution
-        self.latent_dim = latent_dim
-        self.style_dim = style_dim
-        self.class_names = tuple(class_names)
-        self.mapping_layers = mapping_layers
-        self.channel_base = channel_base
-        self.channel_max = channel_max
-        self.precision = precision
-        self.form = form
-        self.fade = fade
-        self.mapping_lr_multiplier = mapping_lr_multiplier
-        self.style_average_decay = style_average_decay
+        self.store(locals())
         self.mapping = StyleGANMapping(
             latent_dim,
             style_dim,
@@ -564,16 +456,6 @@ class StyleGANGenerator(keras.Model):
             name="synthesis",
         )
 
-    @property
-    def num_styles(self) -> int:
-        """Number L of styles that the synthesis network takes."""
-        return self.synthesis.num_styles
-
-    def build(self, input_shape=None):
-        self.mapping.build()
-        self.synthesis.build()
-        self.built = True
-
     def in_use(self, size: int, fades: bool) -> list:
         """Trained variables on which images of a resolution depend; fading in, or faded in."""
         blocks = [block for block in self.synthesis.blocks if block.resolution <= size]
@@ -582,59 +464,9 @@ class StyleGANGenerator(keras.Model):
         found = [v for part in parts for v in part.trainable_variables]
         return [v for v in found if v.path not in idle]
 
-    def truncate(self, styles, psi=1.0, cutoff: int | None = truncation_cutoff):
-        """Broadcasts styles to all layers and pulls the first `cutoff` towards their average.
-
-        Args:
-            styles: [B, W] or [B, L, W].
-            psi: 1 changes nothing, 0 gives the average picture.
-            cutoff: Layers that are truncated; None: all.
-
-        Returns:
-            [B, L, W], float32.
-
-        Reference:
-            Karras et al. 2018, arXiv:1812.04948, section 4 and appendix B.
-        """
-        return truncate(styles, self.mapping.average, self.num_styles, psi, cutoff)
-
-    def make_noise(self, noise, batch_size: int, seed: int = 0):
-        """Turns a noise mode into what the synthesis network takes."""
-        return choose_noise(self.synthesis, noise, batch_size, seed)
-
-    def call(
-        self,
-        latents,
-        labels=None,
-        truncation_psi=1.0,
-        truncation_cutoff=truncation_cutoff,
-        noise="fixed",
-        seed=0,
-    ):
-        styles = self.mapping(latents, labels)
-        styles = self.truncate(styles, truncation_psi, truncation_cutoff)
-        return self.synthesis(styles, self.make_noise(noise, tf.shape(styles)[0], seed))
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "resolution": self.resolution,
-            "latent_dim": self.latent_dim,
-            "style_dim": self.style_dim,
-            "class_names": list(self.class_names),
-            "mapping_layers": self.mapping_layers,
-            "channel_base": self.channel_base,
-            "channel_max": self.channel_max,
-            "precision": self.precision,
-            "form": self.form,
-            "fade": self.fade,
-            "mapping_lr_multiplier": self.mapping_lr_multiplier,
-            "style_average_decay": self.style_average_decay,
-        }
-
 
 @keras.saving.register_keras_serializable("tfgan")
-class StyleGANDiscriminatorBlock(keras.layers.Layer):
+class StyleGANDiscriminatorBlock(StoresArguments, keras.layers.Layer):
     """All layers of one resolution of the discriminator; halves H and W.
 
     Args:
@@ -654,9 +486,7 @@ class StyleGANDiscriminatorBlock(keras.layers.Layer):
 
     def __init__(self, filters: int, out_filters: int, form: str = "official", **kwargs):
         super().__init__(**kwargs)
-        self.filters = filters
-        self.out_filters = out_filters
-        self.form = form
+        self.store(locals())
         policy = self.dtype_policy
         self.middle = out_filters if FORMS[form].widens_first else filters
         self.fromrgb = _conv(filters, 1, dtype=policy, name="fromrgb")
@@ -671,14 +501,6 @@ class StyleGANDiscriminatorBlock(keras.layers.Layer):
     def call(self, x):
         return self.conv1(blur(self.conv0(x)))
 
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "out_filters": self.out_filters,
-            "form": self.form,
-        }
-
 
 def _conv(filters: int, size: int, resample: str | None = None, **kwargs) -> EqualizedConv2D:
     return EqualizedConv2D(
@@ -687,7 +509,7 @@ def _conv(filters: int, size: int, resample: str | None = None, **kwargs) -> Equ
 
 
 @keras.saving.register_keras_serializable("tfgan")
-class StyleGANDiscriminator(keras.Model):
+class StyleGANDiscriminator(StoresArguments, keras.Model):
     """Scores images of any resolution up to its own; with classes, one score for each.
 
     Args:
@@ -727,14 +549,8 @@ class StyleGANDiscriminator(keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        _check_network(resolution, channel_base, channel_max, precision, form)
-        self.resolution = resolution
-        self.num_classes = num_classes
-        self.channel_base = channel_base
-        self.channel_max = channel_max
-        self.group_size = group_size
-        self.precision = precision
-        self.form = form
+        _check_network(resolution, channel_base, precision, form)
+        self.store(locals())
         self.blocks = [
             StyleGANDiscriminatorBlock(
                 channels_at(size, channel_base, channel_max),
@@ -795,15 +611,3 @@ class StyleGANDiscriminator(keras.Model):
         if self.num_classes:
             x = tf.reduce_sum(x * one_hot(labels, self.num_classes), axis=1, keepdims=True)
         return x
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "resolution": self.resolution,
-            "num_classes": self.num_classes,
-            "channel_base": self.channel_base,
-            "channel_max": self.channel_max,
-            "group_size": self.group_size,
-            "precision": self.precision,
-            "form": self.form,
-        }

@@ -11,16 +11,18 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
+from tfgan.layers.arguments import StoresArguments
 from tfgan.layers.equalized import ACTIVATION_GAIN, EqualizedConv2D, EqualizedDense, activate
 from tfgan.layers.labels import one_hot
 from tfgan.layers.minibatch_stddev import MinibatchStddev
 from tfgan.layers.modulated_conv import ModulatedConv2D
-from tfgan.layers.noise import Noise, choose_noise, draw_noise
+from tfgan.layers.noise import Noise
 from tfgan.layers.pixel_norm import pixel_norm
 from tfgan.layers.precision import PRECISIONS, check_precision
 from tfgan.layers.resample import downsample, upsample
-from tfgan.layers.truncation import move_average, style_of, truncate
-from tfgan.layers.widths import channels_at
+from tfgan.layers.style_based import StyleGenerator, StyleMapping, StyleSynthesis
+from tfgan.layers.truncation import style_of
+from tfgan.layers.widths import channels_at, check_channel_base, check_resolution
 
 ARCHITECTURES = ("orig", "skip", "resnet")
 
@@ -28,14 +30,8 @@ ARCHITECTURES = ("orig", "skip", "resnet")
 def _check_network(
     resolution: int, channel_base: int, channel_max: int, architecture: str, precision: str
 ) -> None:
-    if resolution < 8 or resolution > 1024 or resolution & (resolution - 1):
-        raise ValueError(
-            f"resolution must be a power of two from 8 to 1024. Received: {resolution}."
-        )
-    if channels_at(resolution, channel_base, channel_max) < 1:
-        raise ValueError(
-            f"channel_base must be at least the resolution, {resolution}. Received: {channel_base}."
-        )
+    check_resolution(resolution, 8)
+    check_channel_base(channel_base, resolution)
     if architecture not in ARCHITECTURES:
         raise ValueError(
             f"architecture must be one of {ARCHITECTURES}. Received: {architecture!r}."
@@ -51,7 +47,7 @@ def _block_dtypes(resolution: int, precision: str, half_resolutions: int) -> dic
 
 
 @keras.saving.register_keras_serializable("tfgan")
-class StyleGAN2Mapping(keras.layers.Layer):
+class StyleGAN2Mapping(StyleMapping):
     """Maps latents (and classes) to styles; keeps their running average.
 
     Z -> pixel norm -> layers x (dense, leaky ReLU). With classes, a normalised embedding of the
@@ -91,12 +87,7 @@ class StyleGAN2Mapping(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.latent_dim = latent_dim
-        self.style_dim = style_dim
-        self.num_classes = num_classes
-        self.num_layers = num_layers
-        self.lr_multiplier = lr_multiplier
-        self.average_decay = average_decay
+        self.store(locals())
         self.embed = EqualizedDense(style_dim, name="embed") if num_classes else None
         self.dense = [
             EqualizedDense(style_dim, "leaky_relu", lr_multiplier=lr_multiplier, name=f"fc{i}")
@@ -104,52 +95,19 @@ class StyleGAN2Mapping(keras.layers.Layer):
         ]
 
     def build(self, input_shape=None):
-        width = self.latent_dim
         if self.embed is not None:
             self.embed.build((None, self.num_classes))
-            width += self.style_dim
-        for layer in self.dense:
-            layer.build((None, width))
-            width = self.style_dim
-        if self.average_decay is not None:
-            self.average = self.add_weight(
-                name="average",
-                shape=(self.style_dim,),
-                initializer="zeros",
-                trainable=False,
-                aggregation="mean",
-            )
+        self.build_dense(self.latent_dim + (0 if self.embed is None else self.style_dim))
 
-    def call(self, latents, labels=None):
-        parts = []
-        if self.latent_dim:
-            parts.append(pixel_norm(latents))
+    def normalize(self, latents, labels):
+        parts = [pixel_norm(latents)] if self.latent_dim else []
         if self.embed is not None:
             parts.append(pixel_norm(self.embed(one_hot(labels, self.num_classes))))
-        x = tf.concat(parts, axis=-1)
-        for layer in self.dense:
-            x = layer(x)
-        return x
-
-    def update_average(self, styles):
-        """Moves the running average towards the mean of `styles` [B, W] (over all replicas)."""
-        assert self.average_decay is not None, "this network keeps no average"
-        move_average(self.average, styles, self.average_decay)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "latent_dim": self.latent_dim,
-            "style_dim": self.style_dim,
-            "num_classes": self.num_classes,
-            "num_layers": self.num_layers,
-            "lr_multiplier": self.lr_multiplier,
-            "average_decay": self.average_decay,
-        }
+        return tf.concat(parts, axis=-1)
 
 
 @keras.saving.register_keras_serializable("tfgan")
-class SynthesisLayer(keras.layers.Layer):
+class SynthesisLayer(StoresArguments, keras.layers.Layer):
     """Style -> modulated 3x3 convolution -> noise -> bias -> leaky ReLU.
 
     Args:
@@ -172,10 +130,7 @@ class SynthesisLayer(keras.layers.Layer):
 
     def __init__(self, filters, upsample=False, gain=1.0, clamp=None, **kwargs):
         super().__init__(autocast=False, **kwargs)
-        self.filters = filters
-        self.upsample = upsample
-        self.gain = gain
-        self.clamp = clamp
+        self.store(locals())
         policy = self.dtype_policy
         self.conv = ModulatedConv2D(filters, 3, upsample, dtype=policy, name="conv")
         self.noise = Noise(dtype=policy, name="noise")
@@ -197,18 +152,9 @@ class SynthesisLayer(keras.layers.Layer):
         clamp = None if self.clamp is None else self.clamp * self.gain
         return activate(x, "leaky_relu", ACTIVATION_GAIN["leaky_relu"] * self.gain, clamp)
 
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "upsample": self.upsample,
-            "gain": self.gain,
-            "clamp": self.clamp,
-        }
-
 
 @keras.saving.register_keras_serializable("tfgan")
-class ToRGB(keras.layers.Layer):
+class ToRGB(StoresArguments, keras.layers.Layer):
     """Style -> modulated 1x1 convolution without demodulation -> bias.
 
     Args:
@@ -228,8 +174,7 @@ class ToRGB(keras.layers.Layer):
 
     def __init__(self, channels=3, clamp=None, **kwargs):
         super().__init__(autocast=False, **kwargs)
-        self.channels = channels
-        self.clamp = clamp
+        self.store(locals())
         self.conv = ModulatedConv2D(
             channels, 1, demodulate=False, dtype=self.dtype_policy, name="conv"
         )
@@ -246,12 +191,9 @@ class ToRGB(keras.layers.Layer):
         x = activate(x, "linear", clamp=self.clamp)
         return tf.cast(x, tf.float32)
 
-    def get_config(self):
-        return {**super().get_config(), "channels": self.channels, "clamp": self.clamp}
-
 
 @keras.saving.register_keras_serializable("tfgan")
-class SynthesisBlock(keras.layers.Layer):
+class SynthesisBlock(StoresArguments, keras.layers.Layer):
     """All layers of one resolution of the synthesis network.
 
     Args:
@@ -276,11 +218,7 @@ class SynthesisBlock(keras.layers.Layer):
 
     def __init__(self, filters, resolution, architecture="skip", is_last=False, clamp=None, **kw):
         super().__init__(autocast=False, **kw)
-        self.filters = filters
-        self.resolution = resolution
-        self.architecture = architecture
-        self.is_last = is_last
-        self.clamp = clamp
+        self.store(locals())
         policy = self.dtype_policy
         starts = resolution == 4
         residual = architecture == "resnet" and not starts
@@ -341,19 +279,9 @@ class SynthesisBlock(keras.layers.Layer):
             image = rgb if image is None else image + rgb
         return x, image
 
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "resolution": self.resolution,
-            "architecture": self.architecture,
-            "is_last": self.is_last,
-            "clamp": self.clamp,
-        }
-
 
 @keras.saving.register_keras_serializable("tfgan")
-class StyleGAN2Synthesis(keras.layers.Layer):
+class StyleGAN2Synthesis(StyleSynthesis):
     """Turns one style per layer into images.
 
     Args:
@@ -394,14 +322,7 @@ class StyleGAN2Synthesis(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         _check_network(resolution, channel_base, channel_max, architecture, precision)
-        self.resolution = resolution
-        self.style_dim = style_dim
-        self.channel_base = channel_base
-        self.channel_max = channel_max
-        self.architecture = architecture
-        self.precision = precision
-        self.half_resolutions = half_resolutions
-        self.clamp = clamp
+        self.store(locals())
         bound = 256.0 if clamp is None and precision == "float16" else clamp
         self.blocks = [
             SynthesisBlock(
@@ -422,24 +343,20 @@ class StyleGAN2Synthesis(keras.layers.Layer):
         return sum(block.num_convs for block in self.blocks) + 1
 
     @property
-    def noise_sizes(self) -> list[int]:
-        """Size of each convolution's noise map, in order."""
-        return [block.resolution for block in self.blocks for _ in range(block.num_convs)]
+    def noisy_layers(self) -> list:
+        """Size and convolution of each noise map, in order."""
+        return [
+            (block.resolution, layer)
+            for block in self.blocks
+            for layer in (block.conv0, block.conv1)
+            if layer is not None
+        ]
 
     def build(self, input_shape=None):
         shape = None
         for block in self.blocks:
             block.build(shape, None, (None, self.num_styles, self.style_dim))
             shape = (None, block.resolution, block.resolution, block.filters)
-
-    def draw_noise(self, batch_size: int, seed: int = 0) -> list:
-        """Returns standard normal noise, one [B, H, W, 1] per convolution; stateless in `seed`."""
-        return draw_noise(self.noise_sizes, batch_size, seed)
-
-    def fixed_noise(self, scale=1.0) -> list:
-        """Returns the fixed maps times `scale`, one [1, H, W, 1] per convolution."""
-        layers = [layer for block in self.blocks for layer in (block.conv0, block.conv1) if layer]
-        return [tf.convert_to_tensor(layer.noise.fixed)[None] * scale for layer in layers]
 
     def call(self, styles, noise=None):
         x = image = None
@@ -454,22 +371,9 @@ class StyleGAN2Synthesis(keras.layers.Layer):
             first += convs
         return image
 
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "resolution": self.resolution,
-            "style_dim": self.style_dim,
-            "channel_base": self.channel_base,
-            "channel_max": self.channel_max,
-            "architecture": self.architecture,
-            "precision": self.precision,
-            "half_resolutions": self.half_resolutions,
-            "clamp": self.clamp,
-        }
-
 
 @keras.saving.register_keras_serializable("tfgan")
-class StyleGAN2Generator(keras.Model):
+class StyleGAN2Generator(StyleGenerator):
     """The generator as users call it: latents in, images out. This is what `.keras` files hold.
 
     Args:
@@ -486,20 +390,7 @@ class StyleGAN2Generator(keras.Model):
         clamp: Bound on activations; None: 256 where precision is float16, else no bound.
         style_average_decay: Decay of the running average of styles.
 
-    Call arguments:
-        latents: [B, Z], standard normal.
-        labels: Class indices, int [B] (conditional generators only).
-        truncation_psi: Scale of the styles' distance to their average; 1 changes nothing.
-        truncation_cutoff: Number of style layers that are truncated; None: all.
-        noise: "random", "fixed" or "none", or one map per convolution.
-        seed: Of the random noise.
-
-    Returns:
-        Images, float32 [B, resolution, resolution, 3], about [-1, 1].
-
-    Attributes:
-        truncation_cutoff: Number of style layers that the command line truncates where it is told
-            none; None: all.
+    Called as any `StyleGenerator`.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -507,9 +398,6 @@ class StyleGAN2Generator(keras.Model):
     Reference:
         Karras et al. 2020, arXiv:1912.04958.
     """
-
-    value_range = (-1.0, 1.0)
-    truncation_cutoff: int | None = None
 
     def __init__(
         self,
@@ -528,18 +416,7 @@ class StyleGAN2Generator(keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.resolution = resolution
-        self.latent_dim = latent_dim
-        self.style_dim = style_dim
-        self.class_names = tuple(class_names)
-        self.mapping_layers = mapping_layers
-        self.channel_base = channel_base
-        self.channel_max = channel_max
-        self.architecture = architecture
-        self.precision = precision
-        self.half_resolutions = half_resolutions
-        self.clamp = clamp
-        self.style_average_decay = style_average_decay
+        self.store(locals())
         self.mapping = StyleGAN2Mapping(
             latent_dim,
             style_dim,
@@ -560,69 +437,9 @@ class StyleGAN2Generator(keras.Model):
             name="synthesis",
         )
 
-    @property
-    def num_styles(self) -> int:
-        """Number L of styles that the synthesis network takes."""
-        return self.synthesis.num_styles
-
-    def build(self, input_shape=None):
-        self.mapping.build()
-        self.synthesis.build()
-        self.built = True
-
-    def truncate(self, styles, psi=1.0, cutoff: int | None = None):
-        """Broadcasts styles to all layers and pulls the first `cutoff` towards their average.
-
-        Args:
-            styles: [B, W] or [B, L, W].
-            psi: 1 changes nothing, 0 gives the average picture.
-            cutoff: Layers that are truncated; None: all.
-
-        Returns:
-            [B, L, W], float32.
-
-        Reference:
-            Karras et al. 2018, arXiv:1812.04948, section 4 and appendix B.
-        """
-        return truncate(styles, self.mapping.average, self.num_styles, psi, cutoff)
-
-    def make_noise(self, noise, batch_size: int, seed: int = 0):
-        """Turns a noise mode into what the synthesis network takes."""
-        return choose_noise(self.synthesis, noise, batch_size, seed)
-
-    def call(
-        self,
-        latents,
-        labels=None,
-        truncation_psi=1.0,
-        truncation_cutoff=None,
-        noise="fixed",
-        seed=0,
-    ):
-        styles = self.mapping(latents, labels)
-        styles = self.truncate(styles, truncation_psi, truncation_cutoff)
-        return self.synthesis(styles, self.make_noise(noise, tf.shape(styles)[0], seed))
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "resolution": self.resolution,
-            "latent_dim": self.latent_dim,
-            "style_dim": self.style_dim,
-            "class_names": list(self.class_names),
-            "mapping_layers": self.mapping_layers,
-            "channel_base": self.channel_base,
-            "channel_max": self.channel_max,
-            "architecture": self.architecture,
-            "precision": self.precision,
-            "half_resolutions": self.half_resolutions,
-            "clamp": self.clamp,
-            "style_average_decay": self.style_average_decay,
-        }
-
 
 @keras.saving.register_keras_serializable("tfgan")
-class DiscriminatorBlock(keras.layers.Layer):
+class DiscriminatorBlock(StoresArguments, keras.layers.Layer):
     """All layers of one resolution of the discriminator; halves H and W.
 
     Args:
@@ -647,11 +464,7 @@ class DiscriminatorBlock(keras.layers.Layer):
         self, filters, out_filters, architecture="resnet", is_first=False, clamp=None, **kwargs
     ):
         super().__init__(autocast=False, **kwargs)
-        self.filters = filters
-        self.out_filters = out_filters
-        self.architecture = architecture
-        self.is_first = is_first
-        self.clamp = clamp
+        self.store(locals())
         policy = self.dtype_policy
         residual = architecture == "resnet"
         gain = math.sqrt(0.5) if residual else 1.0
@@ -701,19 +514,9 @@ class DiscriminatorBlock(keras.layers.Layer):
             y = y + self.skip(x)
         return y, image
 
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "out_filters": self.out_filters,
-            "architecture": self.architecture,
-            "is_first": self.is_first,
-            "clamp": self.clamp,
-        }
-
 
 @keras.saving.register_keras_serializable("tfgan")
-class StyleGAN2Discriminator(keras.Model):
+class StyleGAN2Discriminator(StoresArguments, keras.Model):
     """Scores images; with classes, by projection on a mapped embedding of the class.
 
     Args:
@@ -759,16 +562,7 @@ class StyleGAN2Discriminator(keras.Model):
     ):
         super().__init__(**kwargs)
         _check_network(resolution, channel_base, channel_max, architecture, precision)
-        self.resolution = resolution
-        self.num_classes = num_classes
-        self.channel_base = channel_base
-        self.channel_max = channel_max
-        self.architecture = architecture
-        self.group_size = group_size
-        self.label_layers = label_layers
-        self.precision = precision
-        self.half_resolutions = half_resolutions
-        self.clamp = clamp
+        self.store(locals())
         bound = 256.0 if clamp is None and precision == "float16" else clamp
         dtypes = _block_dtypes(resolution, precision, half_resolutions)
         self.blocks = [
@@ -832,18 +626,3 @@ class StyleGAN2Discriminator(keras.Model):
             directions = self.mapping(None, labels)
             x = tf.reduce_sum(x * directions, axis=1, keepdims=True) / math.sqrt(x.shape[-1])
         return x
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "resolution": self.resolution,
-            "num_classes": self.num_classes,
-            "channel_base": self.channel_base,
-            "channel_max": self.channel_max,
-            "architecture": self.architecture,
-            "group_size": self.group_size,
-            "label_layers": self.label_layers,
-            "precision": self.precision,
-            "half_resolutions": self.half_resolutions,
-            "clamp": self.clamp,
-        }
