@@ -383,7 +383,7 @@ def test_a_file_of_the_network_is_opened_and_others_are_refused(tmp_path, monkey
     import keras
 
     from tfgan.models.landmarks import FaceLandmarks
-    from tfgan.models.stylegan2 import StyleGAN2Discriminator
+    from tfgan.models.stylegan2_discriminator import StyleGAN2Discriminator
 
     monkeypatch.chdir(tmp_path)
     network = FaceLandmarks()

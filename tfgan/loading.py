@@ -21,6 +21,8 @@ MODULES = (
     "tfgan.models.stargan_v2",
     "tfgan.models.stylegan",
     "tfgan.models.stylegan2",
+    "tfgan.models.stylegan2_discriminator",
+    "tfgan.models.stylegan_discriminator",
     "tfgan.models.vgg",
 )
 RUNS = Path("runs")

@@ -63,7 +63,8 @@ def write_pickle(path: Path, resolution: int) -> None:
 
     from tests.importers import pickled
     from tfgan.importers.weights import by_path
-    from tfgan.models.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
+    from tfgan.models.stylegan2 import StyleGAN2Generator
+    from tfgan.models.stylegan2_discriminator import StyleGAN2Discriminator
 
     weights = {}
     with tf.Graph().as_default():  # shapes alone

@@ -16,7 +16,7 @@ from export import forms, report, run, signatures
 from export.signatures import kind_of
 from tests.export.small import forms_of, stargan, stargan_v2, stylegan2
 from tfgan.litert import Runner
-from tfgan.models.stylegan2 import StyleGAN2Discriminator
+from tfgan.models.stylegan2_discriminator import StyleGAN2Discriminator
 from tfgan.terminal import UserError
 
 

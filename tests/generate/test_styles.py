@@ -18,7 +18,8 @@ from tfgan.generate.options import latents_of
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     """A plain generator, a conditional one and a discriminator, saved."""
-    from tfgan.models.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
+    from tfgan.models.stylegan2 import StyleGAN2Generator
+    from tfgan.models.stylegan2_discriminator import StyleGAN2Discriminator
 
     folder = tmp_path_factory.mktemp("models")
     small = {

@@ -9,10 +9,9 @@ import tensorflow as tf
 
 from tests.layers.layer_check import check_config, check_layer, randomize
 from tests.layers.plain import convolve, leaky_relu
+from tfgan.layers.residual import AdaINBlock, ResidualBlock
 from tfgan.models.stargan_v2 import (
-    AdaINBlock,
     ImageFeatures,
-    ResidualBlock,
     StarGANv2,
     StarGANv2Discriminator,
     StarGANv2Generator,

@@ -14,13 +14,12 @@ from tfgan.layers.widths import channels_at
 from tfgan.models.stylegan import (
     FORMS,
     StyledLayer,
-    StyleGANDiscriminator,
-    StyleGANDiscriminatorBlock,
     StyleGANGenerator,
     StyleGANMapping,
     StyleGANSynthesisBlock,
     resolutions_to,
 )
+from tfgan.models.stylegan_discriminator import StyleGANDiscriminator, StyleGANDiscriminatorBlock
 
 CLASSES = ("cat", "dog", "wild")
 

@@ -11,8 +11,6 @@ from tests.layers.layer_check import check_config, check_layer, randomize
 from tfgan.layers.widths import channels_at
 from tfgan.models.stylegan2 import (
     ARCHITECTURES,
-    DiscriminatorBlock,
-    StyleGAN2Discriminator,
     StyleGAN2Generator,
     StyleGAN2Mapping,
     StyleGAN2Synthesis,
@@ -20,6 +18,7 @@ from tfgan.models.stylegan2 import (
     SynthesisLayer,
     ToRGB,
 )
+from tfgan.models.stylegan2_discriminator import DiscriminatorBlock, StyleGAN2Discriminator
 
 CLASSES = ("cat", "dog", "wild")
 

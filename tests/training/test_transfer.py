@@ -9,7 +9,7 @@ import pytest
 
 from tests.training.runs import make_trainer, values
 from tfgan.label_sets import LabelSet
-from tfgan.models.stylegan2 import StyleGAN2Discriminator
+from tfgan.models.stylegan2_discriminator import StyleGAN2Discriminator
 from training import run
 from training.checkpoints import all_variables, list_checkpoints, save
 from training.config import ConfigError, save_config

@@ -371,7 +371,7 @@ def convert(weights: Weights, options: Options) -> list[Part]:
     settings = {"form": weights.form, "group_size": weights.group_size}
 
     def discriminator() -> tuple[Any, list[str]]:
-        from tfgan.models.stylegan import StyleGANDiscriminator
+        from tfgan.models.stylegan_discriminator import StyleGANDiscriminator
 
         used = grown(scores, score_names, resolution)
         told = discriminator_config(shapes_by_path(used, score_names), resolution) | settings

@@ -387,7 +387,7 @@ def convert(weights: Weights, options: Options) -> list[Part]:
     settings = weights.discriminator_settings
 
     def discriminator() -> tuple[Any, list[str]]:
-        from tfgan.models.stylegan2 import StyleGAN2Discriminator
+        from tfgan.models.stylegan2_discriminator import StyleGAN2Discriminator
 
         told = {**discriminator_config(shapes_by_path(scores, score_names)), **settings}
         make = lambda: StyleGAN2Discriminator(**told, name="discriminator")  # noqa: E731

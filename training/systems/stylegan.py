@@ -17,11 +17,11 @@ import tensorflow as tf
 
 from tfgan.layers.resample import mean_down, nearest_up
 from tfgan.models.stylegan import (
-    StyleGANDiscriminator,
     StyleGANGenerator,
     fade_in,
     resolutions_to,
 )
+from tfgan.models.stylegan_discriminator import StyleGANDiscriminator
 from training import losses
 from training.config import (
     ANY,

@@ -13,7 +13,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import tensorflow as tf
 
-from tfgan.models.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
+from tfgan.models.stylegan2 import StyleGAN2Generator
+from tfgan.models.stylegan2_discriminator import StyleGAN2Discriminator
 from training import losses
 from training.augment import augment, update_p
 from training.config import (
