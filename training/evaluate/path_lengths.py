@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -11,14 +11,12 @@ from tfgan.metrics import path_length
 from training.evaluate import tables
 from training.evaluate.digests import make_key
 from training.evaluate.kinds import Measure
-
-if TYPE_CHECKING:
-    from training.evaluate.latents import Subject
+from training.evaluate.subjects import Subject
 
 SIDE = 256  # pixels, at least, of what the perceptual distance sees of larger pictures
 
 
-def find(subject: "Subject", name: str) -> dict[str, Any]:
+def find(subject: Subject, name: str) -> dict[str, Any]:
     """The perceptual path length of a generator; see `tfgan.metrics.path_length`.
 
     Both pictures of a pair have the same class and the same noise.

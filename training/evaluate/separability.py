@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -15,14 +15,12 @@ from training.evaluate import classifier, tables
 from training.evaluate.avatar_network import LARGEST, reduce_to
 from training.evaluate.digests import file_digest, make_key
 from training.evaluate.kinds import EvaluationError, Measure
-
-if TYPE_CHECKING:
-    from training.evaluate.latents import Reals, Subject
+from training.evaluate.subjects import Reals, Subject
 
 SPACES = ("z", "w")
 
 
-def open_classifier(reals: "Reals") -> tuple[Any, str]:
+def open_classifier(reals: Reals) -> tuple[Any, str]:
     """The classifier of attributes that a request names, or one that is trained; and its key.
 
     Without both, pictures are avatars: see `training.evaluate.kinds.check_faces`.
@@ -66,7 +64,7 @@ def open_classifier(reals: "Reals") -> tuple[Any, str]:
     return model, file_digest(path)
 
 
-def find(subject: "Subject", name: str) -> dict[str, Any]:
+def find(subject: Subject, name: str) -> dict[str, Any]:
     """How far planes in Z and in W tell attributes; see `tfgan.metrics.separability`."""
     request, generator = subject.request, subject.generator
     judge, key = open_classifier(subject.reals)

@@ -20,6 +20,7 @@ from training.evaluate import latents
 from training.evaluate.feature_networks import FeatureNetwork
 from training.evaluate.features import RealFeatures
 from training.evaluate.kinds import Request
+from training.evaluate.subjects import draw_rows
 from training.systems import stylegan2
 
 
@@ -285,7 +286,7 @@ def test_as_many_pictures_are_told_as_precision_and_recall_compare(subject_of, m
     assert (facts["real"]["count"], facts["generated"]["count"]) == (100, 100)
     assert found["generated"]["precision"].count == found["generated"]["recall"].count == 100
     # A folder comes class by class, so they are drawn from all of it; the same each time.
-    drawn = latents.draw_rows(300, 100, seed=0)
+    drawn = draw_rows(300, 100, seed=0)
     assert drawn.max() > 250
     assert np.all(np.diff(drawn) > 0)
     expected = precision_recall(Pixels.real[drawn], Pixels.made[:100])

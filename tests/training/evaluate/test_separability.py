@@ -11,9 +11,9 @@ from tfgan.models.classifier import Classifier
 from training.config import TrainingConfig
 from training.evaluate import classifier
 from training.evaluate.kinds import EvaluationError, Request
-from training.evaluate.latents import Reals, Subject
 from training.evaluate.replicas import Replicas
 from training.evaluate.separability import describe, find, open_classifier
+from training.evaluate.subjects import Reals, Subject
 
 Z, SIZE, COUNT = 4, 8, 400
 
