@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from export.compare import Expected, expect
 from export.signatures import Exportable, Kind
 from tfgan.litert import Arrays, Runner
 from tfgan.terminal import quiet
@@ -89,7 +90,7 @@ class Materials:
         exportable: The model and its uses.
         pictures: One for each of the examples, float32 [N, R, R, 3]; models that take none do not
             look at them.
-        expected: What Keras makes of the examples that are compared, as `export.report.expect`
+        expected: What Keras makes of the examples that are compared, as `export.compare.expect`
             says.
         facts: What files say of themselves.
     """
@@ -98,7 +99,7 @@ class Materials:
         self,
         exportable: Exportable,
         pictures: np.ndarray,
-        expected: Sequence[Any],
+        expected: Sequence[Expected],
         facts: dict[str, Any],
     ):
         self.exportable = exportable
@@ -129,13 +130,11 @@ class Materials:
         return quantization.find_ranges(self.content, self.exportable, drawn)
 
     @functools.cached_property
-    def searched(self) -> list[Any]:
+    def searched(self) -> list[Expected]:
         """What Keras makes of other examples, which a search compares."""
-        from export.report import expect
-
         return expect(self.exportable, self.draw(self.examples.searched))
 
-    def _error(self, content: bytes, expected: Iterable[Any]) -> float:
+    def _error(self, content: bytes, expected: Iterable[Expected]) -> float:
         from tfgan.litert import open_runner
 
         low, high = self.exportable.model.value_range

@@ -9,14 +9,15 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from export.compare import Expected, psnr
 from export.forms import Form
-from export.signatures import Case, Exportable, Flow, follow
-from tfgan.litert import Arrays, Runner
+from export.signatures import Case, Exportable, follow
+from tfgan.litert import Runner
 from tfgan.strict_json import REASONS, finite_record
 from tfgan.terminal import quiet
 
@@ -93,40 +94,10 @@ class Result:
         return asdict(self)
 
 
-class Expected(NamedTuple):
-    """What Keras makes of inputs that a flow is told.
-
-    Attributes:
-        flow: The way to pictures.
-        drawn: Its inputs.
-        cases: The signatures that it runs.
-        pictures: float32 [N, R, R, 3].
-    """
-
-    flow: Flow
-    drawn: Arrays
-    cases: list[Case]
-    pictures: np.ndarray
-
-
-def expect(exportable: Exportable, drawn: Sequence[Arrays]) -> list[Expected]:
-    """Runs Keras on drawn inputs, flow by flow."""
-    return [
-        Expected(flow, one, *follow(flow, exportable.run, one))
-        for flow in exportable.flows
-        for one in drawn
-    ]
-
-
 def ssim(images: np.ndarray, others: np.ndarray, span: float) -> float:
     """Mean structural similarity of pictures, float [N, H, W, C]; `span` is of their values."""
     window = min(SSIM_WINDOW, *images.shape[1:3])
     return float(np.mean(tf.image.ssim(images, others, span, filter_size=window)))
-
-
-def psnr(squared_error: float) -> float | None:
-    """In dB, of a mean squared error whose peak is 1; None where there is none."""
-    return None if squared_error == 0 else -10 * math.log10(squared_error)
 
 
 def latency(runner: Runner, case: Case) -> float:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from export.compare import Expected, expect
 from export.forms import FORMS, Materials, examples_of
 from export.pictures import data_of_run, read_pictures
 from export.signatures import KINDS, Kind, drawn_faces, kind_of
@@ -30,7 +31,7 @@ from tfgan.strict_json import write_json
 from tfgan.terminal import UserError, exit_status, import_tensorflow, quiet, require, run_command
 
 if TYPE_CHECKING:
-    from export.report import Distance, Expected, Result
+    from export.report import Distance, Result
 
 SLOW = "int16x8"
 MANIFEST, REPORT, PAGE = "manifest.json", "report.json", "report.html"
@@ -353,7 +354,7 @@ def _heed_no_stop() -> None:
 def make_form(
     name: str,
     materials: Materials,
-    expected: Sequence["Expected"],
+    expected: Sequence[Expected],
     distance: "Distance | None",
     floor: float,
     folder: Path,
@@ -399,7 +400,7 @@ def make_form(
 
 def export(
     materials: Materials,
-    expected: Sequence["Expected"],
+    expected: Sequence[Expected],
     distance: "Distance | None",
     floors: dict[str, float],
     metrics: dict[str, float],
@@ -536,7 +537,7 @@ def _run(options: argparse.Namespace, until_end: contextlib.ExitStack) -> int:
     # Forms are compared with what the weights make, and not with what a GPU rounds that to.
     until_end.enter_context(without_tf32())
     from export.manifest import facts_of
-    from export.report import expect, machine, metrics_table, needless_text, table
+    from export.report import machine, metrics_table, needless_text, table
 
     with quiet():
         exportable = kind.describe(in_float32(load_model(model_file)))

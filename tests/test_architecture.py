@@ -1,6 +1,7 @@
 """The direction of the imports, and names that say nothing."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,68 @@ def read_modules() -> dict[str, set[str]]:
     return modules
 
 
+def find_processes(source: str) -> set[str]:
+    """Modules of this program that can be run as commands and that a file names in a string."""
+    constants = (node.value for node in ast.walk(ast.parse(source)) if type(node) is ast.Constant)
+    return {value for value in constants if isinstance(value, str) and is_command(value)}
+
+
+def is_command(name: str) -> bool:
+    """Whether `python -m NAME` is a command of this program."""
+    if not re.fullmatch(rf"({'|'.join(PACKAGES)})(\.\w+)*", name):
+        return False
+    path = ROOT / name.replace(".", "/")
+    file = path.with_suffix(".py")
+    return (path / "__main__.py").is_file() or (
+        file.is_file() and '__name__ == "__main__"' in file.read_text("utf-8")
+    )
+
+
+def find_circles(modules: dict[str, set[str]]) -> list[list[str]]:
+    """Groups of modules that import one another, by whatever way, each sorted."""
+
+    def resolve(name: str) -> str:
+        while name and name not in modules:
+            name = name.rpartition(".")[0]
+        return name
+
+    edges = {
+        module: {
+            target
+            for name in names
+            # A package is imported with each of its modules, which is no circle.
+            if (target := resolve(name)) and not module.startswith(f"{target}.")
+        }
+        - {module}
+        for module, names in modules.items()
+    }
+
+    def reached(start: str) -> set[str]:
+        seen: set[str] = set()
+        todo = [start]
+        while todo:
+            for target in edges[todo.pop()] - seen:
+                seen.add(target)
+                todo.append(target)
+        return seen
+
+    after = {module: reached(module) for module in edges}
+    groups = {
+        tuple(sorted(other for other in after[module] if module in after[other]))
+        for module in after
+        if module in after[module]
+    }
+    return sorted(map(list, groups))
+
+
 MODULES = read_modules()
+# A command that a file starts as a process of its own -> who may: an empty clone has no model, and
+# workers are started where there is one machine.
+PROCESSES = {
+    "training.run": {"mobile_demo.exports", "training.launch"},
+    "export.run": {"mobile_demo.exports"},
+    "training.evaluate": {"export.run"},
+}
 
 
 def inside(name: str, package: str) -> bool:
@@ -84,6 +146,38 @@ def test_every_form_of_import_is_seen(source, expected):
 def test_files_are_found():
     assert {"tfgan.layers.resample", "tfgan.models.stylegan2", "training.phases"} <= set(MODULES)
     assert "tfgan.layers.resample" in MODULES["tfgan.models.stylegan2"]
+
+
+def test_circles_are_found_however_modules_import():
+    modules = {
+        "p": set(),
+        "p.a": find_imports("def f():\n    from p import b", "p.a"),
+        "p.b": find_imports("if TYPE_CHECKING:\n    from p.c import C", "p.b"),
+        "p.c": find_imports("import p.a", "p.c"),
+        "p.d": find_imports("from p.a import x", "p.d"),
+    }
+    assert find_circles(modules) == [["p.a", "p.b", "p.c"]]
+
+
+def test_no_modules_import_one_another():
+    assert find_circles(MODULES) == []
+
+
+def test_commands_are_found_however_they_are_written():
+    source = (
+        'run([sys.executable, "-m", "training.run", x])\ny = ("export.run", "--out", "tfgan.data")'
+    )
+    assert find_processes(source) == {"training.run", "export.run"}
+
+
+def test_no_room_starts_commands_of_another_but_those_that_are_known():
+    starters: dict[str, set[str]] = {}
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+            for command in find_processes(path.read_text("utf-8")) - {module}:
+                starters.setdefault(command, set()).add(module)
+    assert starters == PROCESSES
 
 
 def test_tfgan_imports_neither_training_nor_export():

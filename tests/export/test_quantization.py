@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from export import flatbuffer, quantization, tflite
+from export.compare import expect
 from export.forms import FORMS, Materials, examples_of
 from export.quantization import CONVOLUTIONS, DENSE, Chosen, Layer, search
-from export.report import expect, measure
+from export.report import measure
 from export.signatures import KINDS, drawn_faces
 from tests.export.small import stargan, stylegan2
 from tfgan.litert import FACTS, open_runner, read_facts

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from export import report, signatures
+from export.compare import expect
 from export.forms import FORMS, examples_of
 from export.report import Result, recommend
 from tests.export.small import stargan_v2, stylegan2
@@ -28,7 +29,7 @@ def measured(model, spoil, distance=None, floor=100.0, **changes):
     runner = Runner(list(described.signatures), run)
     form = FORMS["saved-model"]._replace(open_runner=lambda path, threads: runner)
     faces = signatures.drawn_faces(range(3), model.resolution)
-    expected = report.expect(described, described.draw(range(3), faces))
+    expected = expect(described, described.draw(range(3), faces))
     return report.measure(described, expected, distance, form, Path(__file__), floor)[0], expected
 
 
@@ -149,7 +150,7 @@ def test_ways_to_pictures_that_a_file_lacks_are_left_out():
     runner = Runner(["style_from_latent", "translate"], described.run)
     form = FORMS["saved-model"]._replace(open_runner=lambda path, threads: runner)
     faces = signatures.drawn_faces([0], 32)
-    expected = report.expect(described, described.draw([0], faces))
+    expected = expect(described, described.draw([0], faces))
     assert len(expected) == 3
     result, pictures = report.measure(described, expected, None, form, Path(__file__), 100.0)
     assert list(result["signature_errors"]) == ["style_from_latent", "translate"]
@@ -215,7 +216,7 @@ def test_a_form_that_spoils_the_last_class_alone_is_not_good():
     names = tuple("abcdefgh")
     described = signatures.KINDS["StyleGAN2Generator"].describe(stylegan2(names))
     examples = examples_of(described.choices)
-    expected = report.expect(described, described.draw(examples.compared, np.empty(0)))
+    expected = expect(described, described.draw(examples.compared, np.empty(0)))
 
     def run(signature, inputs):
         outputs = described.run(signature, inputs)

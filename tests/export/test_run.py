@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from export import forms, report, run, signatures
+from export import forms, run, signatures
 from export.signatures import kind_of
 from tests.export.small import forms_of, stargan, stargan_v2, stylegan2
 from tfgan.litert import Runner
@@ -27,7 +27,7 @@ def test_forms_are_compared_with_keras_without_tf32(tmp_path, monkeypatch):
         found.append(enabled())
         raise UserError("that was all.")
 
-    monkeypatch.setattr(report, "expect", expect)
+    monkeypatch.setattr(run, "expect", expect)
     stylegan2().save(tmp_path / "face.keras")
     assert run.main([str(tmp_path / "face.keras"), "--formats", "float32"]) == 2
     assert (found, enabled()) == ([False], True)

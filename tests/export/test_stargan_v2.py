@@ -13,8 +13,9 @@ import pytest
 from PIL import Image
 
 from export import run
+from export.compare import expect
 from export.forms import FORMS, Materials
-from export.report import expect, measure
+from export.report import measure
 from export.signatures import Flow, drawn_faces
 from tests.export.small import (
     check_fewer_bits,
