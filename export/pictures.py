@@ -40,8 +40,11 @@ def read_pictures(names: list[str], resolution: int, count: int) -> np.ndarray:
     Raises:
         DataError: If a set cannot be opened, or has no readable picture.
     """
+    from tfgan.data.folders import FolderSource
     from tfgan.data.labelled import split_labels
-    from tfgan.data.sources import DataError, FolderSource, is_prepared, open_source
+    from tfgan.data.opening import open_source
+    from tfgan.data.prepared import is_prepared
+    from tfgan.data.sources import DataError
 
     parts = []
     for index, name in enumerate(names):

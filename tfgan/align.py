@@ -19,7 +19,8 @@ from PIL import Image
 
 from tfgan import figures
 from tfgan.archives import check_archive
-from tfgan.data.sources import FolderSource, read_file
+from tfgan.data.folders import FolderSource
+from tfgan.data.sources import read_file
 from tfgan.loading import ModelError, check_writable, load_model
 from tfgan.terminal import Progress, UserError, exit_status, import_tensorflow, run_command
 

@@ -11,8 +11,9 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 import tyro
 
+from tfgan.data.opening import open_source
 from tfgan.data.pipeline import Feed, Pipeline, PipelineOptions
-from tfgan.data.sources import Source, check_resolution, open_source
+from tfgan.data.sources import Source, check_resolution
 from tfgan.strict_json import write_json
 from tfgan.terminal import UserError
 

@@ -32,7 +32,7 @@ SECONDS = 10.0  # of the pipeline alone
 MEASURE_LISTING = """
 import json, resource, sys, time
 from tfgan.data.pipeline import epoch_order
-from tfgan.data.sources import FolderSource
+from tfgan.data.folders import FolderSource
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 before, started = peak(), time.monotonic()
@@ -110,8 +110,8 @@ def measure_start(root: Path) -> tuple[float, float]:
 
 def measure_pipeline(data: str) -> float:
     """Pictures per second that the pipeline gives at 64 pixels, each decoded anew."""
+    from tfgan.data.opening import open_source
     from tfgan.data.pipeline import Pipeline, PipelineOptions
-    from tfgan.data.sources import open_source
 
     options = PipelineOptions(resolution=64, batch_size=BATCH, cache_gb=0.0)
     pipeline = Pipeline(open_source(data, resolution=64), options)

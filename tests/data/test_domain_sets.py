@@ -14,8 +14,9 @@ from PIL import Image
 from tests.training.runs import eagerly
 from tfgan.data import domain_sets, manual_sets
 from tfgan.data.avatars import EXPRESSIONS
+from tfgan.data.opening import open_source
 from tfgan.data.pipeline import Pipeline, PipelineOptions
-from tfgan.data.sources import DataError, open_source
+from tfgan.data.sources import DataError
 from training import run
 
 ANIMALS, SEXES = ("cat", "dog", "wild"), ("female", "male")

@@ -18,6 +18,7 @@ from tfgan.data.decoding import (
     picture_for_crops,
     random_box,
 )
+from tfgan.data.folders import FolderSource
 from tfgan.data.pipeline import Pipeline, PipelineOptions, epoch_order, random_bits
 from tfgan.data.sources import DataError, Picture
 
@@ -311,7 +312,7 @@ def test_huge_files_and_endless_sides_are_refused_in_words(monkeypatch, tmp_path
     with pytest.raises(ValueError, match="its file has 101 bytes, more than 100"):
         decode_picture(bytes(101), SIZE)
     with pytest.raises(ValueError, match="its file has 101 bytes, more than 100"):
-        sources.FolderSource(str(tmp_path)).read(0)
+        FolderSource(str(tmp_path)).read(0)
     monkeypatch.undo()
     content = encode(Image.new("1", (decoding._LONGEST + 1, 1)))
     with pytest.raises(ValueError, match="65537 x 1 pixels; a side"):

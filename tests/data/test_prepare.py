@@ -12,9 +12,11 @@ import pytest
 from PIL import Image
 
 from tfgan.data import prepare
+from tfgan.data.folders import FolderSource
 from tfgan.data.labelled import open_labelled
+from tfgan.data.opening import open_source
 from tfgan.data.prepared import PreparedSource
-from tfgan.data.sources import DataError, FolderSource, open_source
+from tfgan.data.sources import DataError
 
 ROOT = Path(__file__).parents[2]
 ALONE = ["--workers", "1"]

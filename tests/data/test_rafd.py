@@ -9,8 +9,9 @@ import tensorflow_datasets as tfds
 
 from tfgan.data import rafd
 from tfgan.data.avatars import EXPRESSIONS
+from tfgan.data.opening import open_source
 from tfgan.data.rafd import Portrait, read_name
-from tfgan.data.sources import DataError, open_source
+from tfgan.data.sources import DataError
 
 PERSONS = (1, 2, 3, 5, 7, 8, 9, 10, 11, 12, 14, 61)
 TEST_PERSONS = (1, 14)  # every tenth

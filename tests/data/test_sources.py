@@ -8,16 +8,12 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from PIL import Image, UnidentifiedImageError, features
 
-from tfgan.data import sources
+from tfgan.data import folders, sources
+from tfgan.data.folders import FolderSource
+from tfgan.data.opening import open_source
 from tfgan.data.pipeline import Pipeline, PipelineOptions, decode_picture
-from tfgan.data.sources import (
-    DataError,
-    FolderSource,
-    TfdsSource,
-    TfRecordIndex,
-    check_resolution,
-    open_source,
-)
+from tfgan.data.sources import DataError, check_resolution
+from tfgan.data.tfds_sets import TfdsSource, TfRecordIndex
 
 
 def save(path, color=(1, 2, 3), size=(16, 16)):
@@ -260,7 +256,7 @@ def test_listings_are_compact(tmp_path, monkeypatch):
             pass
 
     entries = Entries(Entry(f"picture_{i:08d}.png") for i in range(count))
-    monkeypatch.setattr(sources.os, "scandir", lambda path: entries)
+    monkeypatch.setattr(folders.os, "scandir", lambda path: entries)
     source = FolderSource(str(tmp_path))
     assert len(source) == count
     assert source.describe(40_000).endswith("picture_00040000.png")

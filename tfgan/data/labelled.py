@@ -15,21 +15,21 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from tfgan.data.attribute_tables import AttributeTable, find_table
+from tfgan.data.folders import FolderSource
 from tfgan.data.held_back import Subset
+from tfgan.data.opening import open_source
+from tfgan.data.prepared import is_prepared
 from tfgan.data.sources import (
     DECODERS,
     EXTENSIONS,
     DataError,
-    FolderSource,
     Picture,
     Source,
-    TfdsSource,
     check_resolution,
-    is_prepared,
     list_names,
     make_fingerprint,
-    open_source,
 )
+from tfgan.data.tfds_sets import TfdsSource
 from tfgan.label_sets import LabelSet
 
 logger = logging.getLogger("tfgan")

@@ -36,8 +36,9 @@ from pathlib import Path
 from typing import Any
 
 from tfgan.data import prepared
+from tfgan.data.folders import FolderSource
 from tfgan.data.prepared import Facts, Shard
-from tfgan.data.sources import FolderSource, Source, make_fingerprint
+from tfgan.data.sources import Source, make_fingerprint
 from tfgan.loading import check_writable
 from tfgan.terminal import Progress, UserError, exit_status, run_command
 

@@ -18,12 +18,18 @@ from typing import Any
 
 import numpy as np
 
-from tfgan.data.sources import DataError, TfdsSource, list_names, make_fingerprint
+from tfgan.data.sources import DataError, list_names, make_fingerprint
+from tfgan.data.tfds_sets import TfdsSource
 from tfgan.strict_json import write_json
 
 FACTS = "prepared.json"
 SUMS = "SHA256SUMS"
 SPLIT = "train"
+
+
+def is_prepared(path: str) -> bool:
+    """Whether a folder holds a set of TensorFlow Datasets rather than pictures."""
+    return os.path.isfile(os.path.join(os.path.expanduser(path), "dataset_info.json"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -156,10 +162,10 @@ class PreparedSource(TfdsSource):
 
     Args:
         path: Of the prepared folder, or of any folder with a version of a TFDS set.
-        split: See `open_source`.
-        conditional: See `open_source`.
-        image_key: See `open_source`.
-        label_key: See `open_source`.
+        split: See `tfgan.data.opening.open_source`.
+        conditional: See `tfgan.data.opening.open_source`.
+        image_key: See `tfgan.data.opening.open_source`.
+        label_key: See `tfgan.data.opening.open_source`.
 
     Raises:
         DataError: If it is damaged, or has no such split or features.

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tfgan.data.sources import FolderSource, read_file
+from tfgan.data.folders import FolderSource
+from tfgan.data.sources import read_file
 from tfgan.generate.options import UsageError, whole
 
 RESIZES = ("crop", "pad", "stretch")

@@ -8,9 +8,10 @@ import pytest
 from PIL import Image
 
 from tfgan.data.avatars import find_background, person_of
+from tfgan.data.folders import FolderSource
 from tfgan.data.held_back import Subset, hold_back
 from tfgan.data.labelled import open_labelled
-from tfgan.data.sources import DataError, FolderSource
+from tfgan.data.sources import DataError
 from tfgan.label_sets import LabelSet
 from training.config import TrainingConfig
 from training.evaluate.real_pictures import (

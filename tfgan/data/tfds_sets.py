@@ -1,0 +1,385 @@
+"""Sets of TensorFlow Datasets, read by random access, and prepared first where they must be."""
+
+import array
+import bisect
+import contextlib
+import difflib
+import importlib.util
+import logging
+import os
+import struct
+import types
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from tfgan.data.sources import DataError, Picture, list_names, make_fingerprint
+from tfgan.terminal import Progress
+
+logger = logging.getLogger("tfgan")
+
+
+def is_registered(name: str) -> bool:
+    """Whether TensorFlow Datasets, or this program, has a set of this name."""
+    if not name.replace("/", "_").isidentifier():
+        return False
+    tfds = _import_builders()
+    return name.split("/")[0] in tfds.list_builders(with_community_datasets=False)
+
+
+def _import_builders() -> Any:
+    """TensorFlow Datasets, which knows the builders of this program too from then on."""
+    import tensorflow_datasets as tfds
+
+    from tfgan.data import domain_sets, rafd  # noqa: F401 (importing a builder registers it)
+
+    return tfds
+
+
+class TfRecordIndex:
+    """Random access to the records of TFRecord files, by where each one starts.
+
+    A record is its length (8 bytes), a checksum of that (4), the data, and a checksum (4), so the
+    files are indexed by hopping from length to length without reading the data.
+
+    Args:
+        files: (path, records to skip, records to take) of each file, in order.
+
+    Raises:
+        OSError: If a file ends within a record.
+    """
+
+    def __init__(self, files: Sequence[tuple[str, int, int]]) -> None:
+        self._paths: list[str] = []
+        self._file_starts: list[int] = []
+        self._offsets = array.array("q")
+        for path, skip, take in files:
+            self._paths.append(path)
+            self._file_starts.append(len(self._offsets))
+            size, offset = os.path.getsize(path), 0
+            with open(path, "rb") as file:
+                for number in range(skip + take):
+                    file.seek(offset)
+                    header = file.read(8)
+                    length = struct.unpack("<Q", header)[0] if len(header) == 8 else size
+                    end = offset + length + 16
+                    if end > size:
+                        raise OSError(f"{path} ends within record {number}")
+                    if number >= skip:
+                        self._offsets.append(offset)
+                    offset = end
+
+    def __len__(self) -> int:
+        return len(self._offsets)
+
+    def __getitem__(self, index: int) -> bytes:
+        path = self._paths[bisect.bisect_right(self._file_starts, index) - 1]
+        with open(path, "rb") as file:
+            file.seek(self._offsets[index])
+            (length,) = struct.unpack("<Q", file.read(8))
+            return file.read(4 + length)[4:]
+
+
+class TfdsSource:
+    """Pictures of a prepared TensorFlow Datasets set, by random access.
+
+    Reads sets that are on disk as ArrayRecord or as TFRecord, and hands on the pictures as they
+    are encoded there.
+
+    Args:
+        name: As the user typed it.
+        builder: A `tfds.core.DatasetBuilder` that is prepared.
+        split: See `tfgan.data.opening.open_source`.
+        conditional: See `tfgan.data.opening.open_source`.
+        image_key: See `tfgan.data.opening.open_source`.
+        label_key: See `tfgan.data.opening.open_source`.
+
+    Attributes:
+        classes: Names of the classes of each `ClassLabel` feature, by its key; sorted by key.
+        flags: Keys of the `bool` features, with slashes for nesting; sorted.
+
+    Raises:
+        DataError: If the set has no such split or features.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        builder: Any,
+        split: str = "train",
+        conditional: bool = False,
+        image_key: str | None = None,
+        label_key: str | None = None,
+    ) -> None:
+        import tensorflow_datasets as tfds
+
+        self.name = name
+        self._split = split
+        self._builder = builder
+        # Sorted, because TensorFlow Datasets gives them in any order when it reads them from disk.
+        self._all_features = features = dict(sorted(_flatten_features(builder.info.features)))
+        self.classes: dict[str, tuple[str, ...]] = {
+            key: tuple(feature.names)
+            for key, feature in features.items()
+            if isinstance(feature, tfds.features.ClassLabel) and feature.num_classes
+        }
+        self.flags = tuple(
+            key for key, f in features.items() if f.shape == () and f.np_dtype == np.bool_
+        )
+        self._image_key = _choose_image(name, features, image_key)
+        self._label_key: str | None = None
+        self.class_names: tuple[str, ...] = ()
+        if conditional or label_key is not None:
+            self._label_key, self.class_names = self._choose_label(label_key)
+        # Only these two features are parsed; the picture is left as it is encoded.
+        keys = [key for key in (self._image_key, self._label_key) if key is not None]
+        self._features = tfds.features.FeaturesDict(_nest({key: features[key] for key in keys}))
+        self._decoders = _nest({self._image_key: tfds.decode.SkipDecoding()})
+        self._records = self._open_records()
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def describe(self, index: int) -> str:
+        return f"{self.name}/{self._split}#{index}"
+
+    def read(self, index: int) -> Picture:
+        example = self._features.deserialize_example_np(
+            self._records[index], decoders=self._decoders
+        )
+        label = 0 if self._label_key is None else int(_pick(example, self._label_key))
+        if label < 0:
+            raise ValueError(f"it has no label: {self._label_key} is {label}")
+        return Picture(_pick(example, self._image_key), label, self.describe(index))
+
+    def labels(self) -> np.ndarray:
+        if self._label_key is None:
+            return np.zeros(len(self), np.int32)
+        return self.read_values([self._label_key])[:, 0].astype(np.int32)
+
+    def read_values(self, keys: Sequence[str]) -> np.ndarray:
+        """Some of `classes` and `flags` of all pictures, without decoding these.
+
+        Args:
+            keys: Of features, K.
+
+        Returns:
+            int64 [N, K]: class indices, -1 where there is none, and 0 or 1 for flags.
+        """
+        import tensorflow_datasets as tfds
+
+        features = tfds.features.FeaturesDict(_nest({key: self._all_features[key] for key in keys}))
+        values = np.zeros((len(self), len(keys)), np.int64)
+        for index in Progress(range(len(self)), "Reading labels"):
+            example = features.deserialize_example_np(self._records[index])
+            values[index] = [int(_pick(example, key)) for key in keys]
+        return values
+
+    def fingerprint(self) -> str:
+        return make_fingerprint(
+            self._builder.info.full_name,
+            self._split,
+            len(self),
+            self.class_names,
+            self._image_key,
+            self._label_key,
+        )
+
+    def _choose_label(self, label_key: str | None) -> tuple[str, tuple[str, ...]]:
+        usable = [*self.classes, *self.flags]
+        if label_key is None:
+            if len(self.classes) == 1:
+                label_key = next(iter(self.classes))
+            elif usable:
+                raise DataError(
+                    f"--data {self.name} has several features that could be classes, or only "
+                    "flags. Received: no --label-key. Use --label-key with one of: "
+                    f"{list_names(usable)}."
+                )
+            else:
+                raise DataError(
+                    f"--data {self.name} must have a ClassLabel or bool feature. Received: "
+                    f"features {list_names(sorted(self._all_features))}. Train without classes, "
+                    "or use another set."
+                )
+        if label_key in self.flags:
+            last = label_key.split("/")[-1]
+            return label_key, (f"not {last}", last)
+        if label_key not in self.classes:
+            raise DataError(
+                f"--label-key must be a ClassLabel or bool feature of {self.name}. Received: "
+                f"{label_key}. "
+                + (f"Use one of: {list_names(usable)}." if usable else "It has none.")
+            )
+        return label_key, self.classes[label_key]
+
+    def _open_records(self) -> Any:
+        import tensorflow_datasets as tfds
+
+        info = self._builder.info
+        splits = list_names(sorted(info.splits))
+        try:
+            chosen = info.splits[self._split]
+        except (KeyError, ValueError) as error:
+            raise DataError(
+                f"--split must be a split of {self.name}, or a slice of one. Received: "
+                f"{self._split}. Use one of: {splits}."
+            ) from error
+        if not chosen.num_examples:
+            raise DataError(
+                f"--split must hold pictures. Received: {self._split}, which is empty, of "
+                f"{self.name}. Use one of: {splits}."
+            )
+        formats = {file_format.value for file_format in info.available_file_formats()}
+        if "array_record" in formats and importlib.util.find_spec("array_record"):
+            return self._builder.as_data_source(
+                self._split,
+                deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES,
+                file_format="array_record",
+            )
+        if info.file_format is not None and info.file_format.value == "tfrecord":
+            try:
+                return TfRecordIndex(
+                    [(str(f.filename), f.skip, f.take) for f in chosen.file_instructions]
+                )
+            except OSError as error:
+                raise DataError(
+                    f"--data {self.name} is damaged or not on this machine's disks. Received: "
+                    f"{error}. Delete {self._builder.data_dir} and prepare it again."
+                ) from error
+        hint = " and pip install array_record" if "array_record" in formats else ""
+        raise DataError(
+            f"--data {self.name} must be on disk as array_record or tfrecord. Received: "
+            f"{', '.join(sorted(formats))} in {self._builder.data_dir}. Choose another --data-dir "
+            f"to prepare it again{hint}."
+        )
+
+
+def prepare_tfds(data: str, data_dir: str | None) -> Any:
+    """Opens a TFDS set, downloading and preparing it first where it is not on disk."""
+    tfds = _import_builders()
+    name = data.removeprefix("tfds:")
+    if not name:
+        raise DataError("--data tfds: lacks a name. Received: tfds:. Use --data tfds:celeb_a.")
+    if data_dir is not None:
+        data_dir = os.path.expanduser(data_dir)
+    try:
+        # Without a format it opens whatever is there.
+        builder = tfds.builder(name, data_dir=data_dir)
+        if builder.is_prepared():
+            return builder
+        if importlib.util.find_spec("array_record"):
+            builder = tfds.builder(name, data_dir=data_dir, file_format="array_record")
+    except tfds.core.registered.DatasetNotFoundError as error:
+        names = tfds.list_builders(with_community_datasets=False)
+        near = difflib.get_close_matches(name.split("/")[0].split(":")[0], names, 3, 0.5)
+        advice = f"Did you mean {' or '.join(near)}?" if near else "Check the spelling."
+        raise DataError(
+            f"--data tfds:NAME must be a set that TFDS knows, or one in --data-dir. Received: "
+            f"{name}. {advice}"
+        ) from error
+    except Exception as error:  # Builders raise anything on a wrong configuration or version.
+        raise DataError(
+            f"--data tfds:NAME/CONFIG:VERSION must be a set that TFDS can open. Received: {name}, "
+            f"and TFDS says: {_first_line(error)}"
+        ) from error
+    logger.info("Preparing %s in %s", data, builder.data_dir)
+    try:
+        # Sets in the public bucket are copied as they are; here the format is chosen.
+        with _bars_like_ours():
+            builder.download_and_prepare(
+                download_config=tfds.download.DownloadConfig(try_download_gcs=False)
+            )
+    except DataError:
+        raise
+    except Exception as error:  # Downloads and 300 different builders raise anything.
+        manual = getattr(builder, "MANUAL_DOWNLOAD_INSTRUCTIONS", None)
+        if manual and isinstance(error, AssertionError):
+            raise DataError(
+                f"--data {data} must be downloaded by hand first. Received: {_first_line(error)} "
+                f"{' '.join(manual.split())}"
+            ) from error
+        raise DataError(
+            f"--data {data} could not be downloaded and prepared in {builder.data_dir}. Received: "
+            f"{type(error).__name__}: {_first_line(error)} Check the network and the disk, or copy "
+            "a prepared set there from another machine."
+        ) from error
+    return builder
+
+
+@contextlib.contextmanager
+def _bars_like_ours() -> Iterator[None]:
+    """Lets tensorflow-datasets show its downloads as other work is shown, in logs too."""
+    from tensorflow_datasets.core.utils import tqdm_utils
+
+    before, tqdm_utils.tqdm_lib = tqdm_utils.tqdm_lib, types.SimpleNamespace(tqdm=Progress)
+    try:
+        yield
+    finally:
+        tqdm_utils.tqdm_lib = before
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+def _flatten_features(feature: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """(key, feature) of everything in nested dictionaries, keys joined with slashes."""
+    import tensorflow_datasets as tfds
+
+    # Exactly this class: sub-classes such as Translation are features of their own.
+    if type(feature) is tfds.features.FeaturesDict:
+        for key, inner in feature.items():
+            yield from _flatten_features(inner, f"{prefix}/{key}" if prefix else key)
+    else:
+        yield prefix, feature
+
+
+def _nest(flat: dict[str, Any]) -> dict[str, Any]:
+    nested: dict[str, Any] = {}
+    for key, value in flat.items():
+        *outer, last = key.split("/")
+        inner = nested
+        for part in outer:
+            inner = inner.setdefault(part, {})
+        inner[last] = value
+    return nested
+
+
+def _pick(example: Any, key: str) -> Any:
+    for part in key.split("/"):
+        example = example[part]
+    return example
+
+
+def _choose_image(name: str, features: dict[str, Any], image_key: str | None) -> str:
+    import tensorflow_datasets as tfds
+
+    # Images of float32 are depth maps in TFDS, and labelled ones are segmentations.
+    keys = [
+        key
+        for key, feature in features.items()
+        if isinstance(feature, tfds.features.Image)
+        and not isinstance(feature, tfds.features.LabeledImage)
+        and feature.np_dtype in (np.uint8, np.uint16)
+    ]
+    if image_key is not None:
+        if image_key in keys:
+            return image_key
+        raise DataError(
+            f"--image-key must be a feature of {name} that holds pictures. Received: {image_key}. "
+            + (f"Use one of: {list_names(keys)}." if keys else "It has none; use another set.")
+        )
+    if not keys:
+        raise DataError(
+            f"--data {name} must have a feature that holds pictures. Received: features "
+            f"{list_names(sorted(features))}. Use another set."
+        )
+    if len(keys) > 1 and "image" not in keys:
+        raise DataError(
+            f"--data {name} has several features that hold pictures. Received: no --image-key. "
+            f"Use --image-key with one of: {list_names(keys)}."
+        )
+    return keys[0] if len(keys) == 1 else "image"
