@@ -15,6 +15,7 @@ from tfgan.data import prepare
 from tfgan.data.folders import FolderSource
 from tfgan.data.labelled import open_labelled
 from tfgan.data.opening import open_source
+from tfgan.data.pipeline import Pipeline, PipelineOptions
 from tfgan.data.prepared import PreparedSource
 from tfgan.data.sources import DataError
 
@@ -49,7 +50,8 @@ def test_pictures_labels_and_order_are_those_of_the_folder(tmp_path, capsys):
     root, out = make_folder(tmp_path / "animals"), tmp_path / "sets" / "animals" / "1.0.0"
     arguments = [str(root), str(out), "--labels", "classes", "--shards", "3", *ALONE]
     assert prepare.main(arguments) == 0
-    assert capsys.readouterr().out == f"8 pictures in 3 shards: --data {out}\n"
+    told = capsys.readouterr()
+    assert told.out == f"8 pictures (1 of them broken) in 3 shards: --data {out}\n"
     for conditional in (False, True):
         source = open_source(str(out), resolution=8, conditional=conditional)
         assert isinstance(source, PreparedSource)
@@ -66,7 +68,7 @@ def test_pictures_labels_and_order_are_those_of_the_folder(tmp_path, capsys):
         ["sha256sum", "-c", "SHA256SUMS"], cwd=out, capture_output=True, check=True
     )
     assert done.stdout.count(b": OK") == 3
-    assert not list(out.rglob("*.partial"))
+    assert not [*out.rglob("*.partial"), *out.rglob("*.broken")]
     assert not out.with_name("1.0.0.partial").exists()
     # What is there is never written over.
     assert prepare.main(arguments) == 2
@@ -83,6 +85,65 @@ def test_attributes_keep_the_order_of_their_table(tmp_path):
     (wanted,), _ = open_labelled([str(root)], resolution=8)
     assert found.class_names == ("Zoo", "Alive", "Male")
     assert_same(found, wanted)
+
+
+def test_a_broken_picture_of_a_prepared_set_is_named_by_its_file(tmp_path, caplog):
+    root, out = make_folder(tmp_path / "animals"), tmp_path / "sets" / "animals" / "1.0.0"
+    assert prepare.main([str(root), str(out), "--labels", "classes", *ALONE]) == 0
+    place = f"{root}/ant/broken.png"
+    assert f"Broken picture (1 so far): {place}: the file is empty" in caplog.text
+    caplog.clear()
+    source = open_source(str(out), resolution=8)
+    Pipeline(source, PipelineOptions(8, 4)).images(np.arange(8))
+    assert f"Broken picture (1 so far): {place} in {out}: the file is empty" in caplog.text
+    caplog.clear()
+    source = open_source("tfds:animals", resolution=8, data_dir=str(tmp_path / "sets"))
+    Pipeline(source, PipelineOptions(8, 4)).images(np.arange(8))
+    assert "tfds:animals/train#4 (ant/broken.png): the file is empty" in caplog.text
+
+
+def test_more_broken_pictures_than_allowed_are_listed_and_leave_nothing(tmp_path, capsys):
+    root, out = make_folder(tmp_path / "photos"), tmp_path / "out"
+    (root / "text.png").write_text("no picture")
+    arguments = [str(root), str(out), "--shards", "4", *ALONE, "--max-broken"]
+    assert prepare.main([*arguments, "1"]) == 2
+    told = capsys.readouterr().err
+    assert f"2 of the pictures of SOURCE {root} cannot be read. Received: --max-broken 1." in told
+    assert f"\n  {root}/ant/broken.png: the file is empty" in told
+    assert f"\n  {root}/text.png: it is none of PNG, " in told
+    assert not list(tmp_path.glob("out*"))
+    assert prepare.main([*arguments, "2"]) == 0
+    assert "9 pictures (2 of them broken)" in capsys.readouterr().out
+
+
+def test_folders_without_a_readable_picture_are_no_sets(tmp_path, capsys):
+    root, out = tmp_path / "photos", tmp_path / "out"
+    root.mkdir()
+    (root / "a.png").write_text("no picture")
+    (root / "b.png").touch()
+    assert prepare.main([str(root), str(out), *ALONE]) == 2
+    told = capsys.readouterr().err
+    assert f"None of the 2 pictures in SOURCE {root} can be read.\n  {root}/a.png: " in told
+    assert not list(tmp_path.glob("out*"))
+
+
+def test_broken_pictures_of_finished_shards_count_when_it_goes_on(tmp_path, capsys):
+    root, out = make_folder(tmp_path / "photos"), tmp_path / "out"
+    (root / "text.png").write_text("no picture")
+    arguments = [str(root), str(out), "--shards", "9", *ALONE]
+    assert prepare.main(arguments) == 0
+    out.rename(partial := tmp_path / "out.partial")
+    for line in (partial / "SHA256SUMS").read_text().splitlines(keepends=True):
+        name = line.split()[1]
+        (partial / f"{name}.sha256").write_text(line)
+    shards = sorted(partial.glob("*-of-00009"))  # text.png in the first, ant/broken.png in #5
+    (partial / f"{shards[5].name}.broken").write_text(f'[["{root}/ant/broken.png", "empty"]]')
+    (partial / f"{shards[0].name}.sha256").unlink()
+    capsys.readouterr()
+    assert prepare.main([*arguments, "--max-broken", "1"]) == 2
+    told = capsys.readouterr().err
+    assert f"\n  {root}/text.png: it is none of" in told
+    assert f"\n  {root}/ant/broken.png: empty" in told
 
 
 def test_damage_is_seen_when_it_is_opened_or_read(tmp_path):
@@ -159,6 +220,7 @@ def test_full_disk_or_other_pictures_end_it_in_one_line(tmp_path, capsys, full_d
         (["{tmp}/none", "{tmp}/out"], "SOURCE must name a folder that exists"),
         (["{tmp}/photos", "{tmp}/out", "--shards", "0"], "--shards must be at least 1"),
         (["{tmp}/photos", "{tmp}/out", "--shards", "9"], "--shards must be at most 8"),
+        (["{tmp}/photos", "{tmp}/out", "--max-broken", "-1"], "--max-broken must be 0 or more"),
         (["{tmp}/photos", "{tmp}/out", "--workers", "0"], "--workers must be at least 1"),
         (["{tmp}/photos", "{tmp}/out", "--labels", "attributes"], "must have an attribute table"),
         (["{tmp}/photos", "{tmp}/out", "--attribute-table", "x"], "belongs to --labels attributes"),

@@ -131,6 +131,29 @@ def epoch_order(seed: int, epoch: int, count: int) -> np.ndarray:
     return order
 
 
+def too_many_broken(
+    pictures: str, max_broken: int, broken: Sequence[tuple[str, str]], count: int
+) -> str:
+    """What a user is told of more broken pictures than --max-broken.
+
+    Args:
+        pictures: Where they are, such as --data FOLDER.
+        max_broken: That was asked for.
+        broken: Names and reasons.
+        count: Of the broken pictures.
+    """
+    return (
+        f"{count} of the pictures of {pictures} cannot be read. Received: --max-broken "
+        f"{max_broken}. Remove or replace them, or raise --max-broken to have them skipped."
+        + list_broken(broken)
+    )
+
+
+def list_broken(broken: Sequence[tuple[str, str]]) -> str:
+    """Lines with the names of broken pictures and the reasons."""
+    return "".join(f"\n  {name}: {reason}" for name, reason in broken)
+
+
 class Feed(abc.ABC):
     """Training batches by position, in order and shared by replicas.
 
@@ -526,7 +549,7 @@ class Pipeline(Feed):
             except MemoryError:
                 raise
             except Exception as error:  # Pillow's plugins raise nearly anything on damaged files.
-                self._report_broken(candidate, picture.name, error)
+                self._report_broken(candidate, self.source.describe(candidate), error)
                 continue
             with self._lock:
                 self._decoded += 1
@@ -539,7 +562,8 @@ class Pipeline(Feed):
             label = self._members[index]
             what = f"{len(self._by_class[label]):,} pictures of {self.source.class_names[label]}"
         raise DataError(
-            f"None of the {what} in --data {self.source.name} can be read." + self._list_broken()
+            f"None of the {what} in --data {self.source.name} can be read."
+            + list_broken(self.broken)
         )
 
     def _candidates(self, index: int) -> Iterator[int]:
@@ -602,10 +626,7 @@ class Pipeline(Feed):
         count = len(self._broken)
         if count > self.options.max_broken:
             raise DataError(
-                f"{count} of the pictures of --data {self.source.name} cannot be read. Received: "
-                f"--max-broken {self.options.max_broken}. Remove or replace them, or raise "
-                "--max-broken to have them skipped." + self._list_broken()
+                too_many_broken(
+                    f"--data {self.source.name}", self.options.max_broken, self.broken, count
+                )
             )
-
-    def _list_broken(self) -> str:
-        return "".join(f"\n  {name}: {reason}" for name, reason in self.broken)

@@ -2,7 +2,9 @@
 
 A folder of very many files is slow to list, to copy, and to read from network disks. Here its
 pictures go, as they are, into a few large files with checksums, which --data reads with the same
-pictures, labels and order as the folder. They are not decoded: training names the broken ones.
+pictures, labels and order as the folder. Each is decoded once, to see that it can be: broken ones
+are named, and up to --max-broken of them are kept for the order and skipped in training. With more
+of them nothing is made.
 
 Examples:
   python -m tfgan.data.prepare photos /data/photos
@@ -24,8 +26,10 @@ training checks the hash of each picture that it reads.
 import argparse
 import importlib.util
 import itertools
+import logging
 import multiprocessing
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -37,7 +41,7 @@ from typing import Any
 
 from tfgan.data import prepared
 from tfgan.data.folders import FolderSource
-from tfgan.data.prepared import Facts, Shard
+from tfgan.data.prepared import Broken, Facts, Shard
 from tfgan.data.sources import Source, make_fingerprint
 from tfgan.loading import check_writable
 from tfgan.terminal import Progress, UserError, exit_status, run_command
@@ -45,10 +49,54 @@ from tfgan.terminal import Progress, UserError, exit_status, run_command
 PER_SHARD = 1000  # pictures
 MOST_SHARDS = 1024
 NAME = "pictures"
+MAX_BROKEN = 10
+
+
+logger = logging.getLogger("tfgan")
 
 
 class PrepareError(UserError):
     """Options that cannot work, or a target that holds something else."""
+
+
+class TooManyBrokenError(PrepareError):
+    """More pictures cannot be read than --max-broken, or all."""
+
+
+class Tally:
+    """Names broken pictures as they are found, and ends it when they are too many.
+
+    Args:
+        folder: Of the pictures, as the user typed it.
+        max_broken: Most of them.
+        bar: Counts all pictures.
+    """
+
+    def __init__(self, folder: str, max_broken: int, bar: Any):
+        self.folder = folder
+        self.max_broken = max_broken
+        self.bar = bar
+        self.broken: Broken = []
+
+    def add(self, count: int, broken: Broken) -> None:
+        """Counts the pictures of a shard; raises TooManyBrokenError."""
+        from tfgan.data.pipeline import list_broken, too_many_broken
+
+        self.bar.update(count)
+        for name, reason in broken:
+            self.broken.append((name, reason))
+            logger.warning("Broken picture (%d so far): %s: %s", len(self.broken), name, reason)
+            if len(self.broken) == self.bar.total:
+                raise TooManyBrokenError(
+                    f"None of the {self.bar.total:,} pictures in SOURCE {self.folder} can be read."
+                    + list_broken(self.broken)
+                )
+            if len(self.broken) > self.max_broken:
+                raise TooManyBrokenError(
+                    too_many_broken(
+                        f"SOURCE {self.folder}", self.max_broken, self.broken, len(self.broken)
+                    )
+                )
 
 
 def open_folder(options: argparse.Namespace) -> tuple[Source, dict[str, Any]]:
@@ -91,8 +139,8 @@ def shard_starts(facts: Facts) -> list[int]:
     return [facts.pictures * number // facts.shards for number in range(facts.shards + 1)]
 
 
-def missing_shards(source: Source, facts: Facts, folder: Path) -> Iterator[Shard]:
-    """The shards that are not there yet, in order; pictures are read where they are written."""
+def all_shards(source: Source, facts: Facts, folder: Path) -> Iterator[Shard]:
+    """The shards in order; pictures are read where they are written."""
     labels = source.labels()
     root = os.path.expanduser(facts.source)
     starts = shard_starts(facts)
@@ -101,8 +149,15 @@ def missing_shards(source: Source, facts: Facts, folder: Path) -> Iterator[Shard
     ):
         paths = [source.describe(index) for index in range(first, end)]
         files = [os.path.relpath(path, root) for path in paths]
-        shard = Shard(str(folder / name), facts, paths, files, labels[first:end].tolist())
-        if not os.path.exists(shard.sum_path):
+        yield Shard(str(folder / name), facts, paths, files, labels[first:end].tolist())
+
+
+def missing_shards(shards: Iterator[Shard], tally: Tally) -> Iterator[Shard]:
+    """Those that are not there yet; the others are counted."""
+    for shard in shards:
+        if os.path.exists(shard.sum_path):
+            tally.add(len(shard.pictures), prepared.read_broken(shard))
+        else:
             yield shard
 
 
@@ -119,15 +174,16 @@ def _start_worker() -> None:
     threading.Thread(target=end, daemon=True).start()
 
 
-def write_here(shards: Iterator[Shard], workers: int, bar: Any) -> None:
+def write_here(shards: Iterator[Shard], workers: int, tally: Tally) -> None:
     """Writes shards in processes of this machine.
 
     Raises:
         PrepareError: If one of them is killed.
+        TooManyBrokenError: See `Tally`.
     """
     if workers == 1:
         for shard in shards:
-            bar.update(prepared.write_shard(shard))
+            tally.add(*prepared.write_shard(shard))
         return
     # Not by fork, which threads do not survive.
     context = multiprocessing.get_context("spawn")
@@ -138,9 +194,10 @@ def write_here(shards: Iterator[Shard], workers: int, bar: Any) -> None:
                 running.add(pool.submit(prepared.write_shard, shard))
                 if len(running) > 2 * workers:
                     done, running = wait(running, return_when=FIRST_COMPLETED)
-                    bar.update(sum(future.result() for future in done))
+                    for future in done:
+                        tally.add(*future.result())
             for future in running:
-                bar.update(future.result())
+                tally.add(*future.result())
         except BrokenProcessPool as error:
             raise PrepareError(
                 "a process was killed, perhaps for want of memory. Go on with the same command and "
@@ -151,14 +208,17 @@ def write_here(shards: Iterator[Shard], workers: int, bar: Any) -> None:
             raise
 
 
-def write_on_beam(shards: Iterator[Shard], arguments: Sequence[str]) -> None:
-    """Writes shards on Apache Beam."""
+def write_on_beam(shards: Iterator[Shard], arguments: Sequence[str], tally: Tally) -> None:
+    """Writes shards on Apache Beam; raises TooManyBrokenError once they are there."""
     import apache_beam as beam
     from apache_beam.options.pipeline_options import PipelineOptions
 
+    listed = list(shards)
     with beam.Pipeline(options=PipelineOptions(list(arguments))) as pipeline:
-        every = pipeline | "Shards" >> beam.Create(list(shards))
+        every = pipeline | "Shards" >> beam.Create(listed)
         _ = every | "Apart" >> beam.Reshuffle() | "Write" >> beam.Map(prepared.write_shard)
+    for shard in listed:
+        tally.add(len(shard.pictures), prepared.read_broken(shard))
 
 
 def finish(folder: Path, facts: Facts) -> None:
@@ -181,7 +241,7 @@ def finish(folder: Path, facts: Facts) -> None:
         check_data=False,
         description=f"Pictures of {facts.source}, prepared by tfgan.data.prepare.",
     )
-    for path in [*sums, *folder.glob("*.partial")]:
+    for path in [*sums, *folder.glob("*.partial"), *folder.glob("*.broken")]:
         path.unlink()
 
 
@@ -189,7 +249,8 @@ def prepare(options: argparse.Namespace) -> None:
     """Does what the command line says.
 
     Raises:
-        UserError: If there is nothing to prepare, or no place for it.
+        UserError: If there is nothing to prepare, or no place for it; or if too many pictures are
+            broken: then nothing is left of what was written.
     """
     out = options.out.expanduser()
     needed = ["array_record", *(["apache_beam"] if options.beam is not None else [])]
@@ -223,15 +284,23 @@ def prepare(options: argparse.Namespace) -> None:
         )
     if not plan.exists():
         prepared.write_facts(plan, facts)
-    missing = missing_shards(source, facts, folder)
     with Progress(total=count, desc="Preparing", unit="img") as bar:
-        if options.beam is None:
-            write_here(missing, options.workers, bar)
-        else:
-            write_on_beam(missing, options.beam)
+        tally = Tally(options.source, options.max_broken, bar)
+        missing = missing_shards(all_shards(source, facts, folder), tally)
+        try:
+            if options.beam is None:
+                write_here(missing, options.workers, tally)
+            else:
+                write_on_beam(missing, options.beam, tally)
+        except TooManyBrokenError:
+            shutil.rmtree(folder)
+            raise
     finish(folder, facts)
     folder.rename(out)
-    print(f"{count:,} pictures in {shards} shard{'s' * (shards != 1)}: --data {options.out}")
+    broken = f" ({len(tally.broken)} of them broken)" if tally.broken else ""
+    print(
+        f"{count:,} pictures{broken} in {shards} shard{'s' * (shards != 1)}: --data {options.out}"
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -251,6 +320,13 @@ def _parser() -> argparse.ArgumentParser:
         "none); pictures that have no such label are left out, and counted",
     )
     add("--attribute-table", metavar="FILE", help="table for --labels attributes")
+    add(
+        "--max-broken",
+        type=int,
+        default=MAX_BROKEN,
+        metavar="N",
+        help=f"pictures that cannot be read before it ends (default: {MAX_BROKEN}, as in training)",
+    )
     add("--shards", type=int, help="number of files (default: one per 1000 pictures)")
     add(
         "--workers",
@@ -275,6 +351,11 @@ def main(arguments: list[str] | None = None) -> int:
             value = getattr(options, name)
             if value is not None and value < 1:
                 raise PrepareError(f"--{name} must be at least 1. Received: {value}.")
+        if options.max_broken < 0:
+            raise PrepareError(
+                f"--max-broken must be 0 or more. Received: {options.max_broken}. Use --max-broken "
+                "0 to stop at the first broken picture."
+            )
         if options.attribute_table and options.labels != "attributes":
             raise PrepareError(
                 "--attribute-table belongs to --labels attributes. Received: --labels "

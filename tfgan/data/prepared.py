@@ -25,6 +25,7 @@ from tfgan.strict_json import write_json
 FACTS = "prepared.json"
 SUMS = "SHA256SUMS"
 SPLIT = "train"
+_TRIED = 8  # pixels of the image that a picture is decoded to, to see that it can be
 
 
 def is_prepared(path: str) -> bool:
@@ -89,6 +90,15 @@ class Shard:
         """File with its SHA-256; where it is there, the shard is whole."""
         return self.path + ".sha256"
 
+    @property
+    def broken_path(self) -> str:
+        """File that names the broken pictures of a whole shard; absent where there are none."""
+        return self.path + ".broken"
+
+
+# Paths of pictures that cannot be decoded, and why.
+Broken = list[tuple[str, str]]
+
 
 def write_facts(path: Path, facts: Facts) -> None:
     """Writes `prepared.json`: the whole file or none."""
@@ -112,8 +122,20 @@ def read_facts(path: Path) -> Facts:
         ) from error
 
 
-def write_shard(shard: Shard) -> int:
-    """Writes a shard, and then its checksum; returns the number of its pictures.
+def read_broken(shard: Shard) -> Broken:
+    """The broken pictures of a shard that is whole."""
+    try:
+        text = Path(shard.broken_path).read_text(encoding="utf-8", errors="surrogateescape")
+    except FileNotFoundError:
+        return []
+    return [(path, reason) for path, reason in json.loads(text)]
+
+
+def write_shard(shard: Shard) -> tuple[int, Broken]:
+    """Writes a shard, and then its checksum.
+
+    Returns:
+        The number of its pictures, and those that are broken, which stand in it as they are.
 
     Raises:
         OSError: If a picture cannot be read, or the disk takes no more.
@@ -121,31 +143,43 @@ def write_shard(shard: Shard) -> int:
     # Of its own, for Beam may write a shard twice at once.
     partial = f"{shard.path}.{uuid.uuid4().hex}.partial"
     try:
-        _write_pictures(shard, partial)
+        broken = _write_pictures(shard, partial)
         digest = hashlib.sha256()
         with open(partial, "r+b") as written:
             os.fsync(written.fileno())
             while block := written.read(1 << 20):
                 digest.update(block)
         os.replace(partial, shard.path)
+        if broken:
+            Path(partial).write_text(json.dumps(broken), encoding="utf-8")
+            os.replace(partial, shard.broken_path)
         with open(partial, "w", encoding="ascii") as sums:
             sums.write(f"{digest.hexdigest()}  {os.path.basename(shard.path)}\n")
         os.replace(partial, shard.sum_path)
     finally:
         Path(partial).unlink(missing_ok=True)
-    return len(shard.pictures)
+    return len(shard.pictures), broken
 
 
-def _write_pictures(shard: Shard, target: str) -> None:
+def _write_pictures(shard: Shard, target: str) -> Broken:
     from array_record.python import array_record_module
 
+    from tfgan.data.pipeline import decode_picture, explain
+
+    broken: Broken = []
     features = shard.facts.features()
     # Pictures are compressed already.
     writer = array_record_module.ArrayRecordWriter(target, "group_size:1,uncompressed")
     try:
         for path, file, label in zip(shard.pictures, shard.files, shard.labels, strict=True):
-            with open(path, "rb") as picture:
-                example: dict[str, Any] = {"image": io.BytesIO(picture.read()), "file": file}
+            content = Path(path).read_bytes()
+            try:
+                decode_picture(content, _TRIED)
+            except MemoryError:
+                raise
+            except Exception as error:  # Pillow's plugins raise nearly anything on damaged files.
+                broken.append((path, explain(error)))
+            example: dict[str, Any] = {"image": io.BytesIO(content), "file": file}
             if shard.facts.classes:
                 example["label"] = int(label)
             if shard.facts.attributes:
@@ -155,6 +189,7 @@ def _write_pictures(shard: Shard, target: str) -> None:
         writer.close()
     except RuntimeError as error:  # whatever is wrong with the file
         raise OSError(errno.EIO, str(error).partition(";")[0], shard.path) from error
+    return broken
 
 
 class PreparedSource(TfdsSource):
@@ -197,6 +232,12 @@ class PreparedSource(TfdsSource):
             # In the order of the table, which is that of the labels.
             places = {f"attributes/{name}": i for i, name in enumerate(self._facts.attributes)}
             self.flags = tuple(sorted(self.flags, key=lambda key: places.get(key, -1)))
+
+    def describe(self, index: int) -> str:
+        file = self.file_of(index)
+        if self._facts is None or not file:
+            return super().describe(index)
+        return f"{os.path.join(self._facts.source, file)} in {self.name}"
 
     def fingerprint(self) -> str:
         if self._facts is None or self._split != SPLIT or self._label_key not in (None, "label"):

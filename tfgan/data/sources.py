@@ -94,7 +94,7 @@ class Picture(NamedTuple):
     Args:
         content: The encoded file, or a decoded array [H, W, C].
         label: Class index, 0 when unlabelled; or float32 [n], 0 or 1 for each of n attributes.
-        name: What an error message calls it: a path, or `tfds:celeb_a/train#17`.
+        name: Where it is: a path, or `tfds:celeb_a/train#17`. `Source.describe` may say more.
     """
 
     content: bytes | np.ndarray
@@ -121,7 +121,7 @@ class Source(Protocol):
         ...
 
     def describe(self, index: int) -> str:
-        """The name of a picture, without reading it."""
+        """What an error message calls a picture, without decoding it."""
         ...
 
     def labels(self) -> np.ndarray:

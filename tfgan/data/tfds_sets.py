@@ -37,6 +37,9 @@ def _import_builders() -> Any:
     return tfds
 
 
+_FILE_KEYS = ("file", "file_name")  # of prepared folders, and of sets from archives
+
+
 class TfRecordIndex:
     """Random access to the records of TFRecord files, by where each one starts.
 
@@ -142,7 +145,25 @@ class TfdsSource:
         return len(self._records)
 
     def describe(self, index: int) -> str:
+        file = self.file_of(index)
+        return self._place(index) + (f" ({file})" if file else "")
+
+    def _place(self, index: int) -> str:
         return f"{self.name}/{self._split}#{index}"
+
+    def file_of(self, index: int) -> str:
+        """The name of the file that a picture was made of; empty where the set does not say it."""
+        import tensorflow_datasets as tfds
+
+        for key in _FILE_KEYS:
+            feature = self._all_features.get(key)
+            if isinstance(feature, tfds.features.Text):
+                features = tfds.features.FeaturesDict({key: feature})
+                try:
+                    return features.deserialize_example_np(self._records[index])[key].decode()
+                except Exception:  # a damaged record: the place has to do
+                    return ""
+        return ""
 
     def read(self, index: int) -> Picture:
         example = self._features.deserialize_example_np(
@@ -151,7 +172,7 @@ class TfdsSource:
         label = 0 if self._label_key is None else int(_pick(example, self._label_key))
         if label < 0:
             raise ValueError(f"it has no label: {self._label_key} is {label}")
-        return Picture(_pick(example, self._image_key), label, self.describe(index))
+        return Picture(_pick(example, self._image_key), label, self._place(index))
 
     def labels(self) -> np.ndarray:
         if self._label_key is None:
