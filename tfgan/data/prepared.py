@@ -164,7 +164,7 @@ def write_shard(shard: Shard) -> tuple[int, Broken]:
 def _write_pictures(shard: Shard, target: str) -> Broken:
     from array_record.python import array_record_module
 
-    from tfgan.data.pipeline import decode_picture, explain
+    from tfgan.data.decoding import decode_picture, explain
 
     broken: Broken = []
     features = shard.facts.features()
