@@ -55,7 +55,7 @@ def test_training_takes_the_file(landmarks):
     from training.systems import stargan_v2
 
     config = dataclasses.replace(
-        stargan_v2.smoke(), w_hpf=1.0, landmarks=str(landmarks), channel_max=4
+        stargan_v2.PRESETS["smoke"](), w_hpf=1.0, landmarks=str(landmarks), channel_max=4
     )
     config.check()
     model = stargan_v2.create(config, ("a", "b")).average

@@ -10,14 +10,13 @@ import tensorflow as tf
 from tests.layers import plain
 from tests.layers.layer_check import check_config, check_layer, randomize
 from tfgan.layers.resample import mean_down, nearest_up
-from tfgan.layers.widths import channels_at
+from tfgan.layers.widths import channels_at, resolutions_to
 from tfgan.models.stylegan import (
     FORMS,
     StyledLayer,
     StyleGANGenerator,
     StyleGANMapping,
     StyleGANSynthesisBlock,
-    resolutions_to,
 )
 from tfgan.models.stylegan_discriminator import StyleGANDiscriminator, StyleGANDiscriminatorBlock
 

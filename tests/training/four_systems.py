@@ -38,7 +38,7 @@ SYSTEMS = {
     "stargan": (
         stargan,
         dataclasses.replace(
-            stargan.smoke(),
+            stargan.PRESETS["smoke"](),
             conv_dim=2,
             discriminator_conv_dim=2,
             learning_rate=1e-3,
@@ -50,7 +50,7 @@ SYSTEMS = {
     "stargan-v2": (
         stargan_v2,
         dataclasses.replace(
-            stargan_v2.smoke(),
+            stargan_v2.PRESETS["smoke"](),
             latent_dim=3,
             style_dim=4,
             mapping_width=6,
@@ -66,7 +66,7 @@ SYSTEMS = {
     "stylegan": (
         stylegan,
         dataclasses.replace(
-            stylegan.smoke(),
+            stylegan.PRESETS["smoke"](),
             start_resolution=8,
             stable_kimg=0.008,
             batch_sizes=(),
@@ -83,7 +83,7 @@ SYSTEMS = {
     "stylegan2": (
         stylegan2,
         dataclasses.replace(
-            stylegan2.smoke(),
+            stylegan2.PRESETS["smoke"](),
             resolution=8,
             latent_dim=8,
             style_dim=8,

@@ -11,7 +11,7 @@ from training.systems import stylegan2
 
 def test_float16_is_measured_to_be_slow_on_a_cpu_and_replaced(capsys):
     assert slowdown("float16") > SLOWER
-    config = stylegan2.small_data()
+    config = stylegan2.PRESETS["small-data"]()
     assert config.precision == "float16"
     assert fit_precision(config, "CPU", ALONE, resumed=False).precision == "float32"
     assert "--precision float32: float16 takes" in capsys.readouterr().err
@@ -30,4 +30,4 @@ def test_a_run_that_goes_on_is_not_given_another_precision_in_silence(monkeypatc
     monkeypatch.setattr(half_precision, "slowdown", {"float16": 400.0}.get)
     words = "float16 takes 400 times as long on this CPU.*--precision float32 --override"
     with pytest.raises(ConfigError, match=words):
-        fit_precision(stylegan2.small_data(), "CPU", ALONE, resumed=True)
+        fit_precision(stylegan2.PRESETS["small-data"](), "CPU", ALONE, resumed=True)

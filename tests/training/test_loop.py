@@ -25,7 +25,7 @@ from training.systems import stylegan2
 
 # Every kind of update happens within four steps: path length every second, R1 every second.
 CONFIG = dataclasses.replace(
-    stylegan2.smoke(),
+    stylegan2.PRESETS["smoke"](),
     resolution=8,
     batch_size=8,
     latent_dim=8,

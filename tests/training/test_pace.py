@@ -100,7 +100,7 @@ def test_the_preset_for_own_pictures_on_a_cpu_is_that_of_avatars_with_augmentati
     command = ["--model", "stylegan2", "--preset", "avatars", *options.split()]
     expected = run.parse(command)[2]
     length = ("preset", "total_kimg", "max_minutes", "sample_kimg", "checkpoint_kimg")
-    config = dataclasses.replace(stylegan2.small_data_cpu(), data=("x",))
+    config = dataclasses.replace(stylegan2.PRESETS["small-data-cpu"](), data=("x",))
     config.check()
     same = {name: getattr(config, name) for name in length}
     assert dataclasses.replace(expected, **same) == config

@@ -197,14 +197,14 @@ def test_default_runs_end_by_images_and_the_clock_only_guards(name):
 
 
 def test_the_decay_of_the_average_style_reaches_the_network():
-    config = dataclasses.replace(stylegan2.smoke(), style_average_decay=0.9)
+    config = dataclasses.replace(stylegan2.PRESETS["smoke"](), style_average_decay=0.9)
     system = stylegan2.create(config)
     assert system.generator.mapping.average_decay == 0.9
     assert system.inference_model().get_config()["style_average_decay"] == 0.9
 
 
 def test_runs_and_models_from_before_that_option_keep_their_decay(tmp_path):
-    stored = dataclasses.asdict(stylegan2.smoke())
+    stored = dataclasses.asdict(stylegan2.PRESETS["smoke"]())
     del stored["style_average_decay"]
     for name, value in stored.items():  # as JSON gives it back
         stored[name] = list(value) if isinstance(value, tuple) else value

@@ -235,7 +235,7 @@ def test_every_number_has_bounds(model):
 )
 def test_damaged_options_of_a_run_are_one_message(tmp_path, capsys, change, words):
     path = tmp_path / "config.json"
-    save_config(path, "stylegan2", stylegan2.smoke(), "0" * 12)
+    save_config(path, "stylegan2", stylegan2.PRESETS["smoke"](), "0" * 12)
     stored = json.loads(path.read_text())
     path.write_text(json.dumps(stored))
     assert (
@@ -244,7 +244,7 @@ def test_damaged_options_of_a_run_are_one_message(tmp_path, capsys, change, word
             stylegan2.StyleGAN2Config,
             path,
         )
-        == stylegan2.smoke()
+        == stylegan2.PRESETS["smoke"]()
     )
     # A run that is older than an option has done what its default does.
     older = {k: v for k, v in stored.items() if k not in ("changes", "seed", "r1_interval")}
@@ -254,7 +254,7 @@ def test_damaged_options_of_a_run_are_one_message(tmp_path, capsys, change, word
     del found["fingerprint"]
     default = stylegan2.StyleGAN2Config()
     assert config_from(found, stylegan2.StyleGAN2Config, path) == dataclasses.replace(
-        stylegan2.smoke(), seed=default.seed, r1_interval=default.r1_interval
+        stylegan2.PRESETS["smoke"](), seed=default.seed, r1_interval=default.r1_interval
     )
     path.write_text(change(stored))
     assert run.main(["--resume", str(tmp_path)]) == 2

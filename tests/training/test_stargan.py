@@ -27,7 +27,7 @@ FACES = LabelSet("faces", "attributes", ("Black", "Blond", "Male"), (("Black", "
 MOODS = LabelSet("moods", "classes", ("angry", "happy"))
 SETS = (FACES, MOODS)
 CONFIG = dataclasses.replace(
-    stargan.smoke(),
+    stargan.PRESETS["smoke"](),
     conv_dim=2,
     discriminator_conv_dim=2,
     learning_rate=1e-3,

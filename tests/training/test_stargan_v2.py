@@ -16,7 +16,7 @@ from training.steps import compile_phase
 from training.systems import stargan_v2
 
 CONFIG = dataclasses.replace(
-    stargan_v2.smoke(),
+    stargan_v2.PRESETS["smoke"](),
     latent_dim=3,
     style_dim=4,
     mapping_width=6,

@@ -23,7 +23,7 @@ from training.systems.stylegan import fade_images, schedule
 
 # One step at 8 pixels, four in which 16 fade in, three after that.
 CONFIG = dataclasses.replace(
-    stylegan.smoke(),
+    stylegan.PRESETS["smoke"](),
     start_resolution=8,
     resolution=16,
     stable_kimg=0.016,
@@ -81,7 +81,7 @@ def published_level(images_seen: int, resolution: int, start: int) -> float:
     return max(level, 0.0)
 
 
-@pytest.mark.parametrize("preset", [stylegan.ffhq_1024, stylegan.ffhq_256])
+@pytest.mark.parametrize("preset", [stylegan.PRESETS["ffhq-1024"], stylegan.PRESETS["ffhq-256"]])
 def test_growth_follows_the_published_schedule(preset):
     config = preset()
     growths = schedule(config)
@@ -107,9 +107,12 @@ def test_batch_sizes_and_learning_rates_are_the_published_ones():
     batches = {4: 512, 8: 256, 16: 128, 32: 64, 64: 32, 128: 32, 256: 32, 512: 32, 1024: 32}
     rates = {128: 0.0015, 256: 0.002, 512: 0.003, 1024: 0.003}
     presets = (
-        (stylegan.ffhq_1024(), rates),
-        (stylegan.ffhq_256(), rates),
-        (stylegan.celeba_hq_1024(), {size: min(rate, 0.002) for size, rate in rates.items()}),
+        (stylegan.PRESETS["ffhq-1024"](), rates),
+        (stylegan.PRESETS["ffhq-256"](), rates),
+        (
+            stylegan.PRESETS["celeba-hq-1024"](),
+            {size: min(rate, 0.002) for size, rate in rates.items()},
+        ),
     )
     for config, expected in presets:
         for growth in schedule(dataclasses.replace(config, start_resolution=4)):

@@ -27,7 +27,7 @@ SYSTEMS = {
 def make(name, seed=0, **options):
     module, labels = SYSTEMS[name]
     keras.utils.set_random_seed(seed)
-    return module.create(dataclasses.replace(module.smoke(), **options), labels)
+    return module.create(dataclasses.replace(module.PRESETS["smoke"](), **options), labels)
 
 
 def saved(name, folder, seed=1):
@@ -169,7 +169,7 @@ def test_a_run_of_other_widths_is_a_mistake_that_names_its_options(tmp_path):
 def test_what_does_not_fit_is_made_anew_and_named(tmp_path):
     saved("stargan-v2", tmp_path)
     keras.utils.set_random_seed(0)
-    system = stargan_v2.create(stargan_v2.smoke(), ("a", "b", "c"))
+    system = stargan_v2.create(stargan_v2.PRESETS["smoke"](), ("a", "b", "c"))
     before = values_of(system.model)
     (line, *_) = start(system, tmp_path / "model.keras")
     assert "made anew: " in line
@@ -192,8 +192,10 @@ def test_a_model_of_another_system_is_a_mistake(tmp_path):
 
 def test_a_model_of_other_widths_is_a_mistake(tmp_path):
     saved("stylegan2", tmp_path)
-    base = 2 * stylegan2.smoke().channel_base
-    system = make("stylegan2", channel_base=base, channel_max=2 * stylegan2.smoke().channel_max)
+    base = 2 * stylegan2.PRESETS["smoke"]().channel_base
+    system = make(
+        "stylegan2", channel_base=base, channel_max=2 * stylegan2.PRESETS["smoke"]().channel_max
+    )
     before = values_of(system.generator)
     wanted = f"Use the settings that it has: --channel-base {base // 2} --channel-max [0-9]+.$"
     with pytest.raises(ConfigError, match=f"half of the parameters or more.*{wanted}"):
@@ -214,7 +216,7 @@ def test_frozen_layers_need_a_discriminator_that_has_learned(tmp_path):
     with pytest.raises(ConfigError, match=r"model-discriminator\.keras beside"):
         start(make("stylegan2", freeze_d=1), tmp_path / "model.keras")
     with pytest.raises(ConfigError, match="--freeze-d belongs to --init"):
-        dataclasses.replace(stylegan2.smoke(), freeze_d=1).check()
+        dataclasses.replace(stylegan2.PRESETS["smoke"](), freeze_d=1).check()
 
 
 def test_all_parameters_are_counted(tmp_path):
@@ -223,7 +225,9 @@ def test_all_parameters_are_counted(tmp_path):
         network.build()
     total = sum(int(np.prod(v.shape)) for v in networks[0].variables)
     networks[1].save(tmp_path / "d.keras")
-    said = take(networks[0], read_model(tmp_path / "d.keras", networks[0]), stylegan2.smoke())
+    said = take(
+        networks[0], read_model(tmp_path / "d.keras", networks[0]), stylegan2.PRESETS["smoke"]()
+    )
     assert said == f"{total:,} of {total:,} parameters of d.keras"
 
 
@@ -248,7 +252,9 @@ def test_frozen_layers_are_those_nearest_to_the_images(name):
 
 
 def test_frozen_layers_stay_while_others_learn(tmp_path, eagerly):
-    config = dataclasses.replace(stylegan2.smoke(), freeze_d=1, total_kimg=0.016, batch_size=8)
+    config = dataclasses.replace(
+        stylegan2.PRESETS["smoke"](), freeze_d=1, total_kimg=0.016, batch_size=8
+    )
     trainer = make_trainer(tmp_path / "run", stylegan2, config)
     before = values(trainer)
     trainer.train()

@@ -6,6 +6,11 @@ def channels_at(resolution: int, channel_base: int, channel_max: int) -> int:
     return min(channel_base // resolution, channel_max)
 
 
+def resolutions_to(resolution: int) -> list[int]:
+    """4, 8, ... up to a resolution."""
+    return [2**i for i in range(2, resolution.bit_length())]
+
+
 def check_resolution(resolution: int, smallest: int, largest: int = 1024) -> None:
     """Raises ValueError unless a resolution is a power of two within bounds."""
     if resolution < smallest or resolution > largest or resolution & (resolution - 1):

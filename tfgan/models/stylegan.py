@@ -26,7 +26,12 @@ from tfgan.layers.precision import PRECISIONS, check_precision
 from tfgan.layers.resample import blur, nearest_up
 from tfgan.layers.style_based import StyleGenerator, StyleMapping, StyleSynthesis
 from tfgan.layers.truncation import style_of
-from tfgan.layers.widths import channels_at, check_channel_base, check_resolution
+from tfgan.layers.widths import (
+    channels_at,
+    check_channel_base,
+    check_resolution,
+    resolutions_to,
+)
 
 GAIN = math.sqrt(2.0)  # He's, on the kernels of all layers with an activation
 FUSED_FROM = 128  # pixels from which on the published code joins up-sampling and convolution
@@ -61,11 +66,6 @@ FORMS = {
     "official": Form(1.0, False, 1.0, 1e-8, False, False, "ones", False),
     "rosinality": Form(GAIN, True, 0.25, 1e-5, True, True, "random_normal", True),
 }
-
-
-def resolutions_to(resolution: int) -> list[int]:
-    """4, 8, ... up to a resolution."""
-    return [2**i for i in range(2, resolution.bit_length())]
 
 
 def check_network(resolution: int, channel_base: int, precision: str, form: str) -> None:

@@ -14,7 +14,7 @@ from tfgan.layers.equalized import EqualizedConv2D, EqualizedDense
 from tfgan.layers.labels import one_hot
 from tfgan.layers.minibatch_stddev import MinibatchStddev
 from tfgan.layers.resample import blur, mean_down
-from tfgan.layers.widths import channels_at
+from tfgan.layers.widths import channels_at, resolutions_to
 from tfgan.models.stylegan import (
     FORMS,
     GAIN,
@@ -22,7 +22,6 @@ from tfgan.models.stylegan import (
     check_in_use,
     check_network,
     fade_in,
-    resolutions_to,
 )
 
 

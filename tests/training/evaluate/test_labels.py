@@ -384,7 +384,7 @@ def test_sets_are_opened_with_the_labels_of_the_model(avatars):
 
 
 def test_the_pictures_of_a_run_are_known_again(avatars):
-    run = stargan.smoke()
+    run = stargan.PRESETS["smoke"]()
     shared = {"data", "data_dir", "avatars_count", "resolution"}
     run = dataclasses.replace(run, **{name: getattr(avatars, name) for name in shared})
     _, label_sets = run.open_labelled()

@@ -162,7 +162,7 @@ def test_what_draws_real_pictures_gets_what_other_real_pictures_get(
 
 def test_a_run_knows_its_data(tmp_path, monkeypatch, capsys, eagerly):
     monkeypatch.chdir(tmp_path)
-    config = dataclasses.replace(stylegan2.smoke(), data_dir=str(tmp_path / "sets"))
+    config = dataclasses.replace(stylegan2.PRESETS["smoke"](), data_dir=str(tmp_path / "sets"))
     data = config.open_data()
     run = tmp_path / "runs" / "00000-smoke"
     run.mkdir(parents=True)

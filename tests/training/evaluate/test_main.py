@@ -142,7 +142,7 @@ def test_a_model_from_elsewhere_is_measured_on_a_folder(files, tmp_path, short, 
 def test_a_run_knows_its_data_and_keeps_the_result(tmp_path, untaught, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     sets = str(tmp_path / "sets")
-    config = stargan_v2.smoke()
+    config = stargan_v2.PRESETS["smoke"]()
     config = type(config)(**{**vars(config), "data_dir": sets, "avatars_count": 60})
     source = config.open_source()
     run = tmp_path / "runs" / "00000-smoke"
@@ -203,7 +203,7 @@ def test_a_stargan_from_elsewhere_is_measured_on_folders(files, tmp_path, short,
 
 def test_a_joint_run_knows_its_data(tmp_path, untaught, capsys):
     config = dataclasses.replace(
-        stargan.smoke(),
+        stargan.PRESETS["smoke"](),
         data=("avatars:attributes", "avatars:domain"),
         attributes=("Smiling", "Male"),
         data_dir=str(tmp_path / "sets"),
@@ -244,7 +244,10 @@ def test_a_joint_run_knows_its_data(tmp_path, untaught, capsys):
 def test_other_data_are_not_read_as_those_of_the_run_were(tmp_path):
     file = tmp_path / "model.keras"
     config = dataclasses.replace(
-        stargan.smoke(), data=("celeba", "tfds:rafd"), attribute_table="a.csv", image_key="image"
+        stargan.PRESETS["smoke"](),
+        data=("celeba", "tfds:rafd"),
+        attribute_table="a.csv",
+        image_key="image",
     )
     save_config(tmp_path / "config.json", "stargan", config, "0" * 12)
     for arguments, wanted in (
@@ -414,12 +417,12 @@ def test_too_few_pictures_of_a_domain_are_one_message(files, tmp_path, capsys):
 
 def test_the_options_that_all_systems_share_are_read_whatever_the_system(tmp_path):
     path = tmp_path / "config.json"
-    save_config(path, "stargan-v2", stargan_v2.smoke(), "0" * 12)
+    save_config(path, "stargan-v2", stargan_v2.PRESETS["smoke"](), "0" * 12)
     stored = json.loads(path.read_text())
     found = shared_config_from(stored, path)
     assert type(found) is TrainingConfig
     assert (found.avatars_count, found.resolution, found.conditional) == (64, 32, True)
-    save_config(path, "stargan", stargan.smoke(), "0" * 12)
+    save_config(path, "stargan", stargan.PRESETS["smoke"](), "0" * 12)
     found = shared_config_from(json.loads(path.read_text()), path, labels.LabelledConfig)
     assert (found.data, found.attribute_table) == (("avatars:attributes",), None)
     stored["resize"] = "magnify"

@@ -124,7 +124,7 @@ def test_nothing_is_measured_with_tf32_and_it_is_on_again_afterwards(measured, m
 
 def measurements_of(tmp_path, precision="bfloat16"):
     config = dataclasses.replace(
-        stylegan2.smoke(),
+        stylegan2.PRESETS["smoke"](),
         precision=precision,
         data_dir=str(tmp_path / "sets"),
         evaluate_every=1.0,

@@ -18,7 +18,7 @@ from training.systems import stylegan, stylegan2
 
 
 def config_of(**options):
-    return dataclasses.replace(stylegan2.smoke(), evaluate_every=0.016, **options)
+    return dataclasses.replace(stylegan2.PRESETS["smoke"](), evaluate_every=0.016, **options)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_run_measures_as_the_command_line_does(tmp_path, monkeypatch, capsys, 
     (folder,) = (tmp_path / "runs").glob("0*")
     lines = [json.loads(line) for line in (folder / "stats.jsonl").read_text().splitlines()]
     found = {line["images_seen"]: line["metrics/swd"] for line in lines if "metrics/swd" in line}
-    batch = stylegan2.smoke().batch_size
+    batch = stylegan2.PRESETS["smoke"]().batch_size
     # The first batch that passes 20 images, the first that passes 40, and the end.
     expected = sorted({-(-20 // batch) * batch, -(-40 // batch) * batch, 48})
     assert sorted(found) == expected
@@ -81,7 +81,10 @@ def test_a_run_measures_as_the_command_line_does(tmp_path, monkeypatch, capsys, 
 
 def test_a_network_that_grows_is_measured_at_the_size_that_it_has(tmp_path, monkeypatch):
     config = dataclasses.replace(
-        stylegan.smoke(), data_dir=str(tmp_path / "sets"), evaluate_every=1.0, evaluate_count=4
+        stylegan.PRESETS["smoke"](),
+        data_dir=str(tmp_path / "sets"),
+        evaluate_every=1.0,
+        evaluate_count=4,
     )
     trainer = make_trainer(tmp_path / "run", stylegan, config)
     measurements = Measurements("StyleGANGenerator", config, mirrored(1), tmp_path)
@@ -96,7 +99,7 @@ def test_a_network_that_grows_is_measured_at_the_size_that_it_has(tmp_path, monk
 
 def trained(folder, measure, **options):
     config = dataclasses.replace(
-        stylegan2.smoke(),
+        stylegan2.PRESETS["smoke"](),
         resolution=8,
         channel_base=64,
         channel_max=8,
