@@ -15,6 +15,7 @@ import pytest
 
 from tfgan import terminal
 from tfgan.terminal import Progress, spell_duration
+from training.run import SYSTEMS
 
 
 @pytest.fixture
@@ -174,6 +175,40 @@ def test_help_that_nobody_reads_to_its_end_ends_in_silence(command):
     assert process.stderr.read() == b""
     process.stderr.close()
     assert process.wait() == -signal.SIGPIPE
+
+
+# Runs a command where TensorFlow cannot be imported.
+WITHOUT_TENSORFLOW = """
+import runpy, sys
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name in ("tensorflow", "keras", "tensorflow_datasets"):
+            raise AssertionError(f"{name} is imported")
+
+sys.meta_path.insert(0, Refuse())
+sys.argv = sys.argv[1:]
+runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+"""
+HELP_SECONDS = 1.5  # of a core: it takes 0.1 to 0.4, and TensorFlow's import alone 3
+
+
+@pytest.mark.parametrize(
+    "command", [*COMMANDS, *(f"training.run --model {model}" for model in SYSTEMS)]
+)
+def test_help_comes_at_once_without_tensorflow(command, tmp_path):
+    with open(tmp_path / "help", "wb") as shown, open(tmp_path / "errors", "wb") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-c", WITHOUT_TENSORFLOW, *command.split(), "--help"],
+            stdout=shown,
+            stderr=errors,
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    assert (tmp_path / "errors").read_text() == ""
+    assert process.returncode == 0
+    assert "usage: " in (tmp_path / "help").read_text()
+    assert usage.ru_utime + usage.ru_stime < HELP_SECONDS
 
 
 def run_main(body: str) -> subprocess.Popen:

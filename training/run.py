@@ -48,7 +48,7 @@ from tfgan.loading import OutputError, check_writable
 from tfgan.terminal import UserError, exit_status, import_tensorflow, run_command
 from training.evaluate.kinds import check_packages
 
-# Module of each model, imported once it is asked for.
+# Module of each model, imported once it is asked for. MODULE_options has its options and presets.
 SYSTEMS = {
     "stargan": "training.systems.stargan",
     "stargan-v2": "training.systems.stargan_v2",
@@ -167,7 +167,6 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, str, Any]:
         sys.exit(0)
     before = None
     check_packages(rest)  # before seconds are spent on reading what the words are options of
-    import_tensorflow()
     from training.config import (
         ConfigError,
         changed_options,
@@ -194,22 +193,22 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, str, Any]:
         check_runs(args.runs)
     if args.model is None:
         parser.error(f"--model is needed: one of {', '.join(sorted(SYSTEMS))}")
-    system = importlib.import_module(SYSTEMS[args.model])
+    presets = importlib.import_module(f"{SYSTEMS[args.model]}_options").PRESETS
     if args.resume is not None:
         if args.preset is not None:
             raise ConfigError("a resumed run keeps its options: leave --preset out.")
-        (config_type,) = {type(make()) for make in system.PRESETS.values()}
+        (config_type,) = {type(make()) for make in presets.values()}
         before = config_from(stored, config_type, args.folder / "config.json").settled()
     else:
         preset = args.preset or "avatars"
-        if preset not in system.PRESETS:
-            known = ", ".join(system.PRESETS)
+        if preset not in presets:
+            known = ", ".join(presets)
             raise ConfigError(f"--preset must be one of {known}. Received: {preset}.")
-        before = system.PRESETS[preset]()
+        before = presets[preset]()
     if args.help:
         parser.print_help()
         print("\nPresets:")
-        for name, make in system.PRESETS.items():
+        for name, make in presets.items():
             print(f"\n  {name}: {make.__doc__}".rstrip())
         print(f"\nOptions of --model {args.model}, with the defaults of this preset:\n")
         rest = ["--help"]
@@ -246,6 +245,7 @@ def run(argv: list[str], until_end: contextlib.ExitStack) -> int:
     """
     started = time.monotonic()
     args, model, config = parse(argv)
+    import_tensorflow()
     import keras
     import tensorflow as tf
 

@@ -6,13 +6,16 @@ the set, and the set's own position names the picture.
 
 import dataclasses
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import tensorflow as tf
 
 from tfgan.data.pipeline import Feed, Pipeline, PipelineOptions, random_bits
 from tfgan.data.sources import DataError, Source, list_names
 from tfgan.label_sets import LabelSet, encode_labels
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 # The streams of a pipeline's epochs are odd, and its others below this one.
 _TARGET_STREAM = 32
@@ -164,7 +167,7 @@ class JointPipeline(Feed):
         replicas: int = 1,
         first_replica: int = 0,
         total_replicas: int | None = None,
-    ) -> tf.data.Dataset:
+    ) -> "tf.data.Dataset":
         """An endless dataset of per-replica batches, each of one set; see `Feed.dataset`.
 
         Raises:

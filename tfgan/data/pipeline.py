@@ -14,12 +14,15 @@ import logging
 import os
 import threading
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import tensorflow as tf
 
 from tfgan.data.decoding import CROP_TRIES, RESIZES, decode_picture, explain, picture_for_crops
 from tfgan.data.sources import DataError, Source, check_resolution
+
+if TYPE_CHECKING:  # options are read, and shown by --help, without it
+    import tensorflow as tf
 
 logger = logging.getLogger("tfgan")
 
@@ -193,7 +196,7 @@ class Feed(abc.ABC):
         replicas: int = 1,
         first_replica: int = 0,
         total_replicas: int | None = None,
-    ) -> tf.data.Dataset:
+    ) -> "tf.data.Dataset":
         """An endless dataset of per-replica batches.
 
         In global batch t of B images over R replicas, row j of replica r is position
@@ -217,6 +220,8 @@ class Feed(abc.ABC):
                 broken than `max_broken`.
             ValueError: If the replicas are not among all replicas.
         """
+        import tensorflow as tf
+
         total = replicas if total_replicas is None else total_replicas
         if replicas < 1 or first_replica < 0 or first_replica + replicas > total:
             raise ValueError(
@@ -247,7 +252,7 @@ class Feed(abc.ABC):
                 self.error = self.error or error
                 raise
 
-        def to_element(element: tf.Tensor) -> dict[str, tf.Tensor]:
+        def to_element(element: "tf.Tensor") -> dict[str, "tf.Tensor"]:
             types = [tf.as_dtype(value.dtype) for value in row.values()]
             found = dict(zip(row, tf.numpy_function(read, [element], types), strict=True))
             for key, value in found.items():
@@ -290,6 +295,8 @@ class Feed(abc.ABC):
         tf.data wraps what its Python functions raise into one of its own errors, whose message
         is a traceback.
         """
+        import tensorflow as tf
+
         try:
             yield
         except tf.errors.OpError:
