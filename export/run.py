@@ -28,7 +28,15 @@ from export.signatures import KINDS, Kind, drawn_faces, kind_of
 from tfgan.arithmetic import in_float32, without_tf32
 from tfgan.loading import OutputError, check_writable, find_model, load_model
 from tfgan.strict_json import write_json
-from tfgan.terminal import UserError, exit_status, import_tensorflow, quiet, require, run_command
+from tfgan.terminal import (
+    CommandParser,
+    UserError,
+    exit_status,
+    import_tensorflow,
+    quiet,
+    require,
+    run_command,
+)
 
 if TYPE_CHECKING:
     from export.report import Distance, Result
@@ -101,10 +109,10 @@ def _evaluate_options(text: str) -> list[str]:
     return options
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> CommandParser:
     forms = _listed({name: form.about for name, form in FORMS.items()})
     kinds = _listed({name: kind.about for name, kind in KINDS.items()})
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m export.run",
         description=_ABOUT,
         epilog=f"formats:\n{forms}\n\nmodels and their signatures:\n{kinds}\n\n"

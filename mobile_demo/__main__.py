@@ -16,7 +16,7 @@ from mobile_demo.server import (
 )
 from mobile_demo.site import build_app, check_app, pack, write_site
 from tfgan.loading import OutputError, check_writable
-from tfgan.terminal import EXTRAS, UserError, exit_status, require, run_command
+from tfgan.terminal import EXTRAS, CommandParser, UserError, exit_status, require, run_command
 
 RUNS = Path("runs")
 
@@ -44,8 +44,8 @@ on a phone:
 """
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> CommandParser:
+    parser = CommandParser(
         prog="python -m mobile_demo",
         description=_ABOUT,
         epilog=_EXAMPLES,

@@ -1,6 +1,8 @@
 """What the command lines show, on a terminal and in a log, and how they end."""
 
 import contextlib
+import importlib
+import json
 import os
 import re
 import signal
@@ -9,6 +11,7 @@ import sys
 import termios
 import textwrap
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -150,6 +153,10 @@ COMMANDS = [
 ]
 
 
+# Those of one file; the others are folders with a __main__.py.
+ENTRIES = ["training.run", "training.launch", "export.run", "tfgan.align", "tfgan.data.prepare"]
+
+
 def test_the_commands_are_all_that_there_are():
     root = Path(__file__).parents[1]
     commands = set()
@@ -209,6 +216,57 @@ def test_help_comes_at_once_without_tensorflow(command, tmp_path):
     assert process.returncode == 0
     assert "usage: " in (tmp_path / "help").read_text()
     assert usage.ru_utime + usage.ru_stime < HELP_SECONDS
+
+
+# Mistyped words of each command -> what its error says.
+MISTYPED = {
+    "training.run --modle stylegan2": "Did you mean --model?",
+    "training.run --model stylgan2": "Did you mean stylegan2?",
+    "training.run --model stylegan2 --resolutoin 64": "Did you mean --resolution?",
+    "training.run --model stylegan2 --devces 2": "Did you mean --devices?",
+    "training.launch --wrkers 2 -- --modle stylegan2": "Did you mean --workers?",
+    "training.evaluate MODEL --metrcs=fid": "Did you mean --metrics? See python",
+    "tfgan.generate MODEL.keras gird": "Did you mean grid?",
+    "tfgan.generate MODEL.keras grid --rosw 2": "Did you mean --rows?",
+    "tfgan.importers FILE --nmaes a": "Did you mean --names?",
+    "tfgan.align MODEL --souce photos": "Did you mean --source?",
+    "tfgan.data.prepare --lables classes": "Did you mean --labels?",
+    "tfgan.data.avatars --cuont 3 --sheet a.png": "Did you mean --count?",
+    "export.run MODEL --formts float16": "Did you mean --formats?",
+    "export.run MODEL --formats flaot16": "Did you mean float16?",
+    "mobile_demo --hots 0.0.0.0": "Did you mean --host?",
+}
+
+
+def write_model(file: Path, name: str) -> None:
+    """Writes as much of a .keras file as tells the class of the model."""
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("config.json", json.dumps({"class_name": name}))
+
+
+@pytest.mark.parametrize("command", MISTYPED)
+def test_the_right_word_is_suggested_for_a_mistyped_one(command, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write_model(tmp_path / "MODEL.keras", "StyleGAN2Generator")
+    module, *words = command.split()
+    name = module if module in ENTRIES else f"{module}.__main__"
+    try:
+        status = importlib.import_module(name).main(words)
+    except SystemExit as end:
+        status = end.code
+    assert status == 2
+    said = capsys.readouterr().err
+    assert MISTYPED[command] in said
+    assert said.count("Did you mean") == 1
+
+
+def test_no_word_is_suggested_for_one_that_is_like_none(capsys):
+    parser = terminal.CommandParser(prog="x")
+    parser.add_argument("--metrics")
+    for words in (["--zebra"], ["--met", "1", "--zebra"], ["--metrics", "1", "--", "--metrcs"]):
+        with pytest.raises(SystemExit):
+            parser.parse_args(words)
+        assert "Did you mean" not in capsys.readouterr().err
 
 
 def run_main(body: str) -> subprocess.Popen:

@@ -22,7 +22,14 @@ from tfgan.archives import check_archive
 from tfgan.data.folders import FolderSource
 from tfgan.data.sources import read_file
 from tfgan.loading import ModelError, check_writable, load_model
-from tfgan.terminal import Progress, UserError, exit_status, import_tensorflow, run_command
+from tfgan.terminal import (
+    CommandParser,
+    Progress,
+    UserError,
+    exit_status,
+    import_tensorflow,
+    run_command,
+)
 
 NUM_LANDMARKS = 98
 UNIT = 256  # pixels of the picture that landmarks and their mean are measured in
@@ -557,8 +564,8 @@ def _size(text: str) -> int:
     return int(text)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> CommandParser:
+    parser = CommandParser(
         prog="python -m tfgan.align",
         description=_ABOUT,
         epilog=_EPILOG.format(

@@ -1,13 +1,15 @@
 """What the command lines show: messages, progress, how they end; and no noise of TensorFlow."""
 
+import argparse
 import contextlib
+import difflib
 import importlib.util
 import logging
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -74,6 +76,62 @@ def _is_installed(module: str) -> bool:
         return importlib.util.find_spec(module) is not None
     except (ImportError, ValueError):  # hidden, or only half imported
         return False
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """What a mistyped word may have been, as a question: "Did you mean --data?"; or nothing."""
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f"Did you mean {near[0]}?" if near else ""
+
+
+class CommandParser(argparse.ArgumentParser):
+    """Reads a command line; of mistyped options, verbs and choices, its errors name the right ones.
+
+    Its sub-parsers are of the same class.
+    """
+
+    _words: Sequence[str] | None = None  # what it has read; None: nothing yet
+
+    def parse_known_args(self, args=None, namespace=None):
+        """As argparse's, which `parse_args` calls, and sub-parsers too."""
+        words = sys.argv[1:] if args is None else list(args)
+        self._words = words[: words.index("--")] if "--" in words else words
+        return super().parse_known_args(args, namespace)
+
+    def suggestions(self, others: Iterable[str] = ()) -> str:
+        """What options that are not known may have been, as questions; or nothing.
+
+        Args:
+            others: Further options that are known.
+        """
+        known = [*self._known_options(), *others]
+        words = [word.partition("=")[0] for word in self._words or () if word.startswith("--")]
+        # The beginning of an option may stand for it.
+        unknown = [word for word in words if not any(option.startswith(word) for option in known)]
+        return " ".join(filter(None, [did_you_mean(word, known) for word in unknown]))
+
+    def _known_options(self) -> list[str]:
+        """Those of this parser, and of its sub-parser for the verb that was given."""
+        known: list[str] = []
+        for action in self._actions:
+            known += action.option_strings
+            if isinstance(action, argparse._SubParsersAction):
+                for parser in action.choices.values():
+                    known += parser._known_options() if parser._words is not None else ()
+        return known
+
+    def error(self, message: str) -> NoReturn:
+        """Says what is wrong, and ends the process with status 2."""
+        super().error(". ".join(filter(None, [message, self.suggestions()])))
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        try:
+            super()._check_value(action, value)
+        except argparse.ArgumentError as error:
+            near = did_you_mean(str(value), map(str, action.choices or ()))
+            raise argparse.ArgumentError(
+                action, ". ".join(filter(None, [error.message, near]))
+            ) from None
 
 
 def exit_status(stop: KeyboardInterrupt) -> int:

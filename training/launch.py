@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import IO
 
 from tfgan.strict_json import json_text
-from tfgan.terminal import UserError, run_command
+from tfgan.terminal import CommandParser, UserError, run_command
 
 GRACE_SECONDS = 60  # for the others to end once a worker has ended
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -121,7 +121,7 @@ def parse(argv: Sequence[str]) -> tuple[int, list[str]]:
     Raises:
         UserError: If there are no two workers, or no options.
     """
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m training.launch",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,

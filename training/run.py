@@ -45,7 +45,7 @@ from pathlib import Path
 from typing import Any
 
 from tfgan.loading import OutputError, check_writable
-from tfgan.terminal import UserError, exit_status, import_tensorflow, run_command
+from tfgan.terminal import CommandParser, UserError, exit_status, import_tensorflow, run_command
 from training.evaluate.kinds import check_packages
 
 # Module of each model, imported once it is asked for. MODULE_options has its options and presets.
@@ -57,9 +57,9 @@ SYSTEMS = {
 }
 
 
-def first_pass() -> argparse.ArgumentParser:
+def first_pass() -> CommandParser:
     """Options that decide which other options there are."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m training.run",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -172,6 +172,7 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, str, Any]:
         changed_options,
         check_resumed,
         config_from,
+        flag,
         read_config,
     )
 
@@ -214,13 +215,21 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, str, Any]:
         rest = ["--help"]
 
     def read(defaults: Any) -> Any:
-        return tyro.cli(
-            type(defaults),
-            default=defaults,
-            args=joined(rest, "--data"),
-            prog=f"python -m training.run --model {args.model}",
-            description="",
-        )
+        try:
+            return tyro.cli(
+                type(defaults),
+                default=defaults,
+                args=joined(rest, "--data"),
+                prog=f"python -m training.run --model {args.model}",
+                description="",
+            )
+        except SystemExit as end:
+            # tyro knows the options of the model alone.
+            names = [field.name for field in dataclasses.fields(defaults)]
+            near = parser.suggestions([flag(prefix + n) for n in names for prefix in ("", "no_")])
+            if end.code and near:
+                print(near, file=sys.stderr)
+            raise
 
     config = read(before)
     args.set_by_init = {}

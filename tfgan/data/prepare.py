@@ -44,7 +44,7 @@ from tfgan.data.folders import FolderSource
 from tfgan.data.prepared import Broken, Facts, Shard
 from tfgan.data.sources import Source, make_fingerprint
 from tfgan.loading import check_writable
-from tfgan.terminal import Progress, UserError, exit_status, run_command
+from tfgan.terminal import CommandParser, Progress, UserError, exit_status, run_command
 
 PER_SHARD = 1000  # pictures
 MOST_SHARDS = 1024
@@ -303,8 +303,8 @@ def prepare(options: argparse.Namespace) -> None:
     )
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> CommandParser:
+    parser = CommandParser(
         prog="python -m tfgan.data.prepare",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -10,7 +10,7 @@ from tfgan import figures
 from tfgan.generate import attributes, styles, translations
 from tfgan.generate.options import UsageError, Verb
 from tfgan.loading import ModelError, check_writable, class_of, find_model, load_model
-from tfgan.terminal import UserError, exit_status, import_tensorflow, run_command
+from tfgan.terminal import CommandParser, UserError, exit_status, import_tensorflow, run_command
 
 # Class of a model -> what it can be asked for.
 VERBS: Mapping[str, Mapping[str, Verb]] = {
@@ -31,12 +31,12 @@ picture in every verb.
 _PROGRAM = "python -m tfgan.generate"
 
 
-def _parser(kind: str) -> argparse.ArgumentParser:
+def _parser(kind: str) -> CommandParser:
     """Command line of one class of model, and of those that can be asked for the same."""
     verbs = VERBS[kind]
     kinds = " or ".join(name for name, theirs in VERBS.items() if theirs is verbs)
     examples = "".join(f"  {_PROGRAM} {verb.example}\n" for verb in verbs.values())
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog=_PROGRAM,
         description=f"With a {kinds}:",
         epilog=f"examples:\n{examples}\n{_PROGRAM} MODEL VERB --help explains one verb.",

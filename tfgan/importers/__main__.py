@@ -28,7 +28,14 @@ from tfgan.importers import (
 from tfgan.importers.files import READERS, merge, read_each
 from tfgan.importers.parts import DISCRIMINATOR, RAW, Labels, Options, Part, alone
 from tfgan.loading import check_writable
-from tfgan.terminal import Progress, UserError, exit_status, import_tensorflow, run_command
+from tfgan.terminal import (
+    CommandParser,
+    Progress,
+    UserError,
+    exit_status,
+    import_tensorflow,
+    run_command,
+)
 
 
 class System(NamedTuple):
@@ -198,8 +205,8 @@ class _AddLabels(argparse.Action):
         setattr(namespace, self.dest, [*getattr(namespace, self.dest), labels])
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> CommandParser:
+    parser = CommandParser(
         prog="python -m tfgan.importers",
         usage="python -m tfgan.importers FILE [FILE ...] [-o MODEL.keras] [options]",
         description=_ABOUT,

@@ -57,7 +57,14 @@ from tfgan.arithmetic import ARITHMETIC, in_float32, without_tf32
 from tfgan.loading import check_writable, class_of, find_model, load_model
 from tfgan.metrics.intervals import Interval
 from tfgan.strict_json import finite_record, without_non_finite, write_json
-from tfgan.terminal import UserError, exit_status, import_tensorflow, require, run_command
+from tfgan.terminal import (
+    CommandParser,
+    UserError,
+    exit_status,
+    import_tensorflow,
+    require,
+    run_command,
+)
 from training.evaluate import tables
 from training.evaluate.kinds import (
     CACHE,
@@ -105,11 +112,14 @@ DATA_OPTIONS = (
 READING_OPTIONS = ("attribute_table", "image_key", "label_key")
 
 
-class Parser(argparse.ArgumentParser):
+class Parser(CommandParser):
     """Says what is wrong in one line, as other mistakes are said."""
 
     def error(self, message: str) -> NoReturn:
-        raise EvaluationError(f"{message}. See python -m training.evaluate --help.")
+        near = self.suggestions()
+        raise EvaluationError(
+            f"{message}. {near + ' ' * bool(near)}See python -m training.evaluate --help."
+        )
 
 
 def describe_metrics() -> str:

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 from tfgan.data.avatars.drawing import check_size, draw, person_of
 from tfgan.data.avatars.labels import Labels
 from tfgan.data.avatars.person import Person
-from tfgan.terminal import Progress, exit_status, import_tensorflow, run_command
+from tfgan.terminal import CommandParser, Progress, exit_status, import_tensorflow, run_command
 
 _ABOUT = """Draws the built-in data set of faces.
 
@@ -35,8 +35,8 @@ CLASSES: dict[str, Callable[[Labels], str]] = {
 }
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> CommandParser:
+    parser = CommandParser(
         prog="python -m tfgan.data.avatars",
         description=_ABOUT,
         epilog=_EXAMPLES,
