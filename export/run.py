@@ -33,6 +33,7 @@ from tfgan.terminal import (
     UserError,
     exit_status,
     import_tensorflow,
+    python_module,
     quiet,
     require,
     run_command,
@@ -242,7 +243,7 @@ def evaluate(model_file: Path, options: Sequence[str], own: Sequence[str]) -> di
     """
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "evaluation.json"
-        command = [sys.executable, "-m", "training.evaluate", str(model_file), *own, *options]
+        command = [*python_module("training.evaluate"), str(model_file), *own, *options]
         done = subprocess.run(
             [*command, "--out", str(out)], check=False, stdout=subprocess.PIPE, text=True
         )

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tfgan.strict_json import REASONS, finite_record
-from tfgan.terminal import UserError
+from tfgan.terminal import UserError, python_module
 
 MANIFEST = "manifest.json"
 # What the app has screens for, with the name that training knows the system by.
@@ -161,15 +161,15 @@ def make_exports(runs: Path) -> list[Export]:
     return newest_exports(runs)
 
 
-def _run(*command: str, accepted: Sequence[int]) -> None:
+def _run(module: str, *options: str, accepted: Sequence[int]) -> None:
     """Runs a program of this project, whose lines show what it does.
 
     Raises:
         ExportError: If its exit status is not among those that are accepted.
     """
-    shown = f"python -m {shlex.join(command)}"
+    shown = f"python -m {shlex.join([module, *options])}"
     print(shown, flush=True)
-    done = subprocess.run([sys.executable, "-m", *command], env=os.environ, check=False)
+    done = subprocess.run([*python_module(module), *options], env=os.environ, check=False)
     if done.returncode not in accepted:
         raise ExportError(
             f"{shown} is expected to make a model to show. Received: exit status "

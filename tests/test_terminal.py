@@ -149,7 +149,7 @@ def test_durations_are_as_exact_as_they_deserve(seconds, words):
 COMMANDS = [
     *["training.run", "training.launch", "training.evaluate", "export.run", "mobile_demo"],
     *["tfgan.generate", "tfgan.importers", "tfgan.align", "tfgan.data.prepare"],
-    "tfgan.data.avatars",
+    *["tfgan.data.avatars", "tfgan"],
 ]
 
 

@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -18,6 +19,7 @@ from tqdm import tqdm
 LINE_SECONDS = 30.0  # between two lines of progress in a log
 DELAY_SECONDS = 2.0  # before a terminal gets a bar: most work is done by then
 DAY = 24 * 60 * 60  # seconds
+ROOT = Path(__file__).resolve().parents[1]  # folder of the packages of this program
 
 # Optional packages by what pip installs them with: the name to import -> the name to install.
 EXTRAS = {
@@ -132,6 +134,14 @@ class CommandParser(argparse.ArgumentParser):
             raise argparse.ArgumentError(
                 action, ". ".join(filter(None, [error.message, near]))
             ) from None
+
+
+def python_module(module: str) -> list[str]:
+    """The command that runs a module of this program in a process of its own.
+
+    It finds the packages of this program, though the current folder may hold others of these names.
+    """
+    return [sys.executable, *["-P"] * (Path.cwd() != ROOT), "-m", module]
 
 
 def exit_status(stop: KeyboardInterrupt) -> int:

@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import IO
 
 from tfgan.strict_json import json_text
-from tfgan.terminal import CommandParser, UserError, run_command
+from tfgan.terminal import CommandParser, UserError, python_module, run_command
 
 GRACE_SECONDS = 60  # for the others to end once a worker has ended
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -74,7 +74,7 @@ def start(workers: int, options: Sequence[str]) -> list[subprocess.Popen]:
     """Starts the workers, each in a session of its own, so that signals reach it once."""
     addresses = [f"127.0.0.1:{port}" for port in free_ports(workers)]
     gpus = share_gpus(workers)
-    command = [sys.executable, "-m", "training.run", *options, "--strategy", "multi-worker"]
+    command = [*python_module("training.run"), *options, "--strategy", "multi-worker"]
     started = []
     for index in range(workers):
         task = {"type": "worker", "index": index}
