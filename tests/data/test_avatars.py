@@ -2,9 +2,11 @@
 
 import dataclasses
 import hashlib
+import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -213,6 +215,23 @@ def test_examples_do_not_depend_on_the_number_of_processes():
     there = list(draw_examples(32, range(4), seed=5, processes=2))
     assert here == there
     assert [index for index, _, _ in here] == list(range(4))
+
+
+def test_workers_are_of_this_program_in_a_folder_with_another_of_its_name(tmp_path):
+    (tmp_path / "work" / "tfgan").mkdir(parents=True)
+    (tmp_path / "work" / "tfgan" / "__init__.py").write_text('raise SystemExit("not ours")\n')
+    (tmp_path / "draw.py").write_text(
+        "from tfgan.data.avatars.workers import draw_examples\n"
+        "print(len(list(draw_examples(32, range(2), processes=1))))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, tmp_path / "draw.py"],
+        cwd=tmp_path / "work",
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.stdout, done.stderr) == ("2\n", "")
 
 
 def test_workers_do_not_import_tensorflow():

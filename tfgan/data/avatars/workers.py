@@ -61,7 +61,7 @@ def draw_examples(
             yield draw_example(size, seed, index)
         return
 
-    # Workers must find this package where this process found it.
+    # Workers must find this package where this process found it: -P leaves the current folder out.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p or os.getcwd() for p in sys.path)}
     # One core each: NumPy's own threads would only get in each other's way.
     environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -70,7 +70,7 @@ def draw_examples(
         for first in range(processes):
             part = indices[first::processes]
             numbers = [size, seed, part.start, part.stop, part.step]
-            command = [sys.executable, "-m", __spec__.name, *map(str, numbers)]
+            command = [sys.executable, "-P", "-m", __spec__.name, *map(str, numbers)]
             workers.append(subprocess.Popen(command, stdout=subprocess.PIPE, env=environment))
         for position, index in enumerate(indices):
             worker = workers[position % processes]
