@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
-from tfgan.terminal import ROOT, did_you_mean, run_command
+from tfgan.terminal import ROOT, CommandParser, did_you_mean, run_command
 
 
 class Command(NamedTuple):
@@ -76,7 +76,9 @@ def main() -> int:
         return 2
     leave_current_folder_out()
     del sys.argv[1]
-    runpy.run_module(COMMANDS[verb].module, run_name="__main__", alter_sys=True)
+    module = COMMANDS[verb].module
+    CommandParser.called_as[f"python -m {module}"] = f"tfgan {verb}"
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
     return 0
 
 

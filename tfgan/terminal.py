@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from tqdm import tqdm
 
@@ -92,7 +92,12 @@ class CommandParser(argparse.ArgumentParser):
     Its sub-parsers are of the same class.
     """
 
+    # Names of programs -> how the user has called them, where that is another way.
+    called_as: ClassVar[dict[str, str]] = {}
     _words: Sequence[str] | None = None  # what it has read; None: nothing yet
+
+    def __init__(self, prog: str, **options: Any):
+        super().__init__(self.called_as.get(prog, prog), **options)
 
     def parse_known_args(self, args=None, namespace=None):
         """As argparse's, which `parse_args` calls, and sub-parsers too."""

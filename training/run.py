@@ -220,7 +220,7 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, str, Any]:
                 type(defaults),
                 default=defaults,
                 args=joined(rest, "--data"),
-                prog=f"python -m training.run --model {args.model}",
+                prog=f"{parser.prog} --model {args.model}",
                 description="",
             )
         except SystemExit as end:

@@ -208,7 +208,7 @@ class _AddLabels(argparse.Action):
 def _parser() -> CommandParser:
     parser = CommandParser(
         prog="python -m tfgan.importers",
-        usage="python -m tfgan.importers FILE [FILE ...] [-o MODEL.keras] [options]",
+        usage="%(prog)s FILE [FILE ...] [-o MODEL.keras] [options]",
         description=_ABOUT,
         epilog=_EPILOG.format(
             readers="\n".join(f"  {reader.about}" for reader in READERS),

@@ -117,9 +117,7 @@ class Parser(CommandParser):
 
     def error(self, message: str) -> NoReturn:
         near = self.suggestions()
-        raise EvaluationError(
-            f"{message}. {near + ' ' * bool(near)}See python -m training.evaluate --help."
-        )
+        raise EvaluationError(f"{message}. {near + ' ' * bool(near)}See {self.prog} --help.")
 
 
 def describe_metrics() -> str:
