@@ -8,51 +8,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from export.compare import Expected, expect
-from export.signatures import Exportable, Kind
+from export.examples import examples_of
+from export.families import ModelFamily
+from export.signatures import Exportable
 from tfgan.litert import Arrays, Runner
 from tfgan.terminal import quiet
 
 # TensorFlow and the quantizer are not imported here: --help need not wait for them.
 
-# Numbers of examples: at least, for each class, domain or label, and at most. They are whole
-# rounds of these, where there is room for one.
-COMPARED = (3, 1, 16)  # that a report compares
-SEARCHED = (2, 1, 8)  # that a search looks at
-CALIBRATING = (32, 2, 64)  # that ranges are found with; they may begin amid a round
 BATCH = 4  # examples at a time while ranges are found
 _LITERT = ("ai_edge_litert",)
 
-
 KeptLayers = dict[str, list[str]]
-
-
-class Examples(NamedTuple):
-    """Numbers of examples, none for two purposes.
-
-    Attributes:
-        compared: Those that a report compares, and a search must satisfy too.
-        searched: Those that a search looks at.
-        calibrating: Those that ranges are found with.
-    """
-
-    compared: range
-    searched: range
-    calibrating: range
-
-    @property
-    def total(self) -> int:
-        """Number of all."""
-        return self.calibrating.stop
-
-
-def examples_of(choices: int) -> Examples:
-    """The examples of a model with so many classes, domains or labels to choose from."""
-    counts = [
-        min(-(-max(least, each * choices) // choices) * choices, most)
-        for least, each, most in (COMPARED, SEARCHED, CALIBRATING)
-    ]
-    ends = np.cumsum(counts).tolist()
-    return Examples(*map(range, [0, *ends], ends))
 
 
 class Form(NamedTuple):
@@ -61,7 +28,7 @@ class Form(NamedTuple):
     Attributes:
         about: One line for --help.
         path: File or folder, relative to the output folder.
-        floor: Takes the kind of the model, and what the user asks of forms of 8 bits; returns the
+        floor: Takes the family of the model, and what the user asks of forms of 8 bits; returns the
             PSNR in dB that is good enough.
         exact: Whether it computes as Keras does.
         in_tflite: Whether it is a `.tflite` file.
@@ -74,7 +41,7 @@ class Form(NamedTuple):
 
     about: str
     path: str
-    floor: Callable[[Kind, float | None], float]
+    floor: Callable[[ModelFamily, float | None], float]
     exact: bool
     in_tflite: bool
     calibrated: bool
@@ -231,12 +198,12 @@ def _write_quantized(
 
 
 def _quantized(
-    name: str, activation_bits: int | None, floor: Callable[[Kind], float], about: str
+    name: str, activation_bits: int | None, floor: Callable[[ModelFamily], float], about: str
 ) -> Form:
     return Form(
         about,
         f"{name}.tflite",
-        lambda kind, asked: asked or floor(kind),
+        lambda family, asked: asked or floor(family),
         exact=False,
         in_tflite=True,
         calibrated=activation_bits is not None,
@@ -250,7 +217,7 @@ FORMS = {
     "saved-model": Form(
         "for TensorFlow and TensorFlow Serving, any batch size",
         "saved_model/1",
-        lambda kind, asked: 100.0,
+        lambda family, asked: 100.0,
         exact=True,
         in_tflite=False,
         calibrated=False,
@@ -261,7 +228,7 @@ FORMS = {
     "float32": Form(
         ".tflite as exact as Keras",
         "float32.tflite",
-        lambda kind, asked: 100.0,
+        lambda family, asked: 100.0,
         exact=True,
         in_tflite=True,
         calibrated=False,
@@ -272,7 +239,7 @@ FORMS = {
     "float16": Form(
         ".tflite of half the size: weights in float16",
         "float16.tflite",
-        lambda kind, asked: 60.0,
+        lambda family, asked: 60.0,
         exact=False,
         in_tflite=True,
         calibrated=False,
@@ -283,19 +250,19 @@ FORMS = {
     "dynamic": _quantized(
         "dynamic",
         None,
-        lambda kind: kind.floor,
+        lambda family: family.floor,
         ".tflite of a quarter: weights in int8, convolutions in int8 with ranges found per picture",
     ),
     "int8": _quantized(
         "int8",
         8,
-        lambda kind: 32.0,
+        lambda family: 32.0,
         ".tflite of a quarter: the same with ranges found beforehand (calibrated)",
     ),
     "int16x8": _quantized(
         "int16x8",
         16,
-        lambda kind: 38.0,
+        lambda family: 38.0,
         ".tflite of a quarter: convolutions in int16 with int8 weights (calibrated); slow on CPUs",
     ),
 }

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from export.signatures import drawn_faces
+from export.examples import drawn_faces
 
 # What opens pictures is imported where it is used: --help need not wait for TensorFlow.
 

@@ -22,9 +22,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from export.compare import Expected, expect
-from export.forms import FORMS, Materials, examples_of
+from export.examples import drawn_faces, examples_of
+from export.families import FAMILIES, ModelFamily, family_of
+from export.forms import FORMS, Materials
 from export.pictures import data_of_run, read_pictures
-from export.signatures import KINDS, Kind, drawn_faces, kind_of
 from tfgan.arithmetic import in_float32, without_tf32
 from tfgan.loading import OutputError, check_writable, find_model, load_model
 from tfgan.strict_json import write_json
@@ -112,11 +113,11 @@ def _evaluate_options(text: str) -> list[str]:
 
 def _parser() -> CommandParser:
     forms = _listed({name: form.about for name, form in FORMS.items()})
-    kinds = _listed({name: kind.about for name, kind in KINDS.items()})
+    families = _listed({name: family.about for name, family in FAMILIES.items()})
     parser = CommandParser(
         prog="python -m export.run",
         description=_ABOUT,
-        epilog=f"formats:\n{forms}\n\nmodels and their signatures:\n{kinds}\n\n"
+        epilog=f"formats:\n{forms}\n\nmodels and their signatures:\n{families}\n\n"
         "examples:\n  python -m export.run latest\n"
         "  python -m export.run model.keras --formats float16 dynamic -o phone\n"
         "  python -m export.run stargan.keras --pictures my_faces\n"
@@ -181,14 +182,14 @@ def output_folder(given: str, model_file: Path, out: Path | None) -> Path:
 
 
 def picture_sets(
-    given: Sequence[str] | None, model_file: Path, kind: Kind, formats: Sequence[str]
+    given: Sequence[str] | None, model_file: Path, family: ModelFamily, formats: Sequence[str]
 ) -> list[str]:
     """The data sets whose pictures are looked at; empty where drawn faces do.
 
     Raises:
         ExportError: If a form is calibrated with pictures, and none are named.
     """
-    if not kind.takes_pictures:
+    if not family.takes_pictures:
         if given:
             raise ExportError(
                 f"--pictures belongs to models that change pictures. Received: {model_file}, which "
@@ -440,7 +441,7 @@ def export(
     from export.manifest import manifest
     from export.page import Row, page
     from export.report import mark_needless, recommend
-    from export.signatures import snippet
+    from export.usage import snippet
 
     exportable = materials.exportable
     partial = out / f".partial-{os.getpid()}"
@@ -537,10 +538,10 @@ def _run(options: argparse.Namespace, until_end: contextlib.ExitStack) -> int:
     model_file = find_model(options.model)
     out = output_folder(options.model, model_file, options.out)
     check_writable(out)
-    kind = kind_of(model_file)
+    family = family_of(model_file)
     find_earlier(out, formats)
     weights = lpips_files(options.lpips)
-    sets = picture_sets(options.pictures, model_file, kind, formats)
+    sets = picture_sets(options.pictures, model_file, family, formats)
     print(f"Loading {model_file}", flush=True)
     import_tensorflow()
     # Forms are compared with what the weights make, and not with what a GPU rounds that to.
@@ -549,7 +550,7 @@ def _run(options: argparse.Namespace, until_end: contextlib.ExitStack) -> int:
     from export.report import machine, metrics_table, needless_text, table
 
     with quiet():
-        exportable = kind.describe(in_float32(load_model(model_file)))
+        exportable = family.describe(in_float32(load_model(model_file)))
     resolution = exportable.model.resolution
     examples = examples_of(exportable.choices)
     if options.lpips and resolution < LPIPS_SMALLEST:
@@ -560,7 +561,7 @@ def _run(options: argparse.Namespace, until_end: contextlib.ExitStack) -> int:
     distance = _open_lpips(weights) if weights and resolution >= LPIPS_SMALLEST else None
     if sets:
         pictures = read_pictures(sets, resolution, examples.total)
-    elif kind.takes_pictures:
+    elif family.takes_pictures:
         pictures = drawn_faces(range(examples.total), resolution)
     else:
         pictures = np.empty((0, resolution, resolution, 3), np.float32)
@@ -570,7 +571,7 @@ def _run(options: argparse.Namespace, until_end: contextlib.ExitStack) -> int:
     if options.evaluate is not None:
         # First of all, for it may have been told something that cannot be. With the noise of the
         # files, or it would be of other pictures than theirs.
-        noise = [] if kind.takes_pictures else ["--noise", "fixed"]
+        noise = [] if family.takes_pictures else ["--noise", "fixed"]
         metrics_of = functools.partial(evaluate, model_file, options.evaluate)
         metrics = metrics_of(noise)
         about["metrics"] = shlex.join(options.evaluate)
@@ -580,7 +581,7 @@ def _run(options: argparse.Namespace, until_end: contextlib.ExitStack) -> int:
     cases = {case.signature: case for one in expected for case in one.cases}
     facts = facts_of(exportable, list(cases.values()), model_file)
     materials = Materials(exportable, pictures, expected, facts)
-    floors = {name: FORMS[name].floor(kind, options.min_psnr) for name in formats}
+    floors = {name: FORMS[name].floor(family, options.min_psnr) for name in formats}
     results = export(materials, expected, distance, floors, metrics, metrics_of, about, out)
     print(table(results))
     if metrics:

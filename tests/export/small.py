@@ -10,6 +10,8 @@ import keras
 import numpy as np
 
 from export import flatbuffer
+from export.families import FAMILIES
+from export.signatures import Exportable
 from tests.layers.layer_check import randomize
 from tfgan.label_sets import LabelSet
 from tfgan.litert import read_facts
@@ -77,6 +79,11 @@ def stargan(label_sets=(FACES, MOODS), **options) -> StarGAN:
     model.build()
     randomize(model, spread=0.05)
     return model
+
+
+def describe(model) -> Exportable:
+    """What a model is exported as."""
+    return FAMILIES[type(model).__name__].describe(model)
 
 
 def weight_bytes(model) -> int:

@@ -7,17 +7,17 @@ import pytest
 
 from export import flatbuffer, quantization, tflite
 from export.compare import expect
-from export.forms import FORMS, Materials, examples_of
+from export.examples import drawn_faces, examples_of
+from export.forms import FORMS, Materials
 from export.quantization import CONVOLUTIONS, DENSE, Chosen, Layer, search
 from export.report import measure
-from export.signatures import KINDS, drawn_faces
-from tests.export.small import stargan, stylegan2
+from tests.export.small import describe, stargan, stylegan2
 from tfgan.litert import FACTS, open_runner, read_facts
 
 
 @pytest.fixture(scope="module")
 def materials():
-    exportable = KINDS["StarGAN"].describe(stargan())
+    exportable = describe(stargan())
     examples = examples_of(exportable.choices)
     pictures = drawn_faces(range(examples.total), 32)
     compared = pictures[: len(examples.compared)]
@@ -86,7 +86,7 @@ def test_kept_layers_and_no_others_stay_in_float32(materials):
 
 
 def test_kept_dense_layers_and_no_others_stay_in_float32():
-    content = tflite.convert(KINDS["StyleGAN2Generator"].describe(stylegan2()))
+    content = tflite.convert(describe(stylegan2()))
     kept = quantization.find_layers(content, DENSE)[1].name
     flat = flatbuffer.read(quantization.quantize(content, None, {}, [kept]))
     # Weights of the others are made of int8 ones as the file runs.

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export import report, signatures
+from export import report
 from export.compare import expect
-from export.forms import FORMS, examples_of
+from export.examples import drawn_faces, examples_of
+from export.forms import FORMS
 from export.report import Result, recommend
-from tests.export.small import stargan_v2, stylegan2
+from tests.export.small import describe, stargan_v2, stylegan2
 from tfgan.litert import Runner
 
 FILES = ("float32", "float16", "dynamic", "int8", "int16x8")
@@ -19,7 +20,7 @@ FILES = ("float32", "float16", "dynamic", "int8", "int16x8")
 
 def measured(model, spoil, distance=None, floor=100.0, **changes):
     """What is found of a file that does what Keras does, but for `spoil(signature, outputs)`."""
-    described = signatures.KINDS[type(model).__name__].describe(model)
+    described = describe(model)
     described = dataclasses.replace(described, **changes)
 
     def run(signature, inputs):
@@ -28,7 +29,7 @@ def measured(model, spoil, distance=None, floor=100.0, **changes):
 
     runner = Runner(list(described.signatures), run)
     form = FORMS["saved-model"]._replace(open_runner=lambda path, threads: runner)
-    faces = signatures.drawn_faces(range(3), model.resolution)
+    faces = drawn_faces(range(3), model.resolution)
     expected = expect(described, described.draw(range(3), faces))
     return report.measure(described, expected, distance, form, Path(__file__), floor)[0], expected
 
@@ -146,10 +147,10 @@ def test_lpips_is_the_mean_of_what_its_network_says():
 
 def test_ways_to_pictures_that_a_file_lacks_are_left_out():
     model = stargan_v2()
-    described = signatures.KINDS["StarGANv2"].describe(model)
+    described = describe(model)
     runner = Runner(["style_from_latent", "translate"], described.run)
     form = FORMS["saved-model"]._replace(open_runner=lambda path, threads: runner)
-    faces = signatures.drawn_faces([0], 32)
+    faces = drawn_faces([0], 32)
     expected = expect(described, described.draw([0], faces))
     assert len(expected) == 3
     result, pictures = report.measure(described, expected, None, form, Path(__file__), 100.0)
@@ -214,7 +215,7 @@ def test_the_table_shows_forms_that_failed():
 
 def test_a_form_that_spoils_the_last_class_alone_is_not_good():
     names = tuple("abcdefgh")
-    described = signatures.KINDS["StyleGAN2Generator"].describe(stylegan2(names))
+    described = describe(stylegan2(names))
     examples = examples_of(described.choices)
     expected = expect(described, described.draw(examples.compared, np.empty(0)))
 

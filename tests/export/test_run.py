@@ -12,8 +12,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from export import forms, run, signatures
-from export.signatures import kind_of
+from export import forms, run
+from export.families import FAMILIES, family_of
 from tests.export.small import forms_of, stargan, stargan_v2, stylegan2
 from tfgan.litert import Runner
 from tfgan.models.stylegan2_discriminator import StyleGAN2Discriminator
@@ -327,12 +327,12 @@ def test_an_option_that_cannot_be_is_named(capsys, arguments, word):
 def test_pictures_are_those_of_the_run_unless_others_are_named(tmp_path):
     path = tmp_path / "model.keras"
     stargan().save(path)
-    kind = kind_of(path)
+    family = family_of(path)
     (tmp_path / "config.json").write_text('{"data": ["avatars:attributes", "faces"]}')
-    assert run.picture_sets(None, path, kind, ["int8"]) == ["avatars:attributes", "faces"]
-    assert run.picture_sets(["mine"], path, kind, ["int8"]) == ["mine"]
+    assert run.picture_sets(None, path, family, ["int8"]) == ["avatars:attributes", "faces"]
+    assert run.picture_sets(["mine"], path, family, ["int8"]) == ["mine"]
     (tmp_path / "config.json").write_text("{")
-    assert run.picture_sets(None, path, kind, ["dynamic"]) == []
+    assert run.picture_sets(None, path, family, ["dynamic"]) == []
 
 
 def test_models_of_translations_are_compared_on_the_pictures_that_are_named(tmp_path, capsys):
@@ -354,29 +354,10 @@ def test_help_names_every_kind_of_model_form_and_signature(capsys):
     for name in forms.FORMS:
         assert name in shown
     for model in (stylegan2(), stargan(), stargan_v2()):
-        kind = signatures.KINDS[type(model).__name__]
+        family = FAMILIES[type(model).__name__]
         assert type(model).__name__ in shown
-        for name in kind.describe(model).signatures:
+        for name in family.describe(model).signatures:
             assert name in shown
-
-
-def test_flows_run_every_signature_on_the_types_that_it_names():
-    for model in (stylegan2(), stylegan2(("a", "b")), stargan(), stargan_v2()):
-        described = signatures.KINDS[type(model).__name__].describe(model)
-        faces = signatures.drawn_faces(range(3), model.resolution)
-        cases = [
-            case
-            for flow in described.flows
-            for drawn in described.draw(range(3), faces)
-            for case in signatures.follow(flow, described.run, drawn)[0]
-        ]
-        assert {case.signature for case in cases} == set(described.signatures)
-        for case in cases:
-            specs = described.signatures[case.signature].inputs
-            assert set(case.inputs) == set(specs)
-            for key, (shape, dtype) in specs.items():
-                assert case.inputs[key].dtype == dtype
-                assert case.inputs[key].shape == tuple(3 if n is None else n for n in shape)
 
 
 def test_lpips_is_reported_where_its_weights_are(tmp_path, monkeypatch):

@@ -6,8 +6,9 @@ import tensorflow as tf
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 from export import saved_model
-from export.signatures import KINDS, drawn_faces, follow
-from tests.export.small import stargan_v2, stylegan2, weight_bytes
+from export.examples import drawn_faces
+from export.signatures import follow
+from tests.export.small import describe, stargan_v2, stylegan2, weight_bytes
 
 
 def prediction_log():
@@ -42,7 +43,7 @@ def prediction_log():
 @pytest.mark.parametrize("make", [stylegan2, stargan_v2])
 def test_warm_up_asks_every_signature_once_for_what_it_can_answer(make, tmp_path):
     model = make()
-    described = KINDS[type(model).__name__].describe(model)
+    described = describe(model)
     faces = drawn_faces(range(2), model.resolution)
     cases = {
         case.signature: case
@@ -72,7 +73,7 @@ def test_warm_up_asks_every_signature_once_for_what_it_can_answer(make, tmp_path
 
 def test_a_saved_model_holds_each_weight_once(tmp_path):
     model = stylegan2()
-    saved_model.write(KINDS["StyleGAN2Generator"].describe(model), tmp_path / "1")
+    saved_model.write(describe(model), tmp_path / "1")
     variables = sum(file.stat().st_size for file in (tmp_path / "1" / "variables").iterdir())
     # Names and shapes come on top.
     assert variables < weight_bytes(model) + 10_000

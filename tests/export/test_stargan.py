@@ -7,15 +7,18 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from export import run
+from export.examples import drawn_faces
 from export.forms import FORMS
-from export.signatures import KINDS
+from export.usage import snippet
 from tests.export.small import (
     FACES,
     MOODS,
     check_fewer_bits,
     check_forms,
+    describe,
     forms_of,
     held_bytes,
     stargan,
@@ -156,6 +159,22 @@ def test_the_saved_model_runs_without_this_package(exported, tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+def test_the_code_of_the_report_makes_the_translation_of_keras(exported, tmp_path, monkeypatch):
+    model, out = exported
+    photo = np.uint8((drawn_faces([0], 32)[0] + 1) * 127.5)
+    Image.fromarray(photo).save(tmp_path / "photo.jpg")
+    for path in out.iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    monkeypatch.chdir(tmp_path)
+    described = describe(model)
+    for path, in_tflite in (("float32.tflite", True), ("saved_model/1", False)):
+        found = {}
+        exec(snippet(described, path, in_tflite), found)
+        expected = np.clip((model(found["photos"], found["labels"])[0] + 1) * 127.5, 0, 255)
+        # A value may be rounded to the next of 255.
+        assert np.max(np.abs(np.asarray(Image.open("picture.png"), np.float64) - expected)) <= 0.51
+
+
 @pytest.mark.parametrize("precision", ["float16", "bfloat16"])
 def test_a_half_precision_model_is_exported_in_float32(precision):
     from tfgan.arithmetic import in_float32
@@ -170,7 +189,7 @@ def test_a_half_precision_model_is_exported_in_float32(precision):
 
 
 def test_examples_ask_for_all_labels_and_never_for_two_that_exclude_each_other():
-    described = KINDS["StarGAN"].describe(stargan())
+    described = describe(stargan())
     drawn = described.draw(range(12), np.zeros((12, 32, 32, 3), np.float32))
     labels = np.concatenate([one["labels"] for one in drawn])
     black, blond, male = labels[:, :3].T

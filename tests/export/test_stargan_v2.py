@@ -14,9 +14,10 @@ from PIL import Image
 
 from export import run
 from export.compare import expect
+from export.examples import drawn_faces
 from export.forms import FORMS, Materials
 from export.report import measure
-from export.signatures import Flow, drawn_faces
+from export.signatures import Flow
 from tests.export.small import (
     check_fewer_bits,
     check_forms,
@@ -76,7 +77,7 @@ def test_forms_of_fewer_bits_still_draw_the_same_pictures(exported):
 
 
 def test_masks_of_landmarks_are_inside_the_files(tmp_path):
-    from export.signatures import stargan_v2 as described_as
+    from export.stargan_v2 import stargan_v2 as described_as
 
     model = stargan_v2(w_hpf=1.0)
     whole = described_as(model)

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from export import run as export
-from export.signatures import drawn_faces
+from export.examples import drawn_faces
 from tests.export.small import stargan, stargan_v2, stylegan2
 from tfgan.figures import to_uint8
 from tfgan.loading import load_model
