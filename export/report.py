@@ -1,4 +1,4 @@
-"""Compares exported files with the Keras model, and recommends one."""
+"""What is said of exported files: how they compare, how fast they are, and which one to ship."""
 
 import contextlib
 import importlib.metadata
@@ -6,29 +6,23 @@ import math
 import os
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
-from export.compare import Expected, psnr
+from export.compare import Distance, Expected, compare, judge
 from export.forms import Form
-from export.signatures import Case, Exportable, follow
+from export.signatures import Case, Exportable
 from tfgan.litert import Runner
-from tfgan.strict_json import REASONS, finite_record
 from tfgan.terminal import quiet
 
-LARGEST_DIFFERENCE = 1e-3  # share of the range of an output, of float32 forms
-SSIM_WINDOW = 11  # pixels; smaller pictures take what they have
 TIMED_SECONDS = 1.0
 TIMED_RUNS = (3, 50)  # at least, at most
 ALIKE = 1.1  # sizes within this ratio are as good as equal
 SLOW = 2.0  # times the latency of the fastest
-
-Distance = Callable[[np.ndarray, np.ndarray], float]
 
 
 @dataclass(frozen=True)
@@ -94,12 +88,6 @@ class Result:
         return asdict(self)
 
 
-def ssim(images: np.ndarray, others: np.ndarray, span: float) -> float:
-    """Mean structural similarity of pictures, float [N, H, W, C]; `span` is of their values."""
-    window = min(SSIM_WINDOW, *images.shape[1:3])
-    return float(np.mean(tf.image.ssim(images, others, span, filter_size=window)))
-
-
 def latency(runner: Runner, case: Case) -> float:
     """Median milliseconds of a signature on the first example of a case."""
     inputs = {name: value[:1] if value.ndim else value for name, value in case.inputs.items()}
@@ -134,16 +122,6 @@ def thread_counts() -> list[int]:
     return sorted({1, 2, os.cpu_count() or 1})
 
 
-def _where_not_finite(expected: Sequence[Case], made: Sequence[Case]) -> str | None:
-    """Says where values stop being finite on the way to pictures; None where all are finite."""
-    for who, cases in (("Keras", expected), ("the form", made)):
-        for case in cases:
-            for key, value in case.outputs.items():
-                if not np.isfinite(value).all():
-                    return f"{who} gives {key} of {case.signature} that are not finite"
-    return None
-
-
 def measure(
     exportable: Exportable,
     expected: Sequence[Expected],
@@ -152,7 +130,7 @@ def measure(
     path: Path,
     floor: float,
 ) -> tuple[dict[str, Any], dict[int, np.ndarray]]:
-    """Makes pictures with a file, and looks at what its signatures give on the way.
+    """Compares a file with Keras, judges it, and takes its times.
 
     Args:
         exportable: The model that the file is of.
@@ -168,67 +146,10 @@ def measure(
     """
     with quiet():
         runner = form.open_runner(path, 1)
-    low, high = exportable.model.value_range
-    span = high - low
-    able = exportable.flows_of(runner.signatures)
-
-    def share(outputs: np.ndarray, right: np.ndarray, scale: float) -> np.ndarray:
-        """Differences as shares of the range, without those that may be anything."""
-        found = np.abs(np.asarray(outputs, np.float64) - right).ravel() / scale
-        loose = round(exportable.loose_share * found.size)
-        return np.sort(found)[: found.size - loose] if loose else found
-
-    pictures: dict[int, np.ndarray] = {}
-    errors: dict[str, float] = {}
-    differences, worst, likeness, distances = [], [], [], []
-    for place, one in enumerate(expected):
-        if one.flow not in able:
-            continue
-        cases, pictures[place] = follow(one.flow, runner.run, one.drawn)
-        # Before anything is compared: a share that may differ must not hide them.
-        where = _where_not_finite(one.cases, cases)
-        if where is not None:
-            return {"status": "failed", "reason": where}, {}
-        for case, right in zip(cases, one.cases, strict=True):
-            for key, value in right.outputs.items():
-                scale = span if key == "images" else float(np.ptp(value)) or 1.0
-                largest = float(np.max(share(case.outputs[key], value, scale)))
-                errors[case.signature] = max(errors.get(case.signature, 0.0), largest)
-        differences.append(share(pictures[place], one.pictures, span))
-        worst += [
-            float(np.mean(share(a, b, span) ** 2))
-            for a, b in zip(pictures[place], one.pictures, strict=True)
-        ]
-        likeness.append(ssim(pictures[place], one.pictures, span))
-        if distance is not None:
-            distances.append(distance(pictures[place], one.pictures))
-    found = np.concatenate(differences)
-    likeness_db = psnr(float(np.mean(found**2)))
-
-    compared = {
-        "psnr_db": likeness_db,
-        "worst_psnr_db": psnr(max(worst)),
-        "ssim": float(np.mean(likeness)),
-        "lpips": float(np.mean(distances)) if distances else None,
-        "largest_error": float(np.max(found)),
-        "mean_error": float(np.mean(found)),
-    }
-    strange = finite_record({**compared, "signature_errors": errors}).get(REASONS)
-    if strange:
-        told = ", ".join(f"{name} is {value}" for name, value in strange.items())
-        return {"status": "failed", "reason": f"it cannot be compared with Keras: {told}"}, {}
-
-    reason = None
-    wrong = [name for name, error in errors.items() if error > LARGEST_DIFFERENCE]
-    if likeness_db is not None and likeness_db < floor:
-        reason = f"PSNR against Keras is {likeness_db:.1f} dB; {floor:g} dB or more is good"
-    elif form.exact and wrong:
-        # Where it begins: what comes later on the way is spoilt by it.
-        reason = (
-            f"{wrong[0]} differs from Keras by {errors[wrong[0]]:.2g} of the range of its values; "
-            f"at most {LARGEST_DIFFERENCE:g} is good"
-        )
-
+    comparison = compare(exportable, expected, runner, distance)
+    verdict = judge(comparison, floor, form.exact)
+    if verdict.status == "failed":
+        return verdict._asdict(), {}
     timed = next(
         case for one in expected for case in one.cases if case.signature == exportable.timed
     )
@@ -241,16 +162,15 @@ def measure(
     with quiet():
         times = {str(count): latency(form.open_runner(path, count), timed) for count in counts}
     values = {
-        "status": "good" if reason is None else "poor",
-        "reason": reason,
-        **compared,
-        "compared": len(worst),
-        "signature_errors": errors,
+        **verdict._asdict(),
+        **comparison.numbers,
+        "compared": comparison.compared,
+        "signature_errors": comparison.signature_errors,
         "ms_per_picture": times,
         "timed_signature": exportable.timed,
         "not_accelerated": not_accelerated,
     }
-    return values, pictures
+    return values, comparison.pictures
 
 
 def _likeness(result: Result) -> float:

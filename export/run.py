@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from export.compare import Expected, expect
+from export.compare import Distance, Expected, expect
 from export.examples import drawn_faces, examples_of
 from export.families import FAMILIES, ModelFamily, family_of
 from export.forms import FORMS, Materials
@@ -41,7 +41,7 @@ from tfgan.terminal import (
 )
 
 if TYPE_CHECKING:
-    from export.report import Distance, Result
+    from export.report import Result
 
 SLOW = "int16x8"
 MANIFEST, REPORT, PAGE = "manifest.json", "report.json", "report.html"
@@ -223,7 +223,7 @@ def lpips_files(given: Sequence[Path] | None) -> list[Path]:
     return files
 
 
-def _open_lpips(files: Sequence[Path]) -> Callable[..., float]:
+def _open_lpips(files: Sequence[Path]) -> Distance:
     """Mean LPIPS of two stacks of pictures."""
     from tfgan.importers.feature_networks import load_lpips
 
@@ -365,7 +365,7 @@ def make_form(
     name: str,
     materials: Materials,
     expected: Sequence[Expected],
-    distance: "Distance | None",
+    distance: Distance | None,
     floor: float,
     folder: Path,
 ) -> tuple["Result", dict[int, np.ndarray]]:
@@ -411,7 +411,7 @@ def make_form(
 def export(
     materials: Materials,
     expected: Sequence[Expected],
-    distance: "Distance | None",
+    distance: Distance | None,
     floors: dict[str, float],
     metrics: dict[str, float],
     metrics_of: Callable[[Sequence[str]], dict[str, float]] | None,
