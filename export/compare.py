@@ -80,6 +80,26 @@ def differences(
     return np.sort(found)[: found.size - loose] if loose else found
 
 
+def mean_squared_error(
+    exportable: Exportable, expected: Sequence[Expected], runner: Runner
+) -> float:
+    """Of the pictures that a file makes, in units of the square of their range.
+
+    `reaches` says whether that is good. `compare` comes to the same number, and says more; but a
+    model's `loose_share` is not left out here.
+    """
+    low, high = exportable.model.value_range
+    able = exportable.flows_of(runner.signatures)
+    errors = [
+        np.mean(
+            differences(one.flow.pictures(runner.run, one.drawn), one.pictures, high - low) ** 2
+        )
+        for one in expected
+        if one.flow in able
+    ]
+    return float(np.mean(errors))
+
+
 @dataclass(frozen=True)
 class Comparison:
     """How far a file is from Keras; the numbers are those of `export.report.Result`.

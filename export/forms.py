@@ -1,13 +1,13 @@
 """The forms that a model is exported in, and how each is made."""
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from export.compare import Expected, expect
+from export.compare import Expected, expect, mean_squared_error, reaches
 from export.examples import examples_of
 from export.families import ModelFamily
 from export.signatures import Exportable
@@ -101,18 +101,10 @@ class Materials:
         """What Keras makes of other examples, which a search compares."""
         return expect(self.exportable, self.draw(self.examples.searched))
 
-    def _error(self, content: bytes, expected: Iterable[Expected]) -> float:
+    def _error(self, content: bytes, expected: Sequence[Expected]) -> float:
         from tfgan.litert import open_runner
 
-        low, high = self.exportable.model.value_range
-        runner = open_runner(content, threads=2)
-        able = self.exportable.flows_of(runner.signatures)
-        errors = [
-            np.mean(((one.flow.pictures(runner.run, one.drawn) - one.pictures) / (high - low)) ** 2)
-            for one in expected
-            if one.flow in able
-        ]
-        return float(np.mean(errors))
+        return mean_squared_error(self.exportable, expected, open_runner(content, threads=2))
 
     def error_of(self, content: bytes) -> float:
         """Mean squared error of a few pictures that a file makes, as a share of their range."""
@@ -121,8 +113,9 @@ class Materials:
 
     def is_good(self, content: bytes, floor: float) -> bool:
         """Whether pictures reach a PSNR, those of the search and those that the report compares."""
-        largest = 10 ** (-floor / 10)
-        return all(self._error(content, each) <= largest for each in (self.searched, self.expected))
+        return all(
+            reaches(self._error(content, each), floor) for each in (self.searched, self.expected)
+        )
 
 
 def _write_saved_model(materials: Materials, path: Path, floor: float) -> KeptLayers:

@@ -174,3 +174,24 @@ def test_a_form_that_spoils_the_last_class_alone_is_not_good():
     runner = Runner(["map", "truncate", "synthesize"], run)
     found, _ = told(described, expected, runner)
     assert found["status"] == "poor"
+
+
+def test_a_search_and_a_report_judge_by_the_same_number():
+    described = describe(stylegan2())
+    expected = expect(described, described.draw(range(3), np.empty(0)))
+
+    def run(signature, inputs):
+        outputs = described.run(signature, inputs)
+        return {name: value + 0.01 * np.sin(100 * value) for name, value in outputs.items()}
+
+    runner = Runner(list(described.signatures), run)
+    found = compare.mean_squared_error(described, expected, runner)
+    reported = compare.compare(described, expected, runner)
+    # Both are float64 sums of the same values.
+    assert found == pytest.approx(reported.squared_error, rel=1e-12)
+    floor = reported.numbers["psnr_db"]
+    for db, good in ((floor - 1e-9, True), (floor + 1e-9, False)):
+        assert compare.reaches(found, db) == good
+        assert (compare.judge(reported, db, exact=False).status == "good") == good
+    assert compare.reaches(0.0, 100.0)
+    assert not compare.reaches(np.nan, 10.0)
