@@ -3,13 +3,11 @@
 import argparse
 import contextlib
 import dataclasses
-import errno
 import functools
 import json
 import math
 import os
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
@@ -24,10 +22,20 @@ import numpy as np
 from export.compare import Distance, Expected, expect
 from export.examples import drawn_faces, examples_of
 from export.families import FAMILIES, ModelFamily, family_of
+from export.folder import (
+    MANIFEST,
+    PAGE,
+    REPORT,
+    STOPS,
+    find_earlier,
+    partial_folder,
+    remove,
+    replace_earlier,
+)
 from export.forms import FORMS, Materials
 from export.pictures import data_of_run, read_pictures
 from tfgan.arithmetic import in_float32, without_tf32
-from tfgan.loading import OutputError, check_writable, find_model, load_model
+from tfgan.loading import check_writable, find_model, load_model
 from tfgan.strict_json import write_json
 from tfgan.terminal import (
     CommandParser,
@@ -44,13 +52,11 @@ if TYPE_CHECKING:
     from export.report import Result
 
 SLOW = "int16x8"
-MANIFEST, REPORT, PAGE = "manifest.json", "report.json", "report.html"
 LPIPS_FILES = "TFGAN_LPIPS_ALEX"  # environment variable
 LPIPS_SMALLEST = 32  # pixels of the smallest pictures that AlexNet takes
 # Options of training.evaluate that are set here, or that measure nothing.
 TAKEN = ("--out", "--tflite", "--noise", "--help", "-h")
 SHOWN = 8  # examples of each way to pictures that the report shows, of those it compares
-STOPS = (signal.SIGINT, signal.SIGTERM)
 
 _ABOUT = """Exports a trained model in several forms, and compares each with the Keras model.
 
@@ -260,107 +266,6 @@ def evaluate(model_file: Path, options: Sequence[str], own: Sequence[str]) -> di
         return json.loads(out.read_text("utf-8"))["curves"]
 
 
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def _remove_leftovers(out: Path) -> None:
-    """Removes what exports were writing into a folder when they were killed."""
-    for path in out.glob(".partial-*"):
-        number = path.name.removeprefix(".partial-")
-        if not number.isdigit():
-            continue
-        try:
-            # In a container, the number of one that is gone may be ours.
-            alive = int(number) != os.getpid()
-            os.kill(int(number), 0)
-        except (ProcessLookupError, OverflowError):
-            alive = False
-        except PermissionError:  # it is another user's
-            pass
-        if not alive:
-            _remove(path)
-
-
-def _written_before(out: Path) -> set[str]:
-    """What an earlier export wrote into a folder, as its manifest says; nothing without one."""
-    try:
-        found = json.loads((out / MANIFEST).read_text("utf-8"))
-        if "tfgan" in found["provenance"]:
-            paths = [form["path"] for form in found["forms"]]
-            return {MANIFEST, REPORT, PAGE, *(path for path in paths if isinstance(path, str))}
-    except (OSError, ValueError, KeyError, TypeError):  # there is none, or it is not ours
-        pass
-    return set()
-
-
-def find_earlier(out: Path, names: Sequence[str]) -> list[str]:
-    """What an earlier export left in a folder, relative to it; the manifest first.
-
-    Args:
-        out: The folder.
-        names: Forms that are about to be written.
-
-    Raises:
-        ExportError: If a file stands in the way that no export wrote.
-    """
-    before = _written_before(out)
-    wanted = [MANIFEST, PAGE, REPORT, *(FORMS[name].path for name in names)]
-    known = [MANIFEST, PAGE, REPORT, *(form.path for form in FORMS.values())]
-    earlier = [name for name in known if name in before and os.path.lexists(out / name)]
-    folders = [path for path in {(out / name).parent for name in wanted + earlier} if path != out]
-    strange = [out / name for name in wanted if os.path.lexists(out / name) and name not in before]
-    # What lies behind a link is not in this folder.
-    strange += [
-        path
-        for path in folders
-        if os.path.lexists(path) and (path.is_symlink() or not path.is_dir())
-    ]
-    if strange:
-        raise ExportError(
-            f"--out must be a folder without files in the way of an export. Received: {out}, with "
-            f"{', '.join(path.relative_to(out).as_posix() for path in strange)}, which no export "
-            "of this program wrote. Move what you need, or choose another folder with --out."
-        )
-    return earlier
-
-
-def _swap(out: Path, old: Sequence[str], partial: Path, new: Sequence[str]) -> None:
-    """Moves files and folders out of a folder and new ones in: all of them, or none.
-
-    Args:
-        out: The folder.
-        old: What leaves it, for a folder in `partial`.
-        partial: Where the new ones are.
-        new: What comes from there.
-    """
-    moves = [(out / name, partial / "old" / name) for name in old]
-    moves += [(partial / name, out / name) for name in new]
-    done: list[tuple[Path, Path]] = []
-    try:
-        for source, target in moves:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            os.rename(source, target)
-            done.append((source, target))
-    except OSError:
-        for source, target in reversed(done):
-            os.rename(target, source)
-        raise
-    finally:
-        for folder in {(out / name).parent for name in (*old, *new)}:
-            if folder != out and folder.is_dir() and not any(folder.iterdir()):
-                folder.rmdir()
-
-
-def _heed_no_stop() -> None:
-    """From here on `main` ends soon, and half of the end would be worse than none of it."""
-    for number in STOPS:
-        signal.signal(number, signal.SIG_IGN)
-
-
 def make_form(
     name: str,
     materials: Materials,
@@ -394,7 +299,7 @@ def make_form(
         reason = f"{type(error).__name__}: {lines[0].strip() if lines else 'no reason was given'}"
         values, pictures = {"status": "failed", "reason": reason}, {}
     if values["status"] == "failed":
-        _remove(path)
+        remove(path)
         return Result(name, form.path, floor_db=floor, **values), {}
     found = Result(
         form=name,
@@ -435,8 +340,7 @@ def export(
         out: The folder; it is made if need be.
 
     Raises:
-        ExportError: If a file stands in the way that no export wrote.
-        OutputError: If there is no room for the files.
+        OutputError: If a file stands in the way that no export wrote, or there is no room.
     """
     from export.manifest import manifest
     from export.page import Row, page
@@ -444,11 +348,7 @@ def export(
     from export.usage import snippet
 
     exportable = materials.exportable
-    partial = out / f".partial-{os.getpid()}"
-    made_out = not out.exists()
-    _remove_leftovers(out)
-    partial.mkdir(parents=True)
-    try:
+    with partial_folder(out) as partial:
         results, made = [], {}
         for name, floor in floors.items():
             result, pictures = make_form(name, materials, expected, distance, floor, partial)
@@ -498,27 +398,8 @@ def export(
         )
         for name, value in texts.items():
             write_json(partial / name, value)
-        _heed_no_stop()
-        old = find_earlier(out, list(floors))
-        # The manifest last: who finds it finds what it names.
-        names = [*(FORMS[name].path for name in floors), REPORT, PAGE, MANIFEST]
-        new = [name for name in names if (partial / name).exists()]
-        _swap(out, old, partial, new)
-        for name in old:
-            if name not in new:
-                print(f"Removed {out / name} of an earlier export", flush=True)
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        raise OutputError(
-            f"an export needs room in {out}, and in {tempfile.gettempdir()} while it is made. "
-            f"Received: {error.strerror}. Make room, or choose another folder with --out."
-        ) from error
-    finally:
-        _heed_no_stop()
-        _remove(partial)
-        if made_out and not any(out.iterdir()):
-            out.rmdir()
+        for name in replace_earlier(out, partial, list(floors)):
+            print(f"Removed {out / name} of an earlier export", flush=True)
     return results
 
 

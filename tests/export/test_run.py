@@ -12,9 +12,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from export import forms, run
+from export import folder, forms, run
 from export.families import FAMILIES, family_of
-from tests.export.small import forms_of, stargan, stargan_v2, stylegan2
+from tests.export.small import earlier_export, forms_of, stargan, stargan_v2, stylegan2
 from tfgan.litert import Runner
 from tfgan.models.stylegan2_discriminator import StyleGAN2Discriminator
 from tfgan.terminal import UserError
@@ -113,16 +113,6 @@ def test_a_model_that_gives_nan_itself_leaves_a_manifest_that_says_so(tmp_path, 
         assert said["recommended"] is None
 
 
-def earlier_export(out, *paths):
-    """What an export of these forms leaves, as far as the next one looks at it."""
-    for path in (*paths, "report.html", "report.json"):
-        (out / path).parent.mkdir(parents=True, exist_ok=True)
-        (out / path).write_text("old")
-    forms = [{"path": path} for path in paths]
-    manifest = {"provenance": {"tfgan": "0"}, "forms": forms}
-    (out / "manifest.json").write_text(json.dumps(manifest))
-
-
 def test_a_second_export_leaves_nothing_of_the_first_and_all_else(tmp_path, monkeypatch, capsys):
     stargan().save(tmp_path / "face.keras")
     out = tmp_path / "face-export"
@@ -136,11 +126,11 @@ def test_a_second_export_leaves_nothing_of_the_first_and_all_else(tmp_path, monk
     rename, heeded = os.rename, signal.getsignal(signal.SIGINT)
 
     def stop_and_rename(*places):
-        for number in run.STOPS:
+        for number in folder.STOPS:
             signal.raise_signal(number)
         rename(*places)
 
-    monkeypatch.setattr(run.os, "rename", stop_and_rename)
+    monkeypatch.setattr(folder.os, "rename", stop_and_rename)
     assert run.main([str(tmp_path / "face.keras"), "--formats", "float32"]) == 0
     shown = capsys.readouterr().out
     for name in ("dynamic.tflite", "saved_model/1"):
@@ -150,42 +140,6 @@ def test_a_second_export_leaves_nothing_of_the_first_and_all_else(tmp_path, monk
     assert sorted(path.name for path in out.iterdir()) == sorted([*kept, *made])
     assert all((out / name).read_bytes() != b"old" for name in made)
     assert signal.getsignal(signal.SIGINT) is heeded
-
-
-def test_nothing_behind_a_link_is_taken_for_an_earlier_export(tmp_path):
-    out, other = tmp_path / "out", tmp_path / "other"
-    (other / "1").mkdir(parents=True)
-    earlier_export(out, "float32.tflite")
-    forms = [{"path": path} for path in ("saved_model/1", "../other", "/etc", None, 3)]
-    manifest = {"provenance": {"tfgan": "0"}, "forms": forms}
-    (out / "manifest.json").write_text(json.dumps(manifest))
-    (out / "float32.tflite").unlink()
-    (out / "saved_model").symlink_to(other)
-    with pytest.raises(run.ExportError, match="with saved_model, which no export"):
-        run.find_earlier(out, ["float32"])
-    (out / "saved_model").unlink()
-    assert run.find_earlier(out, ["float32"]) == ["manifest.json", "report.html", "report.json"]
-
-
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [
-        ("manifest.json", '{"manifest_version": 3, "name": "PWA"}'),
-        ("report.html", ""),
-        ("dynamic.tflite", ""),
-        ("saved_model/1/other.pb", ""),
-        ("saved_model", ""),
-    ],
-)
-def test_a_file_that_no_export_wrote_is_never_replaced(tmp_path, name, content):
-    out = tmp_path / "out"
-    (out / name).parent.mkdir(parents=True)
-    (out / name).write_text(content)
-    with pytest.raises(run.ExportError, match="which no export of this program wrote") as refused:
-        run.find_earlier(out, ["saved-model", "dynamic"])
-    assert name.removesuffix("/other.pb") in str(refused.value)
-    assert (out / name).read_text() == content
-    assert run.find_earlier(tmp_path / "none", ["saved-model"]) == []
 
 
 def test_a_file_in_the_way_stops_before_anything_is_computed(tmp_path, capsys):
@@ -198,26 +152,6 @@ def test_a_file_in_the_way_stops_before_anything_is_computed(tmp_path, capsys):
     assert "with dynamic.tflite, which no export" in shown.err
     assert "Loading" not in shown.out
     assert (tmp_path / "out" / "float32.tflite").read_text() == "old"
-
-
-def test_all_is_moved_or_nothing(tmp_path):
-    out, partial = tmp_path / "out", tmp_path / "partial"
-    old, new = ["b", "saved_model/1"], ["a", "saved_model/1", "b", "none"]
-    for folder, names in ((out, old), (partial, new)):
-        for name in names:
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_text(folder.name)
-    before = sorted(tmp_path.rglob("*"))
-    (partial / "none").unlink()
-    with pytest.raises(FileNotFoundError):
-        run._swap(out, old, partial, new)
-    assert {(out / name).read_text() for name in old} == {"out"}
-    assert sorted(path.name for path in out.iterdir()) == ["b", "saved_model"]
-    (partial / "none").touch()
-    assert [path for path in before if not path.exists()] == []
-    run._swap(out, old, partial, new[:1])
-    assert [path.name for path in out.iterdir()] == ["a"]
-    assert (out / "a").read_text() == "partial"
 
 
 def test_nothing_is_left_where_an_export_is_stopped(tmp_path, monkeypatch, capsys):
