@@ -116,7 +116,7 @@ PROCESSES = {
     "tfgan.data.prepare": {"tfgan.__main__"},
     "tfgan.generate": {"tfgan.__main__"},
     "tfgan.importers": {"tfgan.__main__"},
-    "training.evaluate": {"export.run", "tfgan.__main__"},
+    "training.evaluate": {"export.metrics", "tfgan.__main__"},
     "training.run": {"mobile_demo.exports", "tfgan.__main__", "training.launch"},
 }
 
@@ -276,7 +276,7 @@ def test_importers_import_models_and_nothing_imports_them():
         lambda module, name: (
             inside(name, "tfgan.importers")
             and not (
-                (inside(module, "training.evaluate") or module == "export.run")
+                (inside(module, "training.evaluate") or module == "export.metrics")
                 and (name == "tfgan.importers" or inside(name, "tfgan.importers.feature_networks"))
             )
         ),
@@ -334,8 +334,7 @@ def test_every_progress_bar_is_that_of_the_terminal():
 
 
 def test_what_makes_a_saved_model_is_imported_without_litert():
-    begun, todo = set(), ["export.run", "export.report", "export.manifest", "export.page"]
-    todo.append("export.saved_model")
+    begun, todo = set(), ["export.run", "export.build", "export.saved_model"]
     while todo:
         module = todo.pop()
         path = ROOT / (module.replace(".", "/") + ".py")

@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from export import folder, forms, run
+from export import folder, forms, metrics, run
 from export.families import FAMILIES, family_of
 from tests.export.small import earlier_export, forms_of, stargan, stargan_v2, stylegan2
 from tfgan.litert import Runner
@@ -322,7 +322,7 @@ def test_metrics_of_training_evaluate_are_asked_of_keras_and_each_file(
         Path(command[-1]).write_text(json.dumps({"curves": curves}))
         return subprocess.CompletedProcess(command, 0, f"a table\n\nWrote       {command[-1]}\n")
 
-    monkeypatch.setattr(run.subprocess, "run", answer)
+    monkeypatch.setattr(metrics.subprocess, "run", answer)
     options = ["--formats", "saved-model", "float32", "--evaluate", "--metrics swd --count 4"]
     assert run.main([str(tmp_path / "face.keras"), *options]) == 0
     for command in asked:
@@ -350,7 +350,7 @@ def test_metrics_of_generators_are_of_the_noise_that_files_have(tmp_path, monkey
         asked.append(command)
         return subprocess.CompletedProcess(command, 2, "")
 
-    monkeypatch.setattr(run.subprocess, "run", refuse)
+    monkeypatch.setattr(metrics.subprocess, "run", refuse)
     assert run.main([str(tmp_path / "face.keras"), "--formats", "float32", "--evaluate", ""]) == 2
     assert asked[0][4:-2] == ["--noise", "fixed"]
     shown = capsys.readouterr()
