@@ -9,7 +9,7 @@ import numpy as np
 
 from export.compare import Distance, Expected
 from export.folder import MANIFEST, PAGE, REPORT, partial_folder, remove, replace_earlier
-from export.forms import FORMS, Materials
+from export.formats import FORMATS, Materials
 from export.manifest import digest_of, manifest, size_of
 from export.page import Row, page
 from export.report import Result, mark_needless, measure, recommend
@@ -22,23 +22,23 @@ SHOWN = 8  # examples of each way to pictures that the report shows, of those it
 Pictures = dict[int, np.ndarray]  # by place in what was expected
 
 
-def build_form(
+def build_format(
     name: str, materials: Materials, distance: Distance | None, floor: float, folder: Path
 ) -> tuple[Result, Pictures]:
-    """Writes a form into a folder, and compares it with Keras.
+    """Writes the file of a format into a folder, and compares it with Keras.
 
     Returns:
-        What was found, and its pictures; of a form that failed, why, and none.
+        What was found, and its pictures; of one that failed, why, and none.
     """
-    form = FORMS[name]
-    path = folder / form.path
+    export_format = FORMATS[name]
+    path = folder / export_format.path
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         print(f"Writing {name}", flush=True)
-        kept = form.write(materials, path, floor)
+        kept = export_format.write(materials, path, floor)
         print(f"Comparing {name} with Keras", flush=True)
         values, pictures = measure(
-            materials.exportable, materials.expected, distance, form, path, floor
+            materials.exportable, materials.expected, distance, export_format, path, floor
         )
     except (MemoryError, OSError):
         raise
@@ -49,10 +49,10 @@ def build_form(
         values, pictures = {"status": "failed", "reason": reason}, {}
     if values["status"] == "failed":
         remove(path)
-        return Result(name, form.path, floor_db=floor, **values), {}
+        return Result(name, export_format.path, floor_db=floor, **values), {}
     result = Result(
         form=name,
-        path=form.path,
+        path=export_format.path,
         floor_db=floor,
         bytes=size_of(path),
         sha256=digest_of(path),
@@ -82,10 +82,10 @@ def _usages(
     """Python for the form to ship and for what serves, by their paths."""
     usable = [
         *(result for result in results if result.form == recommended),
-        *(r for r in results if r.status == "good" and not FORMS[r.form].in_tflite),
+        *(r for r in results if r.status == "good" and not FORMATS[r.form].in_tflite),
     ]
     return {
-        result.path: snippet(exportable, result.path, FORMS[result.form].in_tflite)
+        result.path: snippet(exportable, result.path, FORMATS[result.form].in_tflite)
         for result in usable
     }
 
@@ -122,12 +122,12 @@ def build_export(
         results: list[Result] = []
         pictures: dict[str, Pictures] = {}
         for name, floor in floors.items():
-            result, pictures[name] = build_form(name, materials, distance, floor, partial)
-            if metrics_of and FORMS[name].in_tflite and pictures[name]:
-                measured = metrics_of(["--tflite", str(partial / FORMS[name].path)])
+            result, pictures[name] = build_format(name, materials, distance, floor, partial)
+            if metrics_of and FORMATS[name].in_tflite and pictures[name]:
+                measured = metrics_of(["--tflite", str(partial / FORMATS[name].path)])
                 result = dataclasses.replace(result, metrics=measured)
             results.append(result)
-        tflite = [name for name in floors if FORMS[name].in_tflite]
+        tflite = [name for name in floors if FORMATS[name].in_tflite]
         results = mark_needless(results, tflite)
         recommended = recommend(results, tflite)
         rows = _rows(materials.expected, pictures)

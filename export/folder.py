@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from export.forms import FORMS
+from export.formats import FORMATS
 from tfgan.loading import OutputError
 
 MANIFEST, REPORT, PAGE = "manifest.json", "report.json", "report.html"
@@ -112,8 +112,8 @@ def find_earlier(out: Path, names: Sequence[str]) -> list[str]:
         OutputError: If a file stands in the way that no export wrote.
     """
     before = _written_before(out)
-    wanted = [MANIFEST, PAGE, REPORT, *(FORMS[name].path for name in names)]
-    known = [MANIFEST, PAGE, REPORT, *(form.path for form in FORMS.values())]
+    wanted = [MANIFEST, PAGE, REPORT, *(FORMATS[name].path for name in names)]
+    known = [MANIFEST, PAGE, REPORT, *(form.path for form in FORMATS.values())]
     earlier = [name for name in known if name in before and os.path.lexists(out / name)]
     folders = [path for path in {(out / name).parent for name in wanted + earlier} if path != out]
     strange = [out / name for name in wanted if os.path.lexists(out / name) and name not in before]
@@ -176,7 +176,7 @@ def replace_earlier(out: Path, partial: Path, names: Sequence[str]) -> list[str]
     ignore_stops()
     old = find_earlier(out, names)
     # The manifest last: who finds it finds what it names.
-    paths = [*(FORMS[name].path for name in names), REPORT, PAGE, MANIFEST]
+    paths = [*(FORMATS[name].path for name in names), REPORT, PAGE, MANIFEST]
     new = [path for path in paths if (partial / path).exists()]
     swap(out, old, partial, new)
     return [path for path in old if path not in new]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from export.forms import FORMS
+from export.formats import FORMATS
 from export.report import Result
 from export.signatures import Case, Exportable, Spec
 
@@ -100,7 +100,7 @@ def facts_of(exportable: Exportable, cases: Sequence[Case], model_file: Path) ->
 
 def _described(result: Result, facts: dict[str, Any], default: str) -> dict[str, Any]:
     """A form; where it failed, numbers and the path are null, for there is no file."""
-    in_tflite, failed = FORMS[result.form].in_tflite, result.status == "failed"
+    in_tflite, failed = FORMATS[result.form].in_tflite, result.status == "failed"
     threads, milliseconds = min(
         result.ms_per_picture.items(), key=lambda item: item[1], default=(None, None)
     )

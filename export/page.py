@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from export.forms import FORMS
+from export.formats import FORMATS
 from export.report import Result, needless_text, number, psnr_text
 from export.signatures import Shown
 from tfgan.figures import to_uint8
@@ -275,8 +275,8 @@ def _choice(results: Sequence[Result], recommended: str | None) -> str:
             f"{psnr_text(best)} against Keras. Of the good files that are nearly as small as the "
             "smallest and nearly as fast as the fastest, it is the one most like Keras.</p>"
         )
-    tflite = any(FORMS[result.form].in_tflite for result in results)
-    served = [r for r in results if r.status == "good" and not FORMS[r.form].in_tflite]
+    tflite = any(FORMATS[result.form].in_tflite for result in results)
+    served = [r for r in results if r.status == "good" and not FORMATS[r.form].in_tflite]
     lines = []
     if tflite:
         lines.append("<strong>No .tflite file is good enough to ship.</strong>")

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from export.compare import Distance, Expected, compare, judge
-from export.forms import Form
+from export.formats import ExportFormat
 from export.signatures import Case, Exportable
 from tfgan.litert import Runner
 from tfgan.terminal import quiet
@@ -126,7 +126,7 @@ def measure(
     exportable: Exportable,
     expected: Sequence[Expected],
     distance: Distance | None,
-    form: Form,
+    export_format: ExportFormat,
     path: Path,
     floor: float,
 ) -> tuple[dict[str, Any], dict[int, np.ndarray]]:
@@ -136,7 +136,7 @@ def measure(
         exportable: The model that the file is of.
         expected: What Keras makes of the same inputs.
         distance: LPIPS of pictures in [-1, 1]; None without the network.
-        form: Which form the file is.
+        export_format: That of the file.
         path: The file or folder.
         floor: PSNR in dB that is good enough.
 
@@ -145,22 +145,24 @@ def measure(
         are not finite, that it failed and why, and none.
     """
     with quiet():
-        runner = form.open_runner(path, 1)
+        runner = export_format.open_runner(path, 1)
     comparison = compare(exportable, expected, runner, distance)
-    verdict = judge(comparison, floor, form.exact)
+    verdict = judge(comparison, floor, export_format.exact)
     if verdict.status == "failed":
         return verdict._asdict(), {}
     timed = next(
         case for one in expected for case in one.cases if case.signature == exportable.timed
     )
-    counts = thread_counts() if form.in_tflite else thread_counts()[-1:]
+    counts = thread_counts() if export_format.in_tflite else thread_counts()[-1:]
     not_accelerated = None
-    if form.in_tflite:
+    if export_format.in_tflite:
         from export import flatbuffer  # LiteRT need not be there for a SavedModel
 
         not_accelerated = flatbuffer.not_accelerated(path.read_bytes())
     with quiet():
-        times = {str(count): latency(form.open_runner(path, count), timed) for count in counts}
+        times = {
+            str(count): latency(export_format.open_runner(path, count), timed) for count in counts
+        }
     values = {
         **verdict._asdict(),
         **comparison.numbers,

@@ -18,7 +18,7 @@ from export.compare import expect
 from export.examples import drawn_faces, examples_of
 from export.families import FAMILIES, ModelFamily, family_of
 from export.folder import PAGE, STOPS, find_earlier
-from export.forms import FORMS, Materials
+from export.formats import FORMATS, Materials
 from export.metrics import LPIPS_SMALLEST, TAKEN, evaluate, lpips_files, open_lpips
 from export.pictures import data_of_run, read_pictures
 from tfgan.arithmetic import in_float32, without_tf32
@@ -91,12 +91,12 @@ def _evaluate_options(text: str) -> list[str]:
 
 
 def _parser() -> CommandParser:
-    forms = _listed({name: form.about for name, form in FORMS.items()})
+    formats = _listed({name: entry.about for name, entry in FORMATS.items()})
     families = _listed({name: family.about for name, family in FAMILIES.items()})
     parser = CommandParser(
         prog="python -m export.run",
         description=_ABOUT,
-        epilog=f"formats:\n{forms}\n\nmodels and their signatures:\n{families}\n\n"
+        epilog=f"formats:\n{formats}\n\nmodels and their signatures:\n{families}\n\n"
         "examples:\n  python -m export.run latest\n"
         "  python -m export.run model.keras --formats float16 dynamic -o phone\n"
         "  python -m export.run stargan.keras --pictures my_faces\n"
@@ -108,8 +108,8 @@ def _parser() -> CommandParser:
         "--formats",
         nargs="+",
         metavar="FORMAT",
-        choices=list(FORMS),
-        default=[name for name in FORMS if name != SLOW],
+        choices=list(FORMATS),
+        default=[name for name in FORMATS if name != SLOW],
         help=f"forms to write; see below (default: all but {SLOW}, which is slow on phones)",
     )
     parser.add_argument(
@@ -176,9 +176,9 @@ def picture_sets(
             )
         return []
     names = list(given or data_of_run(model_file))
-    calibrated = [name for name in formats if FORMS[name].calibrated]
+    calibrated = [name for name in formats if FORMATS[name].calibrated]
     if calibrated and not names:
-        free = " ".join(name for name in FORMS if not FORMS[name].calibrated)
+        free = " ".join(name for name in FORMATS if not FORMATS[name].calibrated)
         raise UserError(
             f"--formats {' '.join(calibrated)} must be calibrated with pictures like those that "
             f"the model will see. Received: {model_file}, which is of no run that names any. Give "
@@ -189,10 +189,10 @@ def picture_sets(
 
 def check_packages(formats: Sequence[str]) -> None:
     """Raises MissingPackageError unless the packages that make these forms are installed."""
-    free = " ".join(name for name, form in FORMS.items() if not form.modules)
+    free = " ".join(name for name, entry in FORMATS.items() if not entry.modules)
     require(
-        f"--formats {' '.join(name for name in formats if FORMS[name].modules)}",
-        *{module for name in formats for module in FORMS[name].modules},
+        f"--formats {' '.join(name for name in formats if FORMATS[name].modules)}",
+        *{module for name in formats for module in FORMATS[name].modules},
         instead=f"Without them there is --formats {free}.",
     )
 
@@ -251,7 +251,7 @@ def _run(options: argparse.Namespace, until_end: contextlib.ExitStack) -> int:
     cases = {case.signature: case for one in expected for case in one.cases}
     facts = facts_of(exportable, list(cases.values()), model_file)
     materials = Materials(exportable, pictures, expected, facts)
-    floors = {name: FORMS[name].floor(family, options.min_psnr) for name in formats}
+    floors = {name: FORMATS[name].floor(family, options.min_psnr) for name in formats}
     results = build_export(materials, distance, floors, metrics, metrics_of, about, out)
     print(table(results))
     if metrics:

@@ -342,7 +342,7 @@ def test_what_makes_a_saved_model_is_imported_without_litert():
             begun.add(module)
             todo += sorted(find_first_imports(path))
         assert not module.startswith("ai_edge"), begun
-    assert {"export.forms", "tfgan.litert"} <= begun
+    assert {"export.formats", "tfgan.litert"} <= begun
 
 
 def test_no_file_has_a_name_that_says_nothing():

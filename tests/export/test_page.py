@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from export import page
-from export.forms import FORMS
+from export.formats import FORMATS
 from export.page import Row
 from export.report import Result
 from export.signatures import Shown
@@ -105,7 +105,7 @@ def test_names_are_never_markup(shown):
 
 
 WORDS = ("blond", "a_name_without_any_space_that_goes_on_for_long" * 3, "<i>long</i> " * 20)
-WIDE = [*FORMS]
+WIDE = [*FORMATS]
 
 
 def wide_page():
@@ -115,7 +115,7 @@ def wide_page():
     results = [
         Result(
             name,
-            FORMS[name].path,
+            FORMATS[name].path,
             "poor",
             " ".join(WORDS),
             100.0,
@@ -186,7 +186,7 @@ def test_nothing_to_ship_is_said(shown):
 )
 def test_a_saved_model_is_served_where_there_is_no_file_to_ship(statuses, said, never):
     results = [
-        Result(name, FORMS[name].path, status, None, 100.0) for name, status in statuses.items()
+        Result(name, FORMATS[name].path, status, None, 100.0) for name, status in statuses.items()
     ]
     text = page._choice(results, None)
     assert said in text

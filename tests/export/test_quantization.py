@@ -8,7 +8,7 @@ import pytest
 from export import flatbuffer, quantization, tflite
 from export.compare import expect
 from export.examples import drawn_faces, examples_of
-from export.forms import FORMS, Materials
+from export.formats import FORMATS, Materials
 from export.quantization import CONVOLUTIONS, DENSE, Chosen, Layer, search
 from export.report import measure
 from tests.export.small import describe, stargan, stylegan2
@@ -120,7 +120,7 @@ def test_layers_of_int8_are_kept_in_the_smallest_way_that_is_enough(
     ranges, path = materials.ranges, tmp_path / "int8.tflite"
     error = materials.error_of(quantization.quantize(materials.content, 8, ranges))
     floor = -10 * np.log10(share * error)
-    kept = FORMS["int8"].write(materials, path, floor)
+    kept = FORMATS["int8"].write(materials, path, floor)
     assert list(kept) == [way]
     assert read_facts(path)["higher_precision_layers"] == kept
     # Files of earlier versions have another word for it.
@@ -130,7 +130,7 @@ def test_layers_of_int8_are_kept_in_the_smallest_way_that_is_enough(
     assert read_facts(path.with_name("old.tflite")) == {"higher_precision_layers": kept}
     # It is good in the pictures that the report looks at, which the search does not choose by.
     described, expected = materials.exportable, materials.expected
-    assert measure(described, expected, None, FORMS["int8"], path, floor)[0]["status"] == "good"
+    assert measure(described, expected, None, FORMATS["int8"], path, floor)[0]["status"] == "good"
 
 
 def test_weights_have_a_scale_for_each_output_channel(materials):

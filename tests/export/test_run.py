@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from export import folder, forms, metrics, run
+from export import folder, formats, metrics, run
 from export.families import FAMILIES, family_of
 from tests.export.small import earlier_export, forms_of, stargan, stargan_v2, stylegan2
 from tfgan.litert import Runner
@@ -46,11 +46,11 @@ def test_forms_that_fail_or_look_wrong_are_shown_and_told(tmp_path, monkeypatch,
 
     black = {"images": np.zeros((3, 32, 32, 3), np.float32)}
     runner = Runner(["translate"], lambda signature, inputs: black)
-    poor = forms.FORMS["saved-model"]._replace(
+    poor = formats.FORMATS["saved-model"]._replace(
         path="poor.bin", write=write, open_runner=lambda path, threads: runner
     )
-    monkeypatch.setitem(forms.FORMS, "int8", poor)
-    monkeypatch.setitem(forms.FORMS, "int16x8", poor._replace(path="failed.bin", write=fail))
+    monkeypatch.setitem(formats.FORMATS, "int8", poor)
+    monkeypatch.setitem(formats.FORMATS, "int16x8", poor._replace(path="failed.bin", write=fail))
     out = tmp_path / "face-export"
     asked = ["--formats", "float32", "int8", "int16x8"]
     pictures = ["--pictures", "avatars"]
@@ -81,8 +81,8 @@ def test_a_form_that_gives_nan_is_marked_failed_wherever_forms_are_named(
         return {"images": np.full_like(inputs["images"], np.nan)}
 
     runner = Runner(["translate"], give_nan)
-    broken = forms.FORMS["float16"]._replace(open_runner=lambda path, threads: runner)
-    monkeypatch.setitem(forms.FORMS, "float16", broken)
+    broken = formats.FORMATS["float16"]._replace(open_runner=lambda path, threads: runner)
+    monkeypatch.setitem(formats.FORMATS, "float16", broken)
     assert run.main([str(tmp_path / "face.keras"), "--formats", "float32", "float16"]) == 1
     shown = capsys.readouterr()
     reason = "the form gives images of translate that are not finite"
@@ -161,7 +161,7 @@ def test_nothing_is_left_where_an_export_is_stopped(tmp_path, monkeypatch, capsy
         path.write_bytes(b"half")
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(forms.FORMS, "float16", forms.FORMS["float16"]._replace(write=stop))
+    monkeypatch.setitem(formats.FORMATS, "float16", formats.FORMATS["float16"]._replace(write=stop))
     asked = ["--formats", "float32", "float16"]
     assert run.main([str(tmp_path / "face.keras"), *asked]) == 130
     assert "nothing was written" in capsys.readouterr().err
@@ -189,7 +189,7 @@ def test_an_empty_folder_that_could_not_be_filled_is_no_longer_there(tmp_path, m
     def full(materials, path, floor):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setitem(forms.FORMS, "float32", forms.FORMS["float32"]._replace(write=full))
+    monkeypatch.setitem(formats.FORMATS, "float32", formats.FORMATS["float32"]._replace(write=full))
     assert run.main([str(tmp_path / "face.keras"), "--formats", "float32"]) == 2
     assert f"needs room in {tmp_path / 'face-export'}" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["face.keras"]
@@ -285,7 +285,7 @@ def test_help_names_every_kind_of_model_form_and_signature(capsys):
     with pytest.raises(SystemExit):
         run.main(["--help"])
     shown = capsys.readouterr().out
-    for name in forms.FORMS:
+    for name in formats.FORMATS:
         assert name in shown
     for model in (stylegan2(), stargan(), stargan_v2()):
         family = FAMILIES[type(model).__name__]

@@ -11,7 +11,7 @@ from PIL import Image
 
 from export import run
 from export.examples import drawn_faces
-from export.forms import FORMS
+from export.formats import FORMATS
 from export.usage import snippet
 from tests.export.small import (
     FACES,
@@ -34,7 +34,7 @@ def exported(request, tmp_path_factory):
     model = stargan(request.param)
     model.save(folder / "face.keras")
     # Weights that are drawn may be worse in 8 bits than is good, which the status tells.
-    arguments = [str(folder / "face.keras"), "--pictures", "avatars", "--formats", *FORMS]
+    arguments = [str(folder / "face.keras"), "--pictures", "avatars", "--formats", *FORMATS]
     assert run.main(arguments) in (0, 1)
     return model, folder / "face-export"
 
@@ -66,7 +66,7 @@ def label_vector(said, name, wanted):
 
 def test_files_agree_with_keras(exported):
     _, out = exported
-    check_forms(out, list(FORMS))
+    check_forms(out, list(FORMATS))
     assert list(forms_of(out)["float32"]["signature_errors"]) == ["translate"]
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 from export import run
 from export.compare import expect
 from export.examples import drawn_faces
-from export.forms import FORMS, Materials
+from export.formats import FORMATS, Materials
 from export.report import measure
 from export.signatures import Flow
 from tests.export.small import (
@@ -33,7 +33,7 @@ WHOLE = "translate_to_domain"
 
 # Domains of a model, and the forms that it is exported in.
 MODELS = {
-    "two": (("cat", "dog"), list(FORMS)),
+    "two": (("cat", "dog"), list(FORMATS)),
     "three": (("wild", "cat", "dog"), ["saved-model", "float32"]),
 }
 
@@ -101,10 +101,10 @@ def test_masks_of_landmarks_are_inside_the_files(tmp_path):
     expected = expect(described, [example])
     materials = Materials(described, example["images"], expected, {"name": "masked"})
     for name in ("saved-model", "float32"):
-        path = tmp_path / FORMS[name].path
+        path = tmp_path / FORMATS[name].path
         path.parent.mkdir(parents=True, exist_ok=True)
-        FORMS[name].write(materials, path, 100.0)
-        values, _ = measure(described, expected, None, FORMS[name], path, 90.0)
+        FORMATS[name].write(materials, path, 100.0)
+        values, _ = measure(described, expected, None, FORMATS[name], path, 90.0)
         # float32 sums in another order; rounding may move a mask's pixel across its threshold.
         assert values["status"] == "good"
         assert values["largest_error"] < 2e-5

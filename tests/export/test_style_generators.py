@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from export import run
-from export.forms import FORMS
+from export.formats import FORMATS
 from tests.export.small import (
     check_fewer_bits,
     check_forms,
@@ -29,9 +29,9 @@ FLOAT = ["saved-model", "float32"]
 PARTS = ["map", "truncate", "synthesize"]
 # A model, and the forms that it is exported in.
 MODELS = {
-    "stylegan": (stylegan, list(FORMS)),
+    "stylegan": (stylegan, list(FORMATS)),
     "stylegan-fading": (functools.partial(stylegan, form="rosinality", fade=0.5), FLOAT),
-    "stylegan2": (stylegan2, list(FORMS)),
+    "stylegan2": (stylegan2, list(FORMATS)),
     "stylegan2-classes": (functools.partial(stylegan2, ("a", "b")), FLOAT),
 }
 

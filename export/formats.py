@@ -1,4 +1,4 @@
-"""The forms that a model is exported in, and how each is made."""
+"""The formats that a model is exported in, and how each is written."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -22,8 +22,8 @@ _LITERT = ("ai_edge_litert",)
 KeptLayers = dict[str, list[str]]
 
 
-class Form(NamedTuple):
-    """A kind of file that a model can be exported to.
+class ExportFormat(NamedTuple):
+    """A format that a model can be exported in.
 
     Attributes:
         about: One line for --help.
@@ -192,11 +192,11 @@ def _write_quantized(
 
 def _quantized(
     name: str, activation_bits: int | None, floor: Callable[[ModelFamily], float], about: str
-) -> Form:
-    return Form(
+) -> ExportFormat:
+    return ExportFormat(
         about,
         f"{name}.tflite",
-        lambda family, asked: asked or floor(family),
+        lambda family, min_psnr: min_psnr or floor(family),
         exact=False,
         in_tflite=True,
         calibrated=activation_bits is not None,
@@ -206,11 +206,11 @@ def _quantized(
     )
 
 
-FORMS = {
-    "saved-model": Form(
+FORMATS = {
+    "saved-model": ExportFormat(
         "for TensorFlow and TensorFlow Serving, any batch size",
         "saved_model/1",
-        lambda family, asked: 100.0,
+        lambda family, min_psnr: 100.0,
         exact=True,
         in_tflite=False,
         calibrated=False,
@@ -218,10 +218,10 @@ FORMS = {
         write=_write_saved_model,
         open_runner=_open_saved_model,
     ),
-    "float32": Form(
+    "float32": ExportFormat(
         ".tflite as exact as Keras",
         "float32.tflite",
-        lambda family, asked: 100.0,
+        lambda family, min_psnr: 100.0,
         exact=True,
         in_tflite=True,
         calibrated=False,
@@ -229,10 +229,10 @@ FORMS = {
         write=_write_float32,
         open_runner=_open_tflite,
     ),
-    "float16": Form(
+    "float16": ExportFormat(
         ".tflite of half the size: weights in float16",
         "float16.tflite",
-        lambda family, asked: 60.0,
+        lambda family, min_psnr: 60.0,
         exact=False,
         in_tflite=True,
         calibrated=False,
