@@ -9,6 +9,8 @@ Reference:
 import keras
 import tensorflow as tf
 
+from tfgan.layers.arguments import StoresArguments
+
 SIZE = 224  # pixels of the images that the network sees
 FEATURES = 4096  # width of the published dense layers
 # Filters of the convolutions, 3 x 3 each; the largest of each 2 x 2 goes on after a row.
@@ -19,7 +21,7 @@ SCALE = (255 * 0.229, 255 * 0.224, 255 * 0.225)
 
 
 @keras.saving.register_keras_serializable("tfgan")
-class VGG16(keras.Model):
+class VGG16(StoresArguments, keras.Model):
     """The network of published precision and recall, up to its second dense layer.
 
     Its weights are given, never trained here; it always uses float32.
@@ -42,7 +44,7 @@ class VGG16(keras.Model):
         super().__init__(**{"dtype": "float32", **kwargs})
         if width < 1:
             raise ValueError(f"width must be positive. Received: {width}.")
-        self.width = width
+        self.store(locals())
         policy = self.dtype_policy
         numbers = iter(range(1, 14))
         self.convs = [
@@ -85,6 +87,3 @@ class VGG16(keras.Model):
                 x = conv(x)
             x = tf.nn.max_pool2d(x, 2, 2, "VALID")
         return self.fc2(self.fc1(tf.reshape(x, [-1, self.fc1.kernel.shape[0]])))
-
-    def get_config(self):
-        return {**super().get_config(), "width": self.width}
