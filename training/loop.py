@@ -102,6 +102,7 @@ class Trainer:
         self._shown_at: int | None = None
         self._measured_at: int | None = None
         self._not_training = 0.0  # seconds since the last point of the curves
+        self._iterator: Iterator[Any] | None = None
         self._losses: dict[str, list[Any]] = defaultdict(list)
         self._phase_of: dict[str, str] = {}
 
@@ -187,7 +188,8 @@ class Trainer:
         graphs, average, feed = self.prepare(stage)
         pace = Pace(stage)
         run = {name: pace.timed(name, graph) for name, graph in graphs.items()}
-        batches = self.batches(feed)
+        # Freeing an iterator can wait for TensorFlow for up to a minute: not before all is saved.
+        batches = self._iterator = self.batches(feed)
         logged_at, logged_images = time.monotonic(), self.images_seen
         self._not_training = 0.0
         unseen = set(run) if self.graph else set()

@@ -1,5 +1,6 @@
 """Prepared folders: the same pictures as in the folder, whole or not there."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -235,3 +236,15 @@ def test_a_mistake_is_one_message_and_makes_nothing(tmp_path, capsys, arguments,
     assert words in error
     assert len(error.strip().splitlines()) == 1
     assert not list(tmp_path.glob("out*"))
+
+
+def test_preparing_says_nothing_of_tensorflow(tmp_path):
+    (tmp_path / "photos").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "photos" / "one.png")
+    command = [sys.executable, "-m", "tfgan.data.prepare", tmp_path / "photos", tmp_path / "out"]
+    environment = {name: v for name, v in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    done = subprocess.run(
+        [*command, *ALONE], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""

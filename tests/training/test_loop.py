@@ -348,3 +348,27 @@ def test_batch_that_devices_and_rounds_do_not_divide_is_refused():
         ConfigError, match=r"Received: 8 in stage train. Use 16 there .*--batch-sizes 16:16"
     ):
         check_batch_sizes([early, stage], replicas=4, accumulate=4)
+
+
+def test_all_is_saved_before_the_pictures_of_a_stage_are_let_go(tmp_path, eagerly):
+    # TensorFlow may wait for up to a minute where an iterator is freed: a container may be killed.
+    events = []
+
+    class Watched:
+        def __init__(self, batches):
+            self.batches = batches
+
+        def __next__(self):
+            return next(self.batches)
+
+        def __del__(self):
+            events.append("freed")
+
+    trainer = runs.make_trainer(tmp_path, stylegan2, CONFIG)
+    batches, save = trainer.batches, trainer._save
+    trainer.batches = lambda feed: Watched(batches(feed))
+    trainer._save = lambda: (save(), events.append("saved"))
+    trainer.system.after_step = lambda step, *_: step < 3 or os.kill(os.getpid(), signal.SIGTERM)
+    assert trainer.train() == "SIGTERM"
+    assert events[-1] == "saved"
+    assert "freed" not in events

@@ -44,7 +44,14 @@ from tfgan.data.folders import FolderSource
 from tfgan.data.prepared import Broken, Facts, Shard
 from tfgan.data.sources import Source, make_fingerprint
 from tfgan.loading import check_writable
-from tfgan.terminal import CommandParser, Progress, UserError, exit_status, run_command
+from tfgan.terminal import (
+    CommandParser,
+    Progress,
+    UserError,
+    exit_status,
+    import_tensorflow,
+    run_command,
+)
 
 PER_SHARD = 1000  # pictures
 MOST_SHARDS = 1024
@@ -163,6 +170,7 @@ def missing_shards(shards: Iterator[Shard], tally: Tally) -> Iterator[Shard]:
 
 def _start_worker() -> None:
     """Ends with the process that started it, which alone answers Ctrl-C."""
+    import_tensorflow()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     assert parent is not None
@@ -361,6 +369,7 @@ def main(arguments: list[str] | None = None) -> int:
                 "--attribute-table belongs to --labels attributes. Received: --labels "
                 f"{options.labels}."
             )
+        import_tensorflow()
         prepare(options)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
