@@ -20,7 +20,7 @@ import numpy as np
 
 from tfgan.data.sources import DataError, list_names, make_fingerprint
 from tfgan.data.tfds_sets import TfdsSource
-from tfgan.strict_json import write_json
+from tfgan.strict_json import json_text, write_json
 
 FACTS = "prepared.json"
 SUMS = "SHA256SUMS"
@@ -151,7 +151,7 @@ def write_shard(shard: Shard) -> tuple[int, Broken]:
                 digest.update(block)
         os.replace(partial, shard.path)
         if broken:
-            Path(partial).write_text(json.dumps(broken), encoding="utf-8")
+            Path(partial).write_text(json_text(broken), encoding="utf-8")
             os.replace(partial, shard.broken_path)
         with open(partial, "w", encoding="ascii") as sums:
             sums.write(f"{digest.hexdigest()}  {os.path.basename(shard.path)}\n")
