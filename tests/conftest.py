@@ -1,10 +1,8 @@
 """What every test starts with: two logical CPUs, to train on one device and on two, and a seed."""
 
-import ctypes
-import gc
 import os
 import resource
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import pytest
 
@@ -23,16 +21,6 @@ tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 def pytest_runtest_setup() -> None:
     """Seeds what is drawn, so that weights do not depend on the tests that ran before."""
     keras.utils.set_random_seed(0)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def memory_given_back():
-    """Gives the memory of a file's models and graphs back, or a process grows to several GB."""
-    yield
-    keras.utils.clear_session()
-    gc.collect()
-    with suppress(AttributeError, OSError):  # glibc alone keeps what was freed, and has this
-        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 @contextmanager
