@@ -40,27 +40,22 @@ def read_pictures(names: list[str], resolution: int, count: int) -> np.ndarray:
     Raises:
         DataError: If a set cannot be opened, or has no readable picture.
     """
-    from tfgan.data.folders import FolderSource
-    from tfgan.data.labelled import split_labels
-    from tfgan.data.opening import open_source
-    from tfgan.data.prepared import is_prepared
-    from tfgan.data.sources import DataError
+    from tfgan.data.opening import open_source, part_name
+    from tfgan.data.sources import DataError, DataOptions
 
     parts = []
     for index, name in enumerate(names):
         share = len(range(index, count, len(names)))
-        place = split_labels(name)[0]
-        if place == "avatars":
+        _, place, _, source_type = part_name(name)
+        if source_type.is_drawn:
             parts.append(drawn_faces(range(FIRST_FACE, FIRST_FACE + share), resolution))
-        elif place.startswith("tfds:") or is_prepared(place):
-            try:
-                source = open_source(place, resolution=resolution)
-            except DataError as error:  # it knows the options of training alone
-                told = str(error).replace("--data-dir", "TFDS_DATA_DIR")
-                raise DataError(told.replace("--data", "--pictures")) from error
-            parts.append(_read(source, resolution, share))
-        else:
-            parts.append(_read(FolderSource(place, option="--pictures"), resolution, share))
+            continue
+        try:
+            source = open_source(DataOptions((place,), resolution=resolution))
+        except DataError as error:  # it knows the options of training alone
+            told = str(error).replace("--data-dir", "TFDS_DATA_DIR")
+            raise DataError(told.replace("--data", "--pictures")) from error
+        parts.append(_read(source, resolution, share))
     longest = max(map(len, parts))
     turns = [part[i] for i in range(longest) for part in parts if i < len(part)]
     return np.stack(turns)

@@ -58,6 +58,28 @@ def find_processes(source: str) -> set[str]:
     }
 
 
+def find_names_of_data(source: str) -> set[str]:
+    """Beginnings of what --data names that a file compares something with, or takes it apart by."""
+    words = {"avatars", "tfds"}
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        compared: list[ast.AST] = []
+        if isinstance(node, ast.Compare):
+            compared = [node.left, *node.comparators]
+        elif (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in ("startswith", "removeprefix", "partition", "rpartition", "split")
+        ):
+            compared = list(node.args)
+        for part in compared:
+            for constant in ast.walk(part):
+                value = getattr(constant, "value", None)
+                if isinstance(value, str) and value.rstrip(":") in words:
+                    found.add(value)
+    return found
+
+
 def is_command(name: str) -> bool:
     """Whether `python -m NAME` is a command of this program."""
     if not re.fullmatch(rf"({'|'.join(PACKAGES)})(\.\w+)*", name):
@@ -188,6 +210,42 @@ def test_no_room_starts_commands_of_another_but_those_that_are_known():
             for command in find_processes(path.read_text("utf-8")) - {module}:
                 starters.setdefault(command, set()).add(module)
     assert starters == PROCESSES
+
+
+def test_names_of_data_are_seen_however_they_are_parsed():
+    source = (
+        'a.startswith("tfds:")\nb == "avatars"\nc.partition(":")[0] in ("avatars", "tfds")\n'
+        'd.partition("tfds:")\ne = "avatars"\nprint("tfds:NAME")'
+    )
+    assert find_names_of_data(source) == {"tfds:", "avatars", "tfds"}
+    assert not find_names_of_data('e = ["avatars"]\nprint("tfds:NAME")')
+
+
+def test_one_place_knows_how_names_of_data_begin():
+    # The table of types, and the files of its rows, which drop their own prefix.
+    parsers = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for package in PACKAGES
+        for path in sorted((ROOT / package).rglob("*.py"))
+        if find_names_of_data(path.read_text("utf-8"))
+    }
+    assert parsers == {"tfgan.data.opening", "tfgan.data.tfds_labels", "tfgan.data.tfds_sets"}
+
+
+def test_options_read_no_data():
+    # Checks of plain values stay in them; what reads the disk is opened elsewhere.
+    assert not violations(
+        lambda module: module == "training.config" or module.endswith("_options"),
+        lambda _, name: (
+            (
+                inside(name, "tfgan.data")
+                and name != "tfgan.data"
+                and not inside(name, "tfgan.data.sources")
+                and not inside(name, "tfgan.data.pipeline")
+            )
+            or inside(name, "tfgan.loading")
+        ),
+    )
 
 
 def test_tfgan_imports_neither_training_nor_export():

@@ -11,9 +11,8 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 import tyro
 
-from tfgan.data.opening import open_source
-from tfgan.data.pipeline import Feed, Pipeline, PipelineOptions
-from tfgan.data.sources import Source, check_resolution
+from tfgan.data.pipeline import PipelineOptions
+from tfgan.data.sources import DataOptions, check_resolution
 from tfgan.strict_json import write_json
 from tfgan.terminal import UserError
 
@@ -29,6 +28,18 @@ class Rule(NamedTuple):
     holds: Callable[[float], bool]
 
 
+class Network(NamedTuple):
+    """What a .keras file that an option names must hold.
+
+    Attributes:
+        class_name: Of the network.
+        advice: Where to get one.
+    """
+
+    class_name: str
+    advice: str
+
+
 POSITIVE = Rule("positive", lambda value: value > 0)
 NOT_NEGATIVE = Rule("0 or more", lambda value: value >= 0)
 COUNT = Rule("at least 1", lambda value: value >= 1)
@@ -36,26 +47,6 @@ SHARE = Rule("from 0 to 1", lambda value: 0 <= value <= 1)
 BELOW_ONE = Rule("at least 0 and below 1", lambda value: 0 <= value < 1)
 ANY = Rule("a number", lambda value: True)
 CELLS = Rule("from 1 to 32", lambda value: 1 <= value <= 32)
-
-
-class Data(NamedTuple):
-    """Pictures as training takes them.
-
-    Attributes:
-        feed: Batches by position.
-        labels: What a system is made for: names of classes, or label sets.
-        name: What the pictures are called.
-        pictures: Their number.
-        about: What they are labelled with, in words.
-        fingerprint: Changes when other pictures are put in place.
-    """
-
-    feed: Feed
-    labels: Sequence[Any]
-    name: str
-    pictures: int
-    about: str
-    fingerprint: str
 
 
 @dataclass(frozen=True)
@@ -121,10 +112,12 @@ class TrainingConfig:
     # weights of VGG16, for --metrics pr-vgg16; see python -m training.evaluate --help
     vgg16: tuple[str, ...] = ()
 
-    # Whether the system learns from several data sets at once.
+    # Whether the system learns from label sets, of one or several data sets at once.
     takes_several: ClassVar[bool] = False
     # What --init sets where the command line does not.
     with_init: ClassVar[Mapping[str, Any]] = {}
+    # Options that name a file of a network.
+    networks: ClassVar[Mapping[str, Network]] = {}
     # Bounds of every number; each system adds its own.
     rules: ClassVar[Mapping[str, Rule]] = {
         "resolution": COUNT,  # `check` knows more of it
@@ -159,40 +152,9 @@ class TrainingConfig:
             self.cache_gb,
         )
 
-    def open_source(self, split: str | None = None) -> Source:
-        """Opens the pictures; `split` stands in for the one that is trained on.
-
-        Raises:
-            DataError: If there is nothing to read there, and why.
-        """
-        (data,) = self.data
-        return open_source(
-            data,
-            resolution=self.resolution,
-            conditional=self.conditional,
-            split=split or self.split,
-            image_key=self.image_key,
-            label_key=self.label_key,
-            data_dir=self.data_dir,
-            avatars_count=self.avatars_count,
-        )
-
-    def open_data(self) -> Data:
-        """Opens the pictures as training takes them.
-
-        Raises:
-            DataError: If there is nothing to read there, and why.
-        """
-        source = self.open_source()
-        names = tuple(source.class_names) if self.conditional else ()
-        return Data(
-            Pipeline(source, self.pipeline_options()),
-            names,
-            source.name,
-            len(source),
-            f"in {len(names)} classes: {', '.join(names[:8])}" if names else "",
-            source.fingerprint(),
-        )
+    def data_options(self) -> DataOptions:
+        """Which pictures are read, and how."""
+        return DataOptions.from_values(vars(self))
 
     def check(self) -> None:
         """Raises ConfigError for values that cannot work."""

@@ -175,6 +175,7 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, str, Any]:
         flag,
         read_config,
     )
+    from training.data import check_networks
 
     if args.override and args.resume is None:
         raise ConfigError("--override belongs to --resume. Received: --override alone.")
@@ -242,6 +243,7 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, str, Any]:
         args.changed = changed_options(before, config)
         check_resumed(args.changed, args.override)
     config.check()
+    check_networks(config)
     return args, args.model, config
 
 
@@ -260,6 +262,7 @@ def run(argv: list[str], until_end: contextlib.ExitStack) -> int:
 
     from tfgan.data.sources import DataError
     from training.config import flag, list_changes, save_config
+    from training.data import open_data
     from training.distribution import join
     from training.dry_run import dry_run
     from training.evaluate.while_training import Measurements
@@ -286,7 +289,7 @@ def run(argv: list[str], until_end: contextlib.ExitStack) -> int:
     device = strategy.extended.worker_devices[0].split("device:")[-1].split(":")[0]
     config = fit_precision(config, device, workers, args.resume is not None)
     keras.utils.set_random_seed(config.seed)
-    data = workers.in_turn(config.open_data)
+    data = workers.in_turn(lambda: open_data(config))
     data.feed.probe()
     options = dataclasses.asdict(config)
     # Folders may have other names on other hosts; what is in them is compared.

@@ -112,9 +112,10 @@ def measure_pipeline(data: str) -> float:
     """Pictures per second that the pipeline gives at 64 pixels, each decoded anew."""
     from tfgan.data.opening import open_source
     from tfgan.data.pipeline import Pipeline, PipelineOptions
+    from tfgan.data.sources import DataOptions
 
     options = PipelineOptions(resolution=64, batch_size=BATCH, cache_gb=0.0)
-    pipeline = Pipeline(open_source(data, resolution=64), options)
+    pipeline = Pipeline(open_source(DataOptions((data,), resolution=64)), options)
     batches = iter(pipeline.dataset(0))
     for _ in range(8):
         next(batches)

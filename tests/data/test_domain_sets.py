@@ -16,7 +16,7 @@ from tfgan.data import domain_sets, manual_sets
 from tfgan.data.avatars import EXPRESSIONS
 from tfgan.data.opening import open_source
 from tfgan.data.pipeline import Pipeline, PipelineOptions
-from tfgan.data.sources import DataError
+from tfgan.data.sources import DataError, DataOptions
 from training import run
 
 ANIMALS, SEXES = ("cat", "dog", "wild"), ("female", "male")
@@ -82,7 +82,7 @@ def put_archive(data_dir, files, name="afhq.zip"):
 
 def open_set(data_dir, name="afhq", **options):
     options = {"resolution": 8, "conditional": True} | options
-    return open_source(f"tfds:{name}", data_dir=str(data_dir), **options)
+    return open_source(DataOptions((f"tfds:{name}",), data_dir=str(data_dir), **options))
 
 
 def read_all(source):
@@ -345,7 +345,7 @@ def test_archives_that_cannot_be_unpacked_are_one_message(tmp_path, monkeypatch,
 
 def test_the_plain_name_of_a_set_gets_a_hint():
     with pytest.raises(DataError, match=r"Did you mean --data tfds:celeba_hq\?"):
-        open_source("celeba_hq", resolution=8)
+        open_source(DataOptions(("celeba_hq",), resolution=8))
 
 
 # Training
@@ -383,12 +383,14 @@ def test_domains_come_in_equal_shares_with_references(tmp_path, name):
 
 def test_avatars_have_a_domain_for_each_expression(tmp_path):
     source = open_source(
-        "avatars",
-        resolution=16,
-        conditional=True,
-        label_key="expression",
-        data_dir=str(tmp_path),
-        avatars_count=64,
+        DataOptions(
+            ("avatars",),
+            resolution=16,
+            conditional=True,
+            label_key="expression",
+            data_dir=str(tmp_path),
+            avatars_count=64,
+        )
     )
     assert source.class_names == EXPRESSIONS
     assert len(EXPRESSIONS) >= 3

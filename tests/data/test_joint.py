@@ -7,7 +7,7 @@ import tensorflow as tf
 from tfgan.data.joint import JointPipeline, share_cache
 from tfgan.data.labelled import open_labelled
 from tfgan.data.pipeline import PipelineOptions
-from tfgan.data.sources import DataError, Picture
+from tfgan.data.sources import DataError, DataOptions, Picture
 from tfgan.label_sets import LabelSet, set_indices, vector_width
 
 SIZE = 8
@@ -330,10 +330,15 @@ def test_sources_and_label_sets_belong_together():
 
 def test_avatars_are_trained_on_with_two_kinds_of_labels(tmp_path):
     sources, label_sets = open_labelled(
-        ["avatars:attributes", "avatars:expressions"],
-        resolution=16,
-        data_dir=str(tmp_path),
-        avatars_count=96,
+        DataOptions(
+            (
+                "avatars:attributes",
+                "avatars:expressions",
+            ),
+            resolution=16,
+            data_dir=str(tmp_path),
+            avatars_count=96,
+        )
     )
     pipeline = JointPipeline(sources, label_sets, PipelineOptions(16, 4, flips=False))
     first, second = pipeline.dataset(0).take(2)

@@ -9,7 +9,7 @@ from tfgan.data.avatars import ATTRIBUTES, DOMAINS, EXPRESSIONS
 from tfgan.data.held_back import hold_back
 from tfgan.data.labelled import DEFAULT_ATTRIBUTES, open_labelled
 from tfgan.data.pipeline import Pipeline, PipelineOptions
-from tfgan.data.sources import DataError
+from tfgan.data.sources import DataError, DataOptions
 from tfgan.label_sets import LabelSet
 
 HAIR = ("Black_Hair", "Blond_Hair", "Brown_Hair")
@@ -33,7 +33,7 @@ def make_folder(root, names=tuple(FACES), table="list_attr_celeba.txt", rows=Non
 
 
 def open_one(data, **options):
-    (source,), (label_set,) = open_labelled([str(data)], resolution=8, **options)
+    (source,), (label_set,) = open_labelled(DataOptions((str(data),), resolution=8, **options))
     return source, label_set
 
 
@@ -61,7 +61,9 @@ def avatars_dir(tmp_path_factory):
 
 
 def open_avatars(data_dir, *data, **options):
-    return open_labelled(data, resolution=16, data_dir=data_dir, avatars_count=120, **options)
+    return open_labelled(
+        DataOptions(tuple(data), resolution=16, data_dir=data_dir, avatars_count=120, **options)
+    )
 
 
 def test_avatars_have_five_attributes_by_default(avatars_dir):
@@ -382,7 +384,16 @@ def test_a_table_that_belongs_to_no_folder_or_several_is_refused(tmp_path, avata
     with pytest.raises(DataError, match=r"one folder\. Received: .* with 0 folders"):
         open_avatars(avatars_dir, "avatars", attribute_table=table)
     with pytest.raises(DataError, match="with 2 folders"):
-        open_labelled([root, root], resolution=8, attribute_table=table)
+        open_labelled(
+            DataOptions(
+                (
+                    root,
+                    root,
+                ),
+                resolution=8,
+                attribute_table=table,
+            )
+        )
 
 
 # Folders without
@@ -400,7 +411,15 @@ def test_sub_folders_are_classes(tmp_path):
 def test_classes_can_be_asked_for_beside_a_table(tmp_path):
     rows = {"cat/a.jpg": "1", "dog/b.jpg": "0"}
     root = make_folder(tmp_path / "f", tuple(rows), rows=rows, header=["Furry"])
-    (attributes, classes), label_sets = open_labelled([root, f"{root}:classes"], resolution=8)
+    (attributes, classes), label_sets = open_labelled(
+        DataOptions(
+            (
+                root,
+                f"{root}:classes",
+            ),
+            resolution=8,
+        )
+    )
     assert [label_set.name for label_set in label_sets] == ["f", "f:classes"]
     assert [label_set.names for label_set in label_sets] == [("Furry",), ("cat", "dog")]
     assert attributes.labels().tolist() == [[1.0], [0.0]]
@@ -426,10 +445,18 @@ def test_folders_of_one_name_are_numbered(tmp_path):
     for root in roots:
         save(root / "cat/1.png")
         save(root / "dog/1.png")
-    _, label_sets = open_labelled([str(root) for root in roots], resolution=8)
+    _, label_sets = open_labelled(DataOptions(tuple(map(str, roots)), resolution=8))
     assert [label_set.name for label_set in label_sets] == ["train", "train-2", "train-3"]
     with pytest.raises(DataError, match=r"--data must name each set once"):
-        open_labelled([str(roots[0]), f"{roots[1]}/../../a/train/"], resolution=8)
+        open_labelled(
+            DataOptions(
+                (
+                    str(roots[0]),
+                    f"{roots[1]}/../../a/train/",
+                ),
+                resolution=8,
+            )
+        )
 
 
 # Choosing attributes
@@ -474,10 +501,12 @@ def test_each_set_takes_the_attributes_that_it_has(tmp_path):
         make_table(tmp_path / "a", ["Male", "Hat"]),
         make_table(tmp_path / "b", ["Smiling", "Male"]),
     ]
-    _, label_sets = open_labelled(roots, resolution=8, attributes=["Male", "Smiling"])
+    _, label_sets = open_labelled(
+        DataOptions(tuple(roots), resolution=8, attributes=["Male", "Smiling"])
+    )
     assert [label_set.names for label_set in label_sets] == [("Male",), ("Male", "Smiling")]
     with pytest.raises(DataError, match=r"Received: none of --data .*/a, which has Male, Hat"):
-        open_labelled(roots, resolution=8, attributes=["Smiling"])
+        open_labelled(DataOptions(tuple(roots), resolution=8, attributes=["Smiling"]))
 
 
 def test_every_attribute_of_the_avatars_can_be_chosen(avatars_dir):
@@ -549,10 +578,10 @@ def test_fingerprints_follow_pictures_and_labels(tmp_path):
 
 def test_data_must_be_named(tmp_path):
     with pytest.raises(DataError, match="one or more data sets"):
-        open_labelled([], resolution=8)
+        open_labelled(DataOptions((), resolution=8))
     with pytest.raises(DataError, match="must name a folder that exists"):
         open_one(tmp_path / "nothing")
     with pytest.raises(DataError, match="--resolution must be a power of two"):
-        open_labelled(["avatars"], resolution=100)
+        open_labelled(DataOptions(("avatars",), resolution=100))
     with pytest.raises(DataError, match="--image-key belongs to --data tfds:NAME"):
-        open_labelled(["avatars"], resolution=8, image_key="image")
+        open_labelled(DataOptions(("avatars",), resolution=8, image_key="image"))

@@ -18,7 +18,7 @@ from tfgan.data.labelled import open_labelled
 from tfgan.data.opening import open_source
 from tfgan.data.pipeline import Pipeline, PipelineOptions
 from tfgan.data.prepared import PreparedSource
-from tfgan.data.sources import DataError
+from tfgan.data.sources import DataError, DataOptions
 
 ROOT = Path(__file__).parents[2]
 ALONE = ["--workers", "1"]
@@ -54,16 +54,16 @@ def test_pictures_labels_and_order_are_those_of_the_folder(tmp_path, capsys):
     told = capsys.readouterr()
     assert told.out == f"8 pictures (1 of them broken) in 3 shards: --data {out}\n"
     for conditional in (False, True):
-        source = open_source(str(out), resolution=8, conditional=conditional)
+        source = open_source(DataOptions((str(out),), resolution=8, conditional=conditional))
         assert isinstance(source, PreparedSource)
         assert_same(source, FolderSource(str(root), conditional))
     by_name = {"resolution": 8, "conditional": True, "data_dir": str(tmp_path / "sets")}
-    named = open_source("tfds:animals", **by_name)
+    named = open_source(DataOptions(("tfds:animals",), **by_name))
     assert [named.read(i).content for i in range(8)] == [source.read(i).content for i in range(8)]
-    (labelled,), (label_set,) = open_labelled([str(out)], resolution=8)
+    (labelled,), (label_set,) = open_labelled(DataOptions((str(out),), resolution=8))
     assert label_set.names == ("Zebra", "ant")
     np.testing.assert_array_equal(labelled.labels(), source.labels())
-    part = open_source(str(out), resolution=8, split="train[:4]")
+    part = open_source(DataOptions((str(out),), resolution=8, split="train[:4]"))
     assert (len(part), part.fingerprint() == source.fingerprint()) == (4, False)
     done = subprocess.run(
         ["sha256sum", "-c", "SHA256SUMS"], cwd=out, capture_output=True, check=True
@@ -82,8 +82,8 @@ def test_attributes_keep_the_order_of_their_table(tmp_path):
     rows = [f"{name},{i % 2},{i % 3 == 0:d},{i > 2:d}" for i, name in enumerate(names)]
     (root / "attr.csv").write_text("\n".join(["file,Zoo,Alive,Male", *rows]))
     assert prepare.main([str(root), str(out), "--labels", "attributes", *ALONE]) == 0
-    (found,), _ = open_labelled([str(out)], resolution=8)
-    (wanted,), _ = open_labelled([str(root)], resolution=8)
+    (found,), _ = open_labelled(DataOptions((str(out),), resolution=8))
+    (wanted,), _ = open_labelled(DataOptions((str(root),), resolution=8))
     assert found.class_names == ("Zoo", "Alive", "Male")
     assert_same(found, wanted)
 
@@ -94,11 +94,13 @@ def test_a_broken_picture_of_a_prepared_set_is_named_by_its_file(tmp_path, caplo
     place = f"{root}/ant/broken.png"
     assert f"Broken picture (1 so far): {place}: the file is empty" in caplog.text
     caplog.clear()
-    source = open_source(str(out), resolution=8)
+    source = open_source(DataOptions((str(out),), resolution=8))
     Pipeline(source, PipelineOptions(8, 4)).images(np.arange(8))
     assert f"Broken picture (1 so far): {place} in {out}: the file is empty" in caplog.text
     caplog.clear()
-    source = open_source("tfds:animals", resolution=8, data_dir=str(tmp_path / "sets"))
+    source = open_source(
+        DataOptions(("tfds:animals",), resolution=8, data_dir=str(tmp_path / "sets"))
+    )
     Pipeline(source, PipelineOptions(8, 4)).images(np.arange(8))
     assert "tfds:animals/train#4 (ant/broken.png): the file is empty" in caplog.text
 
@@ -155,25 +157,25 @@ def test_damage_is_seen_when_it_is_opened_or_read(tmp_path):
     picture = FolderSource(str(root)).read(7).content
     place = whole.index(picture) + len(picture) // 2
     shard.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
-    source = open_source(str(out), resolution=8)
+    source = open_source(DataOptions((str(out),), resolution=8))
     source.read(0)
     with pytest.raises(RuntimeError, match="hash mismatch"):
         source.read(7)
     shard.write_bytes(whole[:-1])
     with pytest.raises(DataError, match=r"is damaged. Received: [\d,]+ bytes of [\d,]+"):
-        open_source(str(out), resolution=8)
+        open_source(DataOptions((str(out),), resolution=8))
     shard.unlink()
     with pytest.raises(DataError, match=f"no {shard.name}"):
-        open_source(str(out), resolution=8)
+        open_source(DataOptions((str(out),), resolution=8))
     shard.write_bytes(whole)
     (out / "prepared.json").write_text("{")
     with pytest.raises(DataError, match=r"Received: prepared.json: .* Prepare it again"):
-        open_source(str(out), resolution=8)
+        open_source(DataOptions((str(out),), resolution=8))
     # Other sets of tensorflow-datasets are read too, and count their bytes in another way.
     (out / "prepared.json").unlink()
     info = out / "dataset_info.json"
     info.write_text(re.sub(r'"numBytes": "\d+"', '"numBytes": "7"', info.read_text()))
-    assert open_source(str(out), resolution=8).read(7).content == picture
+    assert open_source(DataOptions((str(out),), resolution=8)).read(7).content == picture
 
 
 def test_killed_command_leaves_nothing_that_is_read_and_goes_on_when_given_again(tmp_path):
@@ -190,13 +192,13 @@ def test_killed_command_leaves_nothing_that_is_read_and_goes_on_when_given_again
         process.kill()
     assert not out.exists()
     with pytest.raises(DataError, match="holds no pictures"):
-        open_source(str(partial), resolution=8)
+        open_source(DataOptions((str(partial),), resolution=8))
     whole = [path.with_suffix("") for path in partial.glob("*.sha256")]
     before = {path: path.stat().st_mtime_ns for path in whole}
     assert prepare.main([*arguments, *ALONE]) == 0
     kept = [out / path.name for path in before]
     assert [path.stat().st_mtime_ns for path in kept] == list(before.values())
-    assert_same(open_source(str(out), resolution=8), FolderSource(str(root)))
+    assert_same(open_source(DataOptions((str(out),), resolution=8)), FolderSource(str(root)))
 
 
 def test_full_disk_or_other_pictures_end_it_in_one_line(tmp_path, capsys, full_disk):

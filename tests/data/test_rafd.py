@@ -11,7 +11,7 @@ from tfgan.data import rafd
 from tfgan.data.avatars import EXPRESSIONS
 from tfgan.data.opening import open_source
 from tfgan.data.rafd import Portrait, read_name
-from tfgan.data.sources import DataError
+from tfgan.data.sources import DataError, DataOptions
 
 PERSONS = (1, 2, 3, 5, 7, 8, 9, 10, 11, 12, 14, 61)
 TEST_PERSONS = (1, 14)  # every tenth
@@ -43,7 +43,9 @@ def put(data_dir, files, archive=None):
 
 def open_set(data_dir, **options):
     return open_source(
-        "tfds:rafd", resolution=8, conditional=True, data_dir=str(data_dir), **options
+        DataOptions(
+            ("tfds:rafd",), resolution=8, conditional=True, data_dir=str(data_dir), **options
+        )
     )
 
 

@@ -12,7 +12,7 @@ from tfgan.data import folders, sources
 from tfgan.data.folders import FolderSource
 from tfgan.data.opening import open_source
 from tfgan.data.pipeline import Pipeline, PipelineOptions, decode_picture
-from tfgan.data.sources import DataError, check_resolution
+from tfgan.data.sources import DataError, DataOptions, check_resolution
 from tfgan.data.tfds_sets import TfdsSource, TfRecordIndex
 
 
@@ -45,7 +45,7 @@ def test_other_resolutions_are_refused_with_the_next_one_up():
         with pytest.raises(DataError, match=f"Use --resolution {advice} "):
             check_resolution(resolution)
     with pytest.raises(DataError, match="Received: 100"):
-        open_source("avatars", resolution=100)
+        open_source(DataOptions(("avatars",), resolution=100))
 
 
 # Folders
@@ -58,7 +58,7 @@ def test_a_folder_is_walked_in_sorted_order(tmp_path):
     (tmp_path / "notes.txt").write_text("no picture")
     save(tmp_path / ".hidden.png")
     save(tmp_path / ".thumbnails/a.png")
-    source = open_source(str(tmp_path), resolution=16)
+    source = open_source(DataOptions((str(tmp_path),), resolution=16))
     assert relative_names(source, tmp_path) == [
         "a.JPG",
         "b.png",
@@ -81,7 +81,7 @@ def test_first_level_folders_are_classes(tmp_path):
     for name in ("dog/1.png", "cat/big/2.png", "cat/3.png", "cat/small/old/4.png", "emu/5.png"):
         save(tmp_path / name)
     (tmp_path / "zebra").mkdir()
-    source = open_source(str(tmp_path), resolution=16, conditional=True)
+    source = open_source(DataOptions((str(tmp_path),), resolution=16, conditional=True))
     assert source.class_names == ("cat", "dog", "emu")
     assert relative_names(source, tmp_path) == [
         "cat/3.png",
@@ -98,7 +98,7 @@ def test_sub_folders_without_pictures_are_named(tmp_path, caplog):
         (tmp_path / name).mkdir()
         Image.new("RGB", (8, 8)).save(tmp_path / name / "0.png")
     (tmp_path / "empty").mkdir()
-    source = open_source(str(tmp_path), resolution=8, conditional=True)
+    source = open_source(DataOptions((str(tmp_path),), resolution=8, conditional=True))
     assert source.class_names == ("cat", "dog")
     assert "without pictures are left out: empty" in caplog.text
 
@@ -145,16 +145,16 @@ def test_links_are_followed_but_not_in_circles(tmp_path):
 
 def test_a_missing_path_is_refused(tmp_path):
     with pytest.raises(DataError, match="must name a folder that exists") as raised:
-        open_source(str(tmp_path / "nothing"), resolution=16)
+        open_source(DataOptions((str(tmp_path / "nothing"),), resolution=16))
     assert f"Received: {tmp_path / 'nothing'}" in str(raised.value)
     with pytest.raises(DataError, match=r"Did you mean --data tfds:mnist\?"):
-        open_source("mnist", resolution=16)
+        open_source(DataOptions(("mnist",), resolution=16))
 
 
 def test_a_file_is_refused(tmp_path):
     path = save(tmp_path / "a.png")
     with pytest.raises(DataError, match="not a file") as raised:
-        open_source(str(path), resolution=16)
+        open_source(DataOptions((str(path),), resolution=16))
     assert f"Use --data {tmp_path}" in str(raised.value)
 
 
@@ -162,7 +162,7 @@ def test_a_folder_without_pictures_says_what_it_holds(tmp_path):
     for i in range(3):
         (tmp_path / f"{i}.txt").write_text("")
     with pytest.raises(DataError, match=r"3 other files.*\.png \.jpg.*are read"):
-        open_source(str(tmp_path), resolution=16)
+        open_source(DataOptions((str(tmp_path),), resolution=16))
 
 
 AVIF_HEAD = b"\0\0\0\x20ftypavif\0\0\0\0avifmif1miafMA1B"
@@ -221,7 +221,7 @@ def test_avif_is_read_where_pillow_reads_it(tmp_path):
 def test_keys_of_tfds_are_refused_for_a_folder(tmp_path):
     save(tmp_path / "a.png")
     with pytest.raises(DataError, match="--label-key belongs to --data tfds:NAME"):
-        open_source(str(tmp_path), resolution=16, label_key="label")
+        open_source(DataOptions((str(tmp_path),), resolution=16, label_key="label"))
 
 
 def test_fingerprints_follow_the_pictures_and_not_the_place(tmp_path):
@@ -357,7 +357,7 @@ def data_dir(request, data_dirs):
 
 
 def open_tiny(data_dir, **options):
-    return open_source("tfds:tiny_set", resolution=8, data_dir=data_dir, **options)
+    return open_source(DataOptions(("tfds:tiny_set",), resolution=8, data_dir=data_dir, **options))
 
 
 def test_a_tfds_set_is_read_at_random_and_still_encoded(data_dir):
@@ -450,29 +450,31 @@ def test_wrong_keys_and_splits_list_the_right_ones(data_dirs, options, message):
 
 def test_an_unknown_set_gets_near_names(tmp_path):
     with pytest.raises(DataError, match=r"Received: tiny_sett\. Did you mean tiny_set"):
-        open_source("tfds:tiny_sett", resolution=8, data_dir=str(tmp_path))
+        open_source(DataOptions(("tfds:tiny_sett",), resolution=8, data_dir=str(tmp_path)))
     with pytest.raises(DataError, match="lacks a name"):
-        open_source("tfds:", resolution=8)
+        open_source(DataOptions(("tfds:",), resolution=8))
 
 
 def test_a_wrong_version_is_one_message(tmp_path):
     with pytest.raises(DataError, match="that TFDS can open"):
-        open_source("tfds:tiny_set:9.9.9", resolution=8, data_dir=str(tmp_path))
+        open_source(DataOptions(("tfds:tiny_set:9.9.9",), resolution=8, data_dir=str(tmp_path)))
 
 
 def test_a_set_without_pictures_lists_its_features(tmp_path):
     with pytest.raises(DataError, match=r"holds pictures\. Received: features score, text"):
-        open_source("tfds:set_without_pictures", resolution=8, data_dir=str(tmp_path))
+        open_source(
+            DataOptions(("tfds:set_without_pictures",), resolution=8, data_dir=str(tmp_path))
+        )
 
 
 def test_a_manual_download_shows_its_instructions(tmp_path):
     with pytest.raises(DataError, match=r"by hand first.*Get tiny\.zip from its authors\."):
-        open_source("tfds:manual_set", resolution=8, data_dir=str(tmp_path))
+        open_source(DataOptions(("tfds:manual_set",), resolution=8, data_dir=str(tmp_path)))
 
 
 def test_a_missing_network_is_one_message(tmp_path):
     with pytest.raises(DataError, match=r"ConnectionError: no route to host Check") as raised:
-        open_source("tfds:unreachable_set", resolution=8, data_dir=str(tmp_path))
+        open_source(DataOptions(("tfds:unreachable_set",), resolution=8, data_dir=str(tmp_path)))
     assert "more lines" not in str(raised.value)
 
 

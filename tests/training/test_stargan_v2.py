@@ -12,6 +12,7 @@ from tests.training import runs
 from tests.training.runs import checkpoint_values, too_far, undone_biases, values
 from tfgan.loading import load_model
 from training.config import ConfigError
+from training.data import check_networks
 from training.steps import compile_phase
 from training.systems import stargan_v2
 
@@ -141,7 +142,7 @@ def test_model_file_translates_by_latent_and_by_reference(undisturbed):
 def test_landmarks_must_be_landmarks_and_be_used(undisturbed):
     path = str(undisturbed.folder / "model.keras")
     with pytest.raises(ConfigError, match="which holds a StarGANv2"):
-        dataclasses.replace(CONFIG, w_hpf=1.0, landmarks=path).check()
+        check_networks(dataclasses.replace(CONFIG, w_hpf=1.0, landmarks=path))
     with pytest.raises(ConfigError, match="leave --landmarks out"):
         dataclasses.replace(CONFIG, landmarks=path).check()
 

@@ -13,6 +13,7 @@ import numpy as np
 from tfgan.data.sources import (
     DECODERS,
     DataError,
+    DataOptions,
     Decoder,
     Picture,
     make_fingerprint,
@@ -210,3 +211,19 @@ class FolderSource:
             self._ends = array.array("q", (end - shift for end in self._ends[beside:]))
             self._folders = self._folders[1:]
             self._folder_starts = [start - beside for start in self._folder_starts[1:]]
+
+
+def open_folder(path: str, options: DataOptions) -> FolderSource:
+    """Opens a folder of pictures; see `SourceType.open`.
+
+    Raises:
+        DataError: If there is nothing to read there, or an option is not for folders.
+    """
+    keys = (("--image-key", options.image_key), ("--label-key", options.label_key))
+    for option, value in keys:
+        if value is not None:
+            raise DataError(
+                f"{option} belongs to --data tfds:NAME. Received: {option} {value} with --data "
+                f"{path}. Leave it out; the classes of a folder are its sub-folders."
+            )
+    return FolderSource(path, options.conditional)

@@ -1,37 +1,83 @@
-"""Opens what a user names with `--data`: the built-in avatars, a TFDS set, or a folder."""
+"""Opens what a user names with `--data`: the only place that knows every type of source.
 
-from tfgan.data.folders import FolderSource
-from tfgan.data.prepared import PreparedSource, is_prepared
-from tfgan.data.sources import DataError, Source, check_resolution
-from tfgan.data.tfds_sets import TfdsSource, prepare_tfds
+A new type is a file with what opens it, and a row of `SOURCE_TYPES`. Which pictures are read,
+and how, is said by `DataOptions`.
+"""
+
+from collections.abc import Sequence
+
+from tfgan.data.avatar_source import open_avatars
+from tfgan.data.folder_labels import offer_folder, part_folder
+from tfgan.data.folders import open_folder
+from tfgan.data.prepared import is_prepared, open_prepared
+from tfgan.data.sources import (
+    DataName,
+    DataOptions,
+    Source,
+    SourceType,
+    check_resolution,
+)
+from tfgan.data.tfds_labels import offer_tfds, part_avatars, part_prepared, part_tfds
+from tfgan.data.tfds_sets import open_tfds
+
+# The first that matches a name opens it.
+SOURCE_TYPES: list[SourceType] = [
+    SourceType(
+        "avatars",
+        matches=lambda name: name == "avatars",
+        open=open_avatars,
+        part=part_avatars,
+        offer=offer_tfds,
+        has_splits=True,
+        is_drawn=True,
+    ),
+    SourceType(
+        "tfds:NAME",
+        matches=lambda name: name.startswith("tfds:"),
+        open=open_tfds,
+        part=part_tfds,
+        offer=offer_tfds,
+        sets_take=frozenset(["image_key"]),
+        has_splits=True,
+    ),
+    SourceType(
+        "a prepared folder",
+        matches=is_prepared,
+        open=open_prepared,
+        part=part_prepared,
+        offer=offer_tfds,
+    ),
+    SourceType(
+        "a folder",
+        matches=lambda name: True,
+        open=open_folder,
+        part=part_folder,
+        offer=offer_folder,
+        sets_take=frozenset(["attribute_table"]),
+        is_files=True,
+    ),
+]
 
 
-def open_source(
-    data: str,
-    *,
-    resolution: int,
-    conditional: bool = False,
-    split: str = "train",
-    image_key: str | None = None,
-    label_key: str | None = None,
-    data_dir: str | None = None,
-    avatars_count: int = 8_000,
-) -> Source:
-    """Opens what a user names with `--data`.
+def part_name(text: str) -> DataName:
+    """Parts what a user typed after `--data` into what is opened and labels of it."""
+    for source_type in SOURCE_TYPES:
+        place, labels = source_type.part(text)
+        if source_type.matches(place):
+            return DataName(text, place, labels, source_type)
+    raise AssertionError("the last row takes any name")
+
+
+def are_drawn(data: Sequence[str]) -> bool:
+    """Whether data sets, as `--data` names them, are the built-in avatars and nothing else."""
+    return all(part_name(text).source_type.is_drawn for text in data)
+
+
+def open_source(options: DataOptions) -> Source:
+    """Opens one data set, with classes where `conditional` or `label_key` asks for them.
 
     Args:
-        data: `avatars`, `tfds:NAME`, `tfds:NAME/CONFIG:VERSION`, or the path of a folder, of
-            pictures or made by `tfgan.data.prepare`.
-        resolution: Size of the images that will be made of the pictures.
-        conditional: Whether the pictures need classes.
-        split: Split of a TFDS set; slices such as `train[:90%]` and sums are understood.
-        image_key: Feature of a TFDS set that holds the picture. Defaults to the only one, or to
-            `image` among several.
-        label_key: Feature of a TFDS set that holds the class, a `ClassLabel` or a `bool`, with
-            slashes for nesting: `attributes/Male`. Naming one makes the source labelled.
-            Defaults to the only `ClassLabel` (avatars: `domain`) when `conditional`.
-        data_dir: Where TFDS keeps its sets. Defaults to its own choice.
-        avatars_count: How many avatars are drawn.
+        options: Whose `data` is one name, without labels.
 
     Returns:
         A `Source`.
@@ -39,27 +85,18 @@ def open_source(
     Raises:
         DataError: If there is nothing to read there, and why.
     """
-    check_resolution(resolution)
-    if data == "avatars":
-        from tfgan.data import avatars
+    check_resolution(options.resolution)
+    (name,) = options.data
+    source_type = next(row for row in SOURCE_TYPES if row.matches(name))
+    return source_type.open(name, options)
 
-        try:
-            # None are drawn smaller than 16; the pipeline makes 8 of them.
-            builder = avatars.prepare(max(resolution, 16), avatars_count, 0, data_dir)
-        except (OSError, ValueError) as error:
-            raise DataError(f"--data avatars could not be drawn. Received: {error}") from error
-        if conditional and label_key is None:
-            label_key = "domain"
-        return TfdsSource("avatars", builder, split, conditional, image_key, label_key)
-    if data.startswith("tfds:"):
-        builder = prepare_tfds(data, data_dir)
-        return TfdsSource(data, builder, split, conditional, image_key, label_key)
-    if is_prepared(data):
-        return PreparedSource(data, split, conditional, image_key, label_key)
-    for option, value in (("--image-key", image_key), ("--label-key", label_key)):
-        if value is not None:
-            raise DataError(
-                f"{option} belongs to --data tfds:NAME. Received: {option} {value} with --data "
-                f"{data}. Leave it out; the classes of a folder are its sub-folders."
-            )
-    return FolderSource(data, conditional)
+
+__all__ = [
+    "SOURCE_TYPES",
+    "DataName",
+    "DataOptions",
+    "SourceType",
+    "are_drawn",
+    "open_source",
+    "part_name",
+]

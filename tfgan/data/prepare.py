@@ -42,7 +42,7 @@ from typing import Any
 from tfgan.data import prepared
 from tfgan.data.folders import FolderSource
 from tfgan.data.prepared import Broken, Facts, Shard
-from tfgan.data.sources import Source, make_fingerprint
+from tfgan.data.sources import DataOptions, Source, make_fingerprint
 from tfgan.loading import check_writable
 from tfgan.terminal import (
     CommandParser,
@@ -128,7 +128,8 @@ def open_folder(options: argparse.Namespace) -> tuple[Source, dict[str, Any]]:
     elif options.labels == "attributes":
         from tfgan.data.labelled import open_all_attributes
 
-        labelled = open_all_attributes(options.source, options.attribute_table)
+        data = DataOptions((options.source,), attribute_table=options.attribute_table)
+        labelled = open_all_attributes(data)
         facts["attributes"] = labelled.class_names
         facts["fingerprint"] = labelled.pictures.fingerprint()
         return labelled, facts

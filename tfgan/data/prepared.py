@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from tfgan.data.sources import DataError, list_names, make_fingerprint
+from tfgan.data.sources import DataError, DataOptions, list_names, make_fingerprint
 from tfgan.data.tfds_sets import TfdsSource
 from tfgan.strict_json import json_text, write_json
 
@@ -197,10 +197,10 @@ class PreparedSource(TfdsSource):
 
     Args:
         path: Of the prepared folder, or of any folder with a version of a TFDS set.
-        split: See `tfgan.data.opening.open_source`.
-        conditional: See `tfgan.data.opening.open_source`.
-        image_key: See `tfgan.data.opening.open_source`.
-        label_key: See `tfgan.data.opening.open_source`.
+        split: See `DataOptions`.
+        conditional: See `DataOptions`.
+        image_key: See `DataOptions`.
+        label_key: See `DataOptions`.
 
     Raises:
         DataError: If it is damaged, or has no such split or features.
@@ -258,3 +258,10 @@ def _check_sizes(path: str, info: Any) -> None:
         raise DataError(
             f"--data {path} is damaged. Received: {received}. Prepare it again, or copy it anew."
         )
+
+
+def open_prepared(path: str, options: DataOptions) -> PreparedSource:
+    """Opens a prepared folder; see `SourceType.open`."""
+    return PreparedSource(
+        path, options.split, options.conditional, options.image_key, options.label_key
+    )

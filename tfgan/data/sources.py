@@ -1,14 +1,16 @@
 """What a source of pictures is, whatever it reads: `tfgan.data.opening` opens one.
 
 A source knows how many pictures it has and reads any one of them by its index, still encoded;
-`tfgan.data.pipeline` decodes them and makes batches.
+`tfgan.data.pipeline` decodes them and makes batches. A type of source is a row of
+`opening.SOURCE_TYPES`.
 """
 
+import dataclasses
 import functools
 import hashlib
 import os
-from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple, Protocol, Self
 
 import numpy as np
 from PIL import features
@@ -134,6 +136,137 @@ class Source(Protocol):
     def fingerprint(self) -> str:
         """Twelve hexadecimal digits that change when other pictures are put in place."""
         ...
+
+
+@dataclasses.dataclass(frozen=True)
+class DataOptions:
+    """Which pictures are read, and how: plain values, as options and config.json hold them.
+
+    `tfgan.data.opening.open_source` opens one data set, with classes or without;
+    `tfgan.data.labelled.open_labelled` one or several with label sets.
+
+    Args:
+        data: Names of the data sets: `avatars`, `tfds:NAME/CONFIG:VERSION`, or paths of folders, of
+            pictures or made by `tfgan.data.prepare`. Where label sets are read, labels may follow a
+            colon; see `open_labelled`.
+        data_dir: Where TensorFlow Datasets keeps its sets. Defaults to its own choice.
+        split: Split of a set that has splits; slices such as `train[:90%]` and sums are understood.
+        image_key: Feature of a TFDS set that holds the picture. Defaults to the only one, or to
+            `image` among several.
+        label_key: Feature of a TFDS set that holds the class, a `ClassLabel` or a `bool`, with
+            slashes for nesting: `attributes/Male`. Naming one makes the source labelled.
+            Defaults to the only `ClassLabel` (avatars: `domain`) when `conditional`.
+        avatars_count: How many avatars are drawn.
+        conditional: Whether the pictures need classes.
+        resolution: Height and width of the images that are made of the pictures.
+        resize: How pictures are made square; see `tfgan.data.decoding.RESIZES`.
+        attributes: Names of the binary attributes to learn; see `open_labelled`.
+        exclusive: Groups of attributes of which at most one can be true; see `open_labelled`.
+        attribute_table: File with the attributes of a folder; see `open_labelled`.
+    """
+
+    data: tuple[str, ...] = ("avatars",)
+    data_dir: str | None = None
+    split: str = "train"
+    image_key: str | None = None
+    label_key: str | None = None
+    avatars_count: int = 6_000
+    conditional: bool = False
+    resolution: int = 64
+    resize: Literal["crop", "pad", "stretch"] = "crop"
+    attributes: tuple[str, ...] = ()
+    exclusive: tuple[tuple[str, ...], ...] = ()
+    attribute_table: str | None = None
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> Self:
+        """Takes the values that have the name of a field; the others are no options of data."""
+        names = [field.name for field in dataclasses.fields(cls)]
+        return cls(**{name: values[name] for name in names if name in values})
+
+
+class LabelOffer(NamedTuple):
+    """A label set that could be read.
+
+    Attributes:
+        data: As the user typed it.
+        name: Short name of the set.
+        kind: Of its labels.
+        names: Of all its labels.
+        read: Gives the pictures, and the labels of these names, int [N, n]; of classes, which are
+            never chosen from, indices, int [N], with -1 where there is none.
+    """
+
+    data: str
+    name: str
+    kind: Literal["attributes", "classes"]
+    names: tuple[str, ...]
+    read: Callable[[Sequence[str]], tuple[Source, np.ndarray]]
+
+
+class DataName(NamedTuple):
+    """What a user named with `--data`.
+
+    Attributes:
+        text: As it was typed.
+        place: What is opened.
+        labels: Which of its labels, where that was said.
+        source_type: What knows how.
+    """
+
+    text: str
+    place: str
+    labels: str | None
+    source_type: "SourceType"
+
+
+def offer_classes(
+    name: DataName, options: DataOptions, open_once: Callable[[], Source]
+) -> LabelOffer:
+    """Offers the classes of a source of any type; see `SourceType.offer`."""
+    if name.labels not in (None, "classes"):
+        raise DataError(
+            f"--data {name.place} has no labels but its classes. Received: {name.text}. Use --data "
+            f"{name.place}."
+        )
+    source = name.source_type.open(name.place, dataclasses.replace(options, conditional=True))
+    return LabelOffer(
+        name.text, name.place, "classes", source.class_names, lambda _: (source, source.labels())
+    )
+
+
+def without_labels(text: str) -> tuple[str, str | None]:
+    """How names are parted of which no labels can be said; see `SourceType.part`."""
+    return text, None
+
+
+@dataclasses.dataclass(frozen=True)
+class SourceType:
+    """A type of source: a row of `tfgan.data.opening.SOURCE_TYPES`.
+
+    Args:
+        usage: How users name one, such as "tfds:NAME".
+        matches: Whether a name without labels is one of this type.
+        open: Opens a name without labels. It gets the options of all data sets: their `data` may
+            name others.
+        part: Parts what a user typed into such a name and the labels that are said after it.
+        offer: Offers a label set. The last argument opens the source with `open`, once for all
+            names of it.
+        sets_take: Those of `image_key` and `attribute_table` that say how label sets are read.
+        has_splits: Whether pictures may be held back under another `split`.
+        is_drawn: Whether pictures are drawn by `tfgan.data.avatars`: then all is known of them.
+        is_files: Whether pictures are files of a `FolderSource`, which can be prepared.
+    """
+
+    usage: str
+    matches: Callable[[str], bool]
+    open: Callable[[str, DataOptions], Source]
+    part: Callable[[str], tuple[str, str | None]] = without_labels
+    offer: Callable[[DataName, DataOptions, Callable[[], Source]], LabelOffer] = offer_classes
+    sets_take: frozenset[str] = frozenset()
+    has_splits: bool = False
+    is_drawn: bool = False
+    is_files: bool = False
 
 
 def check_resolution(resolution: int) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tfgan.data.sources import DataError, Picture, list_names, make_fingerprint
+from tfgan.data.sources import DataError, DataOptions, Picture, list_names, make_fingerprint
 from tfgan.terminal import Progress
 
 logger = logging.getLogger("tfgan")
@@ -93,10 +93,10 @@ class TfdsSource:
     Args:
         name: As the user typed it.
         builder: A `tfds.core.DatasetBuilder` that is prepared.
-        split: See `tfgan.data.opening.open_source`.
-        conditional: See `tfgan.data.opening.open_source`.
-        image_key: See `tfgan.data.opening.open_source`.
-        label_key: See `tfgan.data.opening.open_source`.
+        split: See `DataOptions`.
+        conditional: See `DataOptions`.
+        image_key: See `DataOptions`.
+        label_key: See `DataOptions`.
 
     Attributes:
         classes: Names of the classes of each `ClassLabel` feature, by its key; sorted by key.
@@ -275,6 +275,14 @@ class TfdsSource:
             f"{', '.join(sorted(formats))} in {self._builder.data_dir}. Choose another --data-dir "
             f"to prepare it again{hint}."
         )
+
+
+def open_tfds(name: str, options: DataOptions) -> TfdsSource:
+    """Opens a TFDS set, prepared first where it must be; see `SourceType.open`."""
+    builder = prepare_tfds(name, options.data_dir)
+    return TfdsSource(
+        name, builder, options.split, options.conditional, options.image_key, options.label_key
+    )
 
 
 def prepare_tfds(data: str, data_dir: str | None) -> Any:

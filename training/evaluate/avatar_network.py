@@ -12,7 +12,7 @@ import tensorflow as tf
 from tfgan.data.avatars import ATTRIBUTES
 from tfgan.data.labelled import open_labelled
 from tfgan.data.pipeline import PipelineOptions
-from tfgan.data.sources import Source
+from tfgan.data.sources import DataOptions, Source
 from tfgan.loading import load_model
 from training.evaluate import classifier
 from training.evaluate.feature_networks import FeatureNetwork
@@ -25,13 +25,15 @@ LARGEST = 64  # pixels along a side of what it sees; larger pictures are reduced
 def open_attributes(resolution: int, data_dir: str | None, count: int, split: str) -> Source:
     """A split of so many built-in avatars, with all their attributes."""
     (source,), _ = open_labelled(
-        ["avatars:attributes"],
-        resolution=resolution,
-        attributes=ATTRIBUTES,
-        exclusive=((),),
-        split=split,
-        data_dir=data_dir,
-        avatars_count=count,
+        DataOptions(
+            ("avatars:attributes",),
+            resolution=resolution,
+            attributes=ATTRIBUTES,
+            exclusive=((),),
+            split=split,
+            data_dir=data_dir,
+            avatars_count=count,
+        )
     )
     return source
 

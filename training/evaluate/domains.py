@@ -1,5 +1,6 @@
 """Measures translation between domains, by latents and by references, as StarGAN v2 does it."""
 
+import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tfgan import figures
+from tfgan.data.opening import open_source
 from tfgan.data.sources import DataError, Source
 from tfgan.label_sets import LabelSet
 from tfgan.metrics.intervals import share
@@ -36,7 +38,8 @@ def make_opener(config: TrainingConfig, data: str, label_set: LabelSet) -> Opene
     """
 
     def opener(split: str | None = None) -> Source:
-        source = config.open_source(split)
+        options = config.data_options()
+        source = open_source(dataclasses.replace(options, split=split or options.split))
         if source.class_names != label_set.names:
             raise DataError(
                 f"--data {data} must have the domains of the model: "

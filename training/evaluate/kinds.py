@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 from tfgan.arithmetic import ARITHMETIC
+from tfgan.data.opening import are_drawn
 from tfgan.importers.feature_networks import INCEPTION_FILES, LPIPS_FILES, VGG16_FILES
 from tfgan.metrics import separability
 from tfgan.terminal import UserError, require
@@ -303,7 +304,7 @@ def kind_of(name: str) -> Kind:
 
 def has_faces(data: Sequence[str]) -> bool:
     """Whether sets, as --data names them, are the built-in faces and nothing else."""
-    return all(name.partition(":")[0] == "avatars" for name in data)
+    return are_drawn(data)
 
 
 def cautions(

@@ -1,5 +1,6 @@
 """Measures translation to labels, of one or several sets, as StarGAN does it."""
 
+import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +9,8 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from tfgan import figures
-from tfgan.data.labelled import open_labelled
+from tfgan.data.labelled import for_label_set, open_labelled
+from tfgan.data.opening import part_name
 from tfgan.data.sources import DataError, Source, make_fingerprint
 from tfgan.label_sets import LabelSet, encode_labels, label_slices, one_label_changed
 from tfgan.metrics.intervals import mean_share, share
@@ -44,13 +46,15 @@ class LabelledConfig(TrainingConfig):
                 "--label-key is part of --data with StarGAN, such as --data tfds:NAME:KEY. "
                 f"Received: --label-key {self.label_key}."
             )
-        places = {data.partition(":")[0] for data in self.data}
-        if self.attribute_table is not None and places <= {"avatars", "tfds"}:
+        taken = [part_name(data).source_type.sets_take for data in self.data]
+        if self.attribute_table is not None and not any(
+            "attribute_table" in fields for fields in taken
+        ):
             raise ConfigError(
                 f"--attribute-table belongs to a folder. Received: {self.attribute_table} with "
                 f"--data {' '.join(self.data)}. Leave it out."
             )
-        if self.image_key is not None and "tfds" not in places:
+        if self.image_key is not None and not any("image_key" in fields for fields in taken):
             raise ConfigError(
                 f"--image-key belongs to --data tfds:NAME. Received: {self.image_key} with --data "
                 f"{' '.join(self.data)}. Leave it out."
@@ -73,22 +77,17 @@ def make_opener(config: LabelledConfig, data: str, label_set: LabelSet) -> Opene
         data: Name of the set.
         label_set: What the model knows of it.
     """
-    place = data.partition(":")[0]
-    attributes = label_set.names if label_set.kind == "attributes" else None
+    attributes = label_set.names if label_set.kind == "attributes" else ()
 
     def opener(split: str | None = None) -> Source:
         try:
             (source,), (found,) = open_labelled(
-                [data],
-                resolution=config.resolution,
-                attributes=attributes,
-                exclusive=label_set.exclusive or ((),),
-                # Each is for one kind of set, and the others would refuse it.
-                attribute_table=None if place in ("avatars", "tfds") else config.attribute_table,
-                image_key=config.image_key if place == "tfds" else None,
-                split=split or config.split,
-                data_dir=config.data_dir,
-                avatars_count=config.avatars_count,
+                dataclasses.replace(
+                    for_label_set(config.data_options(), data),
+                    attributes=attributes,
+                    exclusive=label_set.exclusive or ((),),
+                    split=split or config.split,
+                )
             )
         except DataError as error:
             raise DataError(

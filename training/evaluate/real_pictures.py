@@ -1,5 +1,6 @@
 """The real pictures that a model is measured on: those that are held back, with their labels."""
 
+import dataclasses
 import re
 import sys
 import tempfile
@@ -10,6 +11,7 @@ import numpy as np
 
 from tfgan.data.decoding import decode_picture, explain
 from tfgan.data.held_back import HeldBack, Subset, hold_back
+from tfgan.data.opening import are_drawn, open_source, part_name
 from tfgan.data.sources import DataError, Source
 from tfgan.label_sets import LabelSet
 from tfgan.terminal import Progress
@@ -119,7 +121,7 @@ class JudgedSet(NamedTuple):
 
 
 def _has_splits(data: str) -> bool:
-    return data.partition(":")[0] in ("avatars", "tfds")
+    return part_name(data).source_type.has_splits
 
 
 def find_test_split(
@@ -245,7 +247,12 @@ def read_two_draws(
     """
     (data,) = config.data
     random = np.random.default_rng(seed)
-    split, test = find_test_split(data, config.split, config.open_source, class_count)
+    options = config.data_options()
+
+    def opener(split: str | None) -> Source:
+        return open_source(dataclasses.replace(options, split=split or options.split))
+
+    split, test = find_test_split(data, config.split, opener, class_count)
     learned = f"the split {config.split}" if _has_splits(data) else "the folder"
     order = random.permutation(len(source))
     if test is None:
@@ -295,7 +302,7 @@ def find_backgrounds(
     Returns:
         bool [N, R, R], or in words why it is not known.
     """
-    if data.partition(":")[0] != "avatars":
+    if not are_drawn([data]):
         return f"not known, for {data} does not say where it is"
     from tfgan.data import avatars
 

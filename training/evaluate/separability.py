@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfgan.arithmetic import in_float32
 from tfgan.data.labelled import open_labelled
+from tfgan.data.sources import DataOptions
 from tfgan.loading import class_of, load_model
 from tfgan.metrics import separability as metric
 from training.evaluate import classifier, tables
@@ -40,11 +41,13 @@ def open_classifier(reals: Reals) -> tuple[Any, str]:
         config = request.config
         resolution = min(config.resolution, LARGEST)
         (source,), (label_set,) = open_labelled(
-            [request.labelled],
-            resolution=resolution,
-            attribute_table=request.labelled_table,
-            data_dir=config.data_dir,
-            avatars_count=config.avatars_count,
+            DataOptions(
+                (request.labelled,),
+                resolution=resolution,
+                attribute_table=request.labelled_table,
+                data_dir=config.data_dir,
+                avatars_count=config.avatars_count,
+            )
         )
         options = dataclasses.replace(config.pipeline_options(), resolution=resolution)
         exclusive = label_set.kind == "classes"

@@ -11,6 +11,7 @@ import numpy as np
 
 from tfgan import figures
 from tfgan.arithmetic import ARITHMETIC
+from tfgan.data.opening import open_source
 from tfgan.data.sources import DataError, Source, list_names
 from tfgan.metrics.stored_rows import Rows
 from tfgan.terminal import Progress
@@ -95,7 +96,7 @@ def open_reals(model: Any, request: Request) -> Reals:
     """
     names = tuple(model.class_names)
     config = dataclasses.replace(request.config, conditional=bool(names))
-    source = config.open_source()
+    source = open_source(config.data_options())
     if names and source.class_names != names:
         raise DataError(
             f"--data {source.name} must have the classes of the model: {list_names(names)}. "

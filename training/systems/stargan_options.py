@@ -8,17 +8,12 @@ from typing import Annotated, ClassVar, Literal, Self
 
 import tyro
 
-from tfgan.data.joint import JointPipeline
-from tfgan.data.labelled import open_labelled
-from tfgan.data.sources import Source, make_fingerprint
-from tfgan.label_sets import LabelSet
 from training.config import (
     BELOW_ONE,
     COUNT,
     NOT_NEGATIVE,
     POSITIVE,
     ConfigError,
-    Data,
     Rule,
     TrainingConfig,
 )
@@ -89,41 +84,6 @@ class StarGANConfig(TrainingConfig):
         "penalty_weight": NOT_NEGATIVE,
         "ema_decay": BELOW_ONE,
     }
-
-    def open_data(self) -> Data:
-        """Batches of all data sets in turn, with their label sets."""
-        sources, label_sets = self.open_labelled()
-        feed = JointPipeline(sources, label_sets, self.pipeline_options())
-        about = "; ".join(
-            f"{len(label_set.names)} {label_set.kind}: {', '.join(label_set.names[:8])}"
-            for label_set in label_sets
-        )
-        return Data(
-            feed,
-            label_sets,
-            " and ".join(source.name for source in sources),
-            sum(len(source) for source in sources),
-            f"with {about}",
-            make_fingerprint(*[source.fingerprint() for source in sources]),
-        )
-
-    def open_labelled(self, split: str | None = None) -> tuple[list[Source], list[LabelSet]]:
-        """Opens the data sets; `split` stands in for the one that is trained on.
-
-        Raises:
-            DataError: If there is nothing to read there, and why.
-        """
-        return open_labelled(
-            self.data,
-            resolution=self.resolution,
-            attributes=self.attributes or None,
-            exclusive=self.exclusive,
-            attribute_table=self.attribute_table,
-            split=split or self.split,
-            image_key=self.image_key,
-            data_dir=self.data_dir,
-            avatars_count=self.avatars_count,
-        )
 
     def check(self) -> None:
         """Raises ConfigError for values that cannot work."""

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from tfgan.data.pipeline import PipelineOptions
-from tfgan.loading import class_of
 from training.config import (
     BELOW_ONE,
     COUNT,
@@ -14,6 +13,7 @@ from training.config import (
     POSITIVE,
     SHARE,
     ConfigError,
+    Network,
     Rule,
     TrainingConfig,
     check_channels,
@@ -61,6 +61,11 @@ class StarGANv2Config(TrainingConfig):
     # share of the pictures that are cut at random, to see them larger and from the side
     random_crop: float = 0.5
 
+    networks: ClassVar[Mapping[str, Network]] = {
+        "landmarks": Network(
+            "FaceLandmarks", "Make one of wing.ckpt with python -m tfgan.importers."
+        )
+    }
     rules: ClassVar[Mapping[str, Rule]] = {
         **TrainingConfig.rules,
         "latent_dim": COUNT,
@@ -109,12 +114,6 @@ class StarGANv2Config(TrainingConfig):
             raise ConfigError(
                 f"--w-hpf {self.w_hpf:g} needs --landmarks FILE, a .keras file of the network that "
                 "finds face landmarks. Without one use --w-hpf 0, which has no high-pass skips."
-            )
-        if self.landmarks is not None and class_of(self.landmarks) != "FaceLandmarks":
-            raise ConfigError(
-                f"--landmarks must be a .keras file of FaceLandmarks. Received: {self.landmarks}, "
-                f"which holds a {class_of(self.landmarks)}. Make one of wing.ckpt with "
-                "python -m tfgan.importers."
             )
 
 

@@ -10,11 +10,13 @@ import pytest
 from PIL import Image
 
 from tfgan import figures
+from tfgan.data.labelled import open_labelled
 from tfgan.data.sources import DataError
 from tfgan.label_sets import LabelSet, encode_labels, label_slices, set_indices
 from tfgan.metrics.intervals import Interval
 from tfgan.models.stargan import StarGAN
 from training.config import ConfigError
+from training.data import open_data
 from training.evaluate.__main__ import as_json
 from training.evaluate.judged import Subject
 from training.evaluate.labels import (
@@ -387,12 +389,12 @@ def test_the_pictures_of_a_run_are_known_again(avatars):
     run = stargan.PRESETS["smoke"]()
     shared = {"data", "data_dir", "avatars_count", "resolution"}
     run = dataclasses.replace(run, **{name: getattr(avatars, name) for name in shared})
-    _, label_sets = run.open_labelled()
+    _, label_sets = open_labelled(run.data_options())
     sources = [
         make_opener(avatars, data, label_set)(None)
         for data, label_set in zip(avatars.data, label_sets, strict=True)
     ]
-    assert fingerprint(sources) == run.open_data().fingerprint
+    assert fingerprint(sources) == open_data(run).fingerprint
     assert fingerprint(sources[:1]) != fingerprint(sources)
 
 

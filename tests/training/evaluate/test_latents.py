@@ -15,6 +15,7 @@ from tfgan.models.stylegan import StyleGANGenerator
 from tfgan.models.stylegan2 import StyleGAN2Generator
 from tfgan.models.vgg import VGG16
 from training.config import TrainingConfig, save_config
+from training.data import open_data
 from training.evaluate import __main__ as evaluate
 from training.evaluate import latents
 from training.evaluate.feature_networks import FeatureNetwork
@@ -163,7 +164,7 @@ def test_what_draws_real_pictures_gets_what_other_real_pictures_get(
 def test_a_run_knows_its_data(tmp_path, monkeypatch, capsys, eagerly):
     monkeypatch.chdir(tmp_path)
     config = dataclasses.replace(stylegan2.PRESETS["smoke"](), data_dir=str(tmp_path / "sets"))
-    data = config.open_data()
+    data = open_data(config)
     run = tmp_path / "runs" / "00000-smoke"
     run.mkdir(parents=True)
     save_config(run / "config.json", "stylegan2", config, data.fingerprint)

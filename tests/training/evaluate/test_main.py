@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tfgan.data.opening import open_source
 from tfgan.label_sets import LabelSet
 from tfgan.metrics.intervals import Interval
 from tfgan.models.classifier import Classifier
@@ -18,6 +19,7 @@ from tfgan.models.stargan import StarGAN
 from tfgan.models.stargan_v2 import StarGANv2
 from tfgan.models.stylegan2 import StyleGAN2Generator
 from training.config import ConfigError, TrainingConfig, save_config, shared_config_from
+from training.data import open_data
 from training.evaluate import __main__ as evaluate
 from training.evaluate import classifier, kinds, labels, latents
 from training.systems import stargan, stargan_v2
@@ -144,7 +146,7 @@ def test_a_run_knows_its_data_and_keeps_the_result(tmp_path, untaught, capsys, m
     sets = str(tmp_path / "sets")
     config = stargan_v2.PRESETS["smoke"]()
     config = type(config)(**{**vars(config), "data_dir": sets, "avatars_count": 60})
-    source = config.open_source()
+    source = open_source(config.data_options())
     run = tmp_path / "runs" / "00000-smoke"
     run.mkdir(parents=True)
     save_config(run / "config.json", "stargan-v2", config, source.fingerprint())
@@ -209,7 +211,7 @@ def test_a_joint_run_knows_its_data(tmp_path, untaught, capsys):
         data_dir=str(tmp_path / "sets"),
         avatars_count=60,
     )
-    data = config.open_data()
+    data = open_data(config)
     run = tmp_path / "runs" / "00000-smoke"
     run.mkdir(parents=True)
     save_config(run / "config.json", "stargan", config, data.fingerprint)

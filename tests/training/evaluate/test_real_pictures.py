@@ -11,7 +11,8 @@ from tfgan.data.avatars import find_background, person_of
 from tfgan.data.folders import FolderSource
 from tfgan.data.held_back import Subset, hold_back
 from tfgan.data.labelled import open_labelled
-from tfgan.data.sources import DataError
+from tfgan.data.opening import open_source
+from tfgan.data.sources import DataError, DataOptions
 from tfgan.label_sets import LabelSet
 from training.config import TrainingConfig
 from training.evaluate.real_pictures import (
@@ -30,20 +31,28 @@ LOOKS = LabelSet("avatars:attributes", "attributes", ("Male", "Smiling"))
 def avatars(tmp_path_factory):
     """A few avatars, and the option that says where they are."""
     config = dataclasses.replace(AVATARS, data_dir=str(tmp_path_factory.mktemp("sets")))
-    return config, config.open_source()
+    return config, open_source(config.data_options())
 
 
 def attributes_of(config, split="train"):
     """The same avatars with attributes."""
     (source,), _ = open_labelled(
-        ["avatars"],
-        resolution=16,
-        attributes=LOOKS.names,
-        split=split,
-        data_dir=config.data_dir,
-        avatars_count=40,
+        DataOptions(
+            ("avatars",),
+            resolution=16,
+            attributes=LOOKS.names,
+            split=split,
+            data_dir=config.data_dir,
+            avatars_count=40,
+        )
     )
     return source
+
+
+def opener_of(config):
+    """Opens splits of what a configuration names."""
+    options = config.data_options()
+    return lambda split: open_source(dataclasses.replace(options, split=split or options.split))
 
 
 @pytest.mark.parametrize("data", ["avatars", "avatars:expression"])
@@ -117,14 +126,14 @@ def test_broken_pictures_are_left_out_by_name(tmp_path, capsys):
 def test_the_test_split_is_held_back_unless_it_is_learned_from(avatars, split, held):
     config, _ = avatars
     config = dataclasses.replace(config, avatars_count=60)
-    name, found = find_test_split("avatars", split, config.open_source, 2)
+    name, found = find_test_split("avatars", split, opener_of(config), 2)
     assert name == ("test" if held else split)
     assert (found is not None) == held
     if held:
         assert len(found) == 6
         # One class would be missing; attributes need no classes.
-        assert find_test_split("avatars", split, config.open_source, 3)[1] is None
-        assert find_test_split("avatars:domain", split, config.open_source, 0)[1] is not None
+        assert find_test_split("avatars", split, opener_of(config), 3)[1] is None
+        assert find_test_split("avatars:domain", split, opener_of(config), 0)[1] is not None
 
 
 def test_a_set_may_call_its_held_out_split_val():
@@ -157,7 +166,7 @@ def test_a_set_of_attributes_keeps_its_test_split_back(avatars):
 def test_two_draws_are_of_what_is_held_back_and_of_what_is_learned_from(avatars):
     config, _ = avatars
     config = dataclasses.replace(config, avatars_count=60)
-    source, test = config.open_source(), config.open_source("test")
+    source, test = opener_of(config)(None), opener_of(config)("test")
     found = read_two_draws(source, config, 2, 100, 0)
     assert (found.where, found.others_where, found.apart) == (
         "the split test",
@@ -176,7 +185,7 @@ def test_two_draws_of_one_folder_have_no_picture_in_common(tmp_path, capsys):
     for i in range(9):
         Image.new("RGB", (9, 9), (20 * i, 0, 0)).save(tmp_path / f"{i}.png")
     config = dataclasses.replace(AVATARS, data=(str(tmp_path),), conditional=False)
-    source = config.open_source()
+    source = open_source(config.data_options())
 
     def draw(count, seed=0):
         found = read_two_draws(source, config, 0, count, seed)
