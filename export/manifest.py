@@ -10,6 +10,7 @@ from typing import Any
 from export.formats import FORMATS
 from export.report import Result
 from export.signatures import Case, Exportable, Spec
+from tfgan.runs import run_of
 
 VERSION = 1
 
@@ -81,7 +82,7 @@ def facts_of(exportable: Exportable, cases: Sequence[Case], model_file: Path) ->
         cases: Of all its signatures.
         model_file: The `.keras` file.
     """
-    in_run = model_file.name == "model.keras" and (model_file.parent / "config.json").is_file()
+    in_run = run_of(model_file) is not None
     return {
         "manifest_version": VERSION,
         "name": model_file.absolute().parent.name if in_run else model_file.stem,

@@ -1,10 +1,8 @@
 """Real pictures that models of translations are compared and calibrated with."""
 
 import itertools
-import json
 import os
 import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,15 +12,6 @@ from export.examples import drawn_faces
 # What opens pictures is imported where it is used: --help need not wait for TensorFlow.
 
 FIRST_FACE = 2_000_000  # no run learns from drawn faces beyond its own, which begin at 0
-
-
-def data_of_run(model_file: Path) -> list[str]:
-    """What the run whose model this is was trained on, as after `--data`; empty without a run."""
-    try:
-        options = json.loads((model_file.parent / "config.json").read_text("utf-8"))
-        return [str(data) for data in options["data"]]
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
 
 
 def read_pictures(names: list[str], resolution: int, count: int) -> np.ndarray:

@@ -20,9 +20,10 @@ from export.families import FAMILIES, ModelFamily, family_of
 from export.folder import PAGE, STOPS, find_earlier
 from export.formats import FORMATS, Materials
 from export.metrics import LPIPS_SMALLEST, TAKEN, evaluate, lpips_files, open_lpips
-from export.pictures import data_of_run, read_pictures
+from export.pictures import read_pictures
 from tfgan.arithmetic import in_float32, without_tf32
 from tfgan.loading import check_writable, find_model, load_model
+from tfgan.runs import LATEST, trained_on
 from tfgan.terminal import (
     CommandParser,
     UserError,
@@ -156,7 +157,7 @@ def output_folder(given: str, model_file: Path, out: Path | None) -> Path:
     """The folder to write to: as asked for, in the run folder, or beside the file."""
     if out is not None:
         return out
-    is_run = given == "latest" or Path(given).is_dir()
+    is_run = given == LATEST or Path(given).is_dir()
     return model_file.parent / ("export" if is_run else f"{model_file.stem}-export")
 
 
@@ -175,7 +176,7 @@ def picture_sets(
                 "draws its own. Leave it out."
             )
         return []
-    names = list(given or data_of_run(model_file))
+    names = list(given or trained_on(model_file))
     calibrated = [name for name in formats if FORMATS[name].calibrated]
     if calibrated and not names:
         free = " ".join(name for name in FORMATS if not FORMATS[name].calibrated)

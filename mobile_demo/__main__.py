@@ -16,9 +16,8 @@ from mobile_demo.server import (
 )
 from mobile_demo.site import build_app, check_app, pack, write_site
 from tfgan.loading import OutputError, check_writable
+from tfgan.runs import RUNS
 from tfgan.terminal import EXTRAS, CommandParser, UserError, exit_status, require, run_command
-
-RUNS = Path("runs")
 
 _ABOUT = """Runs exported models on a phone, in its browser. No picture leaves the phone.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tfgan.archives import BROKEN, check_archive, read_member
+from tfgan.runs import LATEST, MODEL, RUNS, latest_run
 from tfgan.terminal import UserError
 
 # Importing a module registers its classes with Keras, which then reads them from files.
@@ -25,7 +26,6 @@ MODULES = (
     "tfgan.models.stylegan_discriminator",
     "tfgan.models.vgg",
 )
-RUNS = Path("runs")
 # Bytes of what is no weights: a StyleGAN2 of 1024 pixels has a config.json of 5,000. As Python's
 # dictionaries a text can take forty times its size.
 _LIMITS = {"config.json": 2**20, "metadata.json": 2**20}
@@ -66,20 +66,20 @@ def find_model(name: str | Path) -> Path:
         ModelError: If there is no such file.
     """
     path = Path(name)
-    if str(name) == "latest" and not path.exists():
-        found = sorted(RUNS.glob("*/model.keras"), key=lambda file: file.stat().st_mtime)
-        if not found:
+    if str(name) == LATEST and not path.exists():
+        folder = latest_run(RUNS, MODEL)
+        if folder is None:
             raise ModelError(
-                f"there is no run with a model.keras under {RUNS.absolute()}. Train one, or give "
+                f"there is no run with a {MODEL} under {RUNS.absolute()}. Train one, or give "
                 "the path of a .keras file."
             )
-        return found[-1]
+        return folder / MODEL
     if path.is_dir():
-        if not (path / "model.keras").is_file():
+        if not (path / MODEL).is_file():
             raise ModelError(
-                f"{path} is a folder without model.keras. Give a run folder or a .keras file."
+                f"{path} is a folder without {MODEL}. Give a run folder or a .keras file."
             )
-        return path / "model.keras"
+        return path / MODEL
     if not path.is_file():
         raise ModelError(f"there is no file {path}. Give a .keras file or a run folder.")
     if path.suffix != ".keras":

@@ -1,19 +1,15 @@
-"""Options that all systems share, and how a run folder keeps them."""
+"""Options that all systems share: plain values and their checks."""
 
 import dataclasses
-import json
 import math
-import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 import tyro
 
 from tfgan.data.pipeline import PipelineOptions
 from tfgan.data.sources import DataOptions, check_resolution
-from tfgan.strict_json import write_json
 from tfgan.terminal import UserError
 
 
@@ -236,107 +232,6 @@ RESUMABLE = frozenset(
         "data_dir",
     )
 )
-
-
-def save_config(
-    path: Path,
-    model: str,
-    config: TrainingConfig,
-    fingerprint: str,
-    changes: Sequence[Mapping[str, Any]] = (),
-) -> None:
-    """Writes the options of a run as JSON: the whole file, or nothing.
-
-    Args:
-        path: Of the file.
-        model: Name of the system.
-        config: The options.
-        fingerprint: Of the pictures.
-        changes: What was changed when the run was resumed: "images_seen" at that moment, and the
-            name of each option with its values before and after.
-    """
-    stored = {"model": model, "fingerprint": fingerprint, **dataclasses.asdict(config)}
-    stored["changes"] = list(changes)
-    write_json(path, stored)
-
-
-def read_config(path: Path) -> dict[str, Any]:
-    """Reads what `save_config` wrote.
-
-    Raises:
-        ConfigError: If the file is missing or damaged.
-    """
-    try:
-        stored = json.loads(path.read_text())
-    except OSError:
-        raise ConfigError(f"{path.parent} is not a run folder: it has no {path.name}.") from None
-    except ValueError as error:
-        raise ConfigError(f"{path} is damaged: it is not JSON ({error}).") from None
-    if not isinstance(stored, dict) or not {"model", "fingerprint"} <= set(stored):
-        raise ConfigError(f"{path} is damaged: it does not name a model and its pictures.")
-    return {"changes": [], **stored}  # runs from before they were kept have none
-
-
-def config_from(stored: Mapping[str, Any], kind: type, path: Path) -> Any:
-    """Makes a configuration of what a run folder holds.
-
-    What it lacks has the default: options that are newer than the run change nothing by default.
-
-    Raises:
-        ConfigError: If an option is unknown or of another type.
-    """
-    hints = typing.get_type_hints(kind)
-    names = [field.name for field in dataclasses.fields(kind)]
-    wrong = sorted(set(stored) - set(names))
-    values = {}
-    for name in set(names) & set(stored):
-        values[name] = _read(stored[name], hints[name])
-        if values[name] is _MISFIT:
-            wrong.append(f"{name}={stored[name]!r}")
-    if wrong:
-        raise ConfigError(
-            f"{path} is damaged, or of another version of this program. Unknown or wrong: "
-            f"{', '.join(wrong)}."
-        )
-    return kind(**values)
-
-
-def shared_config_from(
-    stored: Mapping[str, Any], path: Path, kind: type = TrainingConfig
-) -> TrainingConfig:
-    """Makes some of the options that a run folder holds, whatever its system.
-
-    Args:
-        stored: What `read_config` gave.
-        path: Where it is from.
-        kind: Has these options; those that all systems share, if it is not said.
-
-    Raises:
-        ConfigError: If one of them is of another type.
-    """
-    names = {field.name for field in dataclasses.fields(kind)}
-    kept = {name: value for name, value in stored.items() if name in names}
-    return config_from(kept, kind, path)
-
-
-_MISFIT = object()
-
-
-def _read(value: Any, kind: Any) -> Any:
-    """A value of JSON as a value of a type, or _MISFIT. JSON has lists for tuples."""
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if origin is Literal:
-        return value if value in arguments else _MISFIT
-    if origin is tuple:
-        items = [_read(item, arguments[0]) for item in value] if isinstance(value, list) else None
-        return _MISFIT if items is None or _MISFIT in items else tuple(items)
-    if origin is not None:  # a union
-        found = [_read(value, one) for one in arguments]
-        return next((one for one in found if one is not _MISFIT), _MISFIT)
-    if kind is float:
-        kind = int | float
-    fits = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
-    return value if fits else _MISFIT
 
 
 def changed_options(before: TrainingConfig, now: TrainingConfig) -> dict[str, list[Any]]:

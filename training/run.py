@@ -45,6 +45,19 @@ from pathlib import Path
 from typing import Any
 
 from tfgan.loading import OutputError, check_writable
+from tfgan.runs import (
+    CONFIG,
+    LATEST,
+    LOGS,
+    MODEL,
+    RUNS,
+    SAMPLES,
+    config_from,
+    latest_run,
+    make_run,
+    read_config,
+    save_config,
+)
 from tfgan.terminal import CommandParser, UserError, exit_status, import_tensorflow, run_command
 from training.evaluate.kinds import check_packages
 
@@ -71,7 +84,7 @@ def first_pass() -> CommandParser:
     add("--preset", help="named set of options that the others start from; the default is avatars")
     add("--resume", metavar="RUN", help="run folder to go on with, or 'latest'")
     add("--override", action="store_true", help="let a resumed run change more than its length")
-    add("--runs", type=Path, default=Path("runs"), help="folder of all runs (default: runs)")
+    add("--runs", type=Path, default=RUNS, help="folder of all runs (default: runs)")
     add(
         "--strategy",
         choices=("auto", "one", "mirrored", "multi-worker"),
@@ -93,12 +106,14 @@ def first_pass() -> CommandParser:
     return parser
 
 
-def latest_run(runs: Path) -> Path:
-    """The newest run folder below `runs`."""
-    found = [path for path in runs.glob("*/config.json") if path.is_file()]
-    if not found:
+def find_run(name: str, runs: Path) -> Path:
+    """The run folder that --resume names."""
+    if name != LATEST:
+        return Path(name)
+    folder = latest_run(runs, CONFIG)
+    if folder is None:
         raise UserError(f"--resume latest needs a run. Received: {runs} holds none.")
-    return max(found, key=lambda path: path.stat().st_mtime).parent
+    return folder
 
 
 def check_runs(runs: Path) -> None:
@@ -109,16 +124,9 @@ def check_runs(runs: Path) -> None:
 
 
 def new_run(runs: Path, name: str) -> Path:
-    """Makes the next numbered run folder: runs/00007-NAME."""
+    """Makes the next run folder."""
     try:
-        runs.mkdir(parents=True, exist_ok=True)
-        while True:
-            found = [re.match(r"(\d{5})-", path.name) for path in runs.iterdir()]
-            number = max((int(match.group(1)) for match in found if match), default=-1) + 1
-            folder = runs / f"{number:05d}-{name}"
-            with contextlib.suppress(FileExistsError):  # made by another run in this moment
-                folder.mkdir()
-                return folder
+        return make_run(runs, name)
     except OSError as error:
         raise OutputError(
             f"{runs} cannot be written to ({error.strerror}). Make room, or choose another place "
@@ -167,14 +175,7 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, str, Any]:
         sys.exit(0)
     before = None
     check_packages(rest)  # before seconds are spent on reading what the words are options of
-    from training.config import (
-        ConfigError,
-        changed_options,
-        check_resumed,
-        config_from,
-        flag,
-        read_config,
-    )
+    from training.config import ConfigError, changed_options, check_resumed, flag
     from training.data import check_networks
 
     if args.override and args.resume is None:
@@ -182,8 +183,8 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, str, Any]:
     if args.resume is not None:
         if not args.resume:
             raise ConfigError("--resume needs a run folder, or latest. Received: nothing.")
-        args.folder = latest_run(args.runs) if args.resume == "latest" else Path(args.resume)
-        stored = read_config(args.folder / "config.json")
+        args.folder = find_run(args.resume, args.runs)
+        stored = read_config(args.folder / CONFIG)
         model, args.fingerprint = stored.pop("model"), stored.pop("fingerprint")
         args.changes = stored.pop("changes")
         if model not in SYSTEMS:
@@ -200,7 +201,7 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, str, Any]:
         if args.preset is not None:
             raise ConfigError("a resumed run keeps its options: leave --preset out.")
         (config_type,) = {type(make()) for make in presets.values()}
-        before = config_from(stored, config_type, args.folder / "config.json").settled()
+        before = config_from(stored, config_type, args.folder / CONFIG).settled()
     else:
         preset = args.preset or "avatars"
         if preset not in presets:
@@ -261,7 +262,7 @@ def run(argv: list[str], until_end: contextlib.ExitStack) -> int:
     import tensorflow as tf
 
     from tfgan.data.sources import DataError
-    from training.config import flag, list_changes, save_config
+    from training.config import flag, list_changes
     from training.data import open_data
     from training.distribution import join
     from training.dry_run import dry_run
@@ -354,10 +355,10 @@ def run(argv: list[str], until_end: contextlib.ExitStack) -> int:
         args.folder = Path(os.fsdecode(workers.from_chief(os.fsencode(args.folder or ""))))
         workers.lead(lambda: until_end.enter_context(use_folder(args.folder)))
     if workers.count > 1:
-        log_to(args.folder / "logs" / f"worker-{workers.index}.log")
+        log_to(args.folder / LOGS / f"worker-{workers.index}.log")
         print(f"Worker    {workers.index} of {workers.count}, process {os.getpid()}", flush=True)
     if args.resume is None and workers.is_chief:
-        save_config(args.folder / "config.json", model, config, data.fingerprint)
+        save_config(args.folder / CONFIG, model, config, data.fingerprint)
     trainer = Trainer(
         system,
         data.feed,
@@ -394,7 +395,7 @@ def run(argv: list[str], until_end: contextlib.ExitStack) -> int:
             args.changes.append({"images_seen": trainer.images_seen, **args.changed})
             print(f"Changed   {list_changes(args.changed)}, from image {trainer.images_seen:,} on")
         if workers.is_chief:
-            save_config(args.folder / "config.json", model, config, data.fingerprint, args.changes)
+            save_config(args.folder / CONFIG, model, config, data.fingerprint, args.changes)
     print(f"Run       {args.folder}")
     print(f"Curves    tensorboard --logdir {shlex.quote(str(args.folder.parent))}")
     resume = f"python -m training.run --resume {shlex.quote(str(args.folder))}"
@@ -425,8 +426,8 @@ def run(argv: list[str], until_end: contextlib.ExitStack) -> int:
     else:
         reason = "Finished" if end == "finished" else f"Stopped by {end}"
         print(f"{reason} at {trainer.images_seen:,} images.")
-    print(f"Model     {args.folder / 'model.keras'}")
-    print(f"Pictures  {args.folder / 'samples'}")
+    print(f"Model     {args.folder / MODEL}")
+    print(f"Pictures  {args.folder / SAMPLES}")
     if data.feed.broken:
         print(f"Skipped   {len(data.feed.broken)} unreadable, named above")
     if end != "finished":

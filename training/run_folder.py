@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from tfgan.loading import OutputError, check_writable
+from tfgan.runs import CHECKPOINTS, SAMPLES
 from tfgan.terminal import UserError
 from training.checkpoints import list_checkpoints
 
@@ -39,7 +40,7 @@ def use_folder(folder: Path) -> Iterator[None]:
         BusyError: If another process holds it.
         OutputError: If it cannot be written to, on entry or later.
     """
-    for place in (folder, folder / "checkpoints", folder / "samples"):
+    for place in (folder, folder / CHECKPOINTS, folder / SAMPLES):
         check_writable(place, "--runs, or make room there")
     with _plain_write_errors(folder), (folder / LOCK).open("a+") as file:
         _lock(file, folder)
@@ -78,7 +79,7 @@ def _plain_write_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        kept = list_checkpoints(folder / "checkpoints")
+        kept = list_checkpoints(folder / CHECKPOINTS)
         advice = "start again"
         if kept:
             advice = f"go on from image {int(kept[-1].stem)} with --resume {folder}"

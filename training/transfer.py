@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tfgan.loading import class_of, find_model, load_model
+from tfgan.runs import CHECKPOINTS, CONFIG, MODEL, read_config
 from training.checkpoints import read_newest
-from training.config import ConfigError, TrainingConfig, flag, read_config
+from training.config import ConfigError, TrainingConfig, flag
 from training.phases import System
 
 SHOWN = 6  # names of a list
@@ -84,7 +85,7 @@ def start_from(system: System, config: TrainingConfig) -> list[str]:
     }
     lines: list[str] = []
     of_run: dict[str, Weights] = {}
-    if file.name == "model.keras":
+    if file.name == MODEL:
         of_run = read_run(file.parent, tuple(system.networks), lines.append)
     of_files: dict[Path, Weights] = {}
     for name, network in system.networks.items():
@@ -122,11 +123,11 @@ def read_run(
         say: Called with a line for each damaged checkpoint.
     """
     prefixes = tuple(f"{name}/" for name in networks)
-    newest = read_newest(folder / "checkpoints", prefixes, say)
+    newest = read_newest(folder / CHECKPOINTS, prefixes, say)
     if newest is None:
         return {}
     file, arrays = newest
-    settings = read_config(folder / "config.json")
+    settings = read_config(folder / CONFIG)
     by_network: dict[str, dict[str, np.ndarray]] = {}
     for name, array in arrays.items():
         network, _, path = name.partition("/")

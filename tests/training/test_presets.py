@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from tfgan.models.stylegan2 import StyleGAN2Generator
-from training.config import config_from
+from tfgan.runs import config_from
 from training.systems import stargan, stargan_v2, stylegan, stylegan2
 
 # NVlabs/stylegan2-ada-pytorch: what all configurations of train.py share, and the defaults of

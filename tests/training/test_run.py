@@ -17,8 +17,8 @@ import pytest
 from PIL import Image
 
 from tfgan.loading import load_model
+from tfgan.runs import config_from, read_config, save_config
 from training import run
-from training.config import config_from, read_config, save_config
 from training.systems import stylegan2
 
 # The smallest run there is; one device, because the suite splits the CPU into two.

@@ -16,8 +16,9 @@ from tfgan import figures
 from tfgan.data.joint import JointPipeline
 from tfgan.label_sets import LabelSet, encode_labels, one_label_changed
 from tfgan.loading import load_model
+from tfgan.runs import save_config
 from training import run
-from training.config import ConfigError, save_config
+from training.config import ConfigError
 from training.loop import Trainer
 from training.monitor import Monitor
 from training.steps import compile_phase

@@ -10,9 +10,10 @@ import pytest
 from tests.training.runs import make_trainer, values
 from tfgan.label_sets import LabelSet
 from tfgan.models.stylegan2_discriminator import StyleGAN2Discriminator
+from tfgan.runs import save_config
 from training import run
 from training.checkpoints import all_variables, list_checkpoints, save
-from training.config import ConfigError, save_config
+from training.config import ConfigError
 from training.systems import stargan, stargan_v2, stylegan, stylegan2
 from training.transfer import read_model, start_from, take
 

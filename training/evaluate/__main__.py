@@ -56,6 +56,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from tfgan.arithmetic import ARITHMETIC, in_float32, without_tf32
 from tfgan.loading import check_writable, class_of, find_model, load_model
 from tfgan.metrics.intervals import Interval
+from tfgan.runs import CONFIG, options_from, read_config, run_of, trained_on
 from tfgan.strict_json import finite_record, without_non_finite, write_json
 from tfgan.terminal import (
     CommandParser,
@@ -251,15 +252,9 @@ def flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def run_folder(file: Path) -> Path | None:
-    """The run that a model file belongs to, if it does."""
-    folder = file.parent
-    return folder if file.name == "model.keras" and (folder / "config.json").is_file() else None
-
-
 def find_places(options: argparse.Namespace, file: Path) -> tuple[Path, Path]:
     """Where the result goes and where classifiers are kept, checked before any work is done."""
-    folder = run_folder(file)
+    folder = run_of(file)
     if folder is not None:
         out, cache = folder / "evaluation.json", folder.absolute().parent / CACHE
     else:
@@ -281,9 +276,7 @@ def data_config(
     options: argparse.Namespace, file: Path, kind: Kind, resolution: int
 ) -> tuple["TrainingConfig", str | None]:
     """Options that say where the real pictures are, and the fingerprint of those of the run."""
-    from training.config import read_config, shared_config_from
-
-    folder, fingerprint = run_folder(file), None
+    folder, fingerprint = run_of(file), None
     given = {name: getattr(options, name) for name in DATA_OPTIONS}
     given = {name: value for name, value in given.items() if value is not None}
     known = {field.name for field in dataclasses.fields(kind.CONFIG)}
@@ -294,8 +287,8 @@ def data_config(
             f"of model. Received: {file}. Leave it out."
         )
     if folder is not None:
-        stored = read_config(folder / "config.json")
-        config = shared_config_from(stored, folder / "config.json", kind.CONFIG)
+        stored = read_config(folder / CONFIG)
+        config = options_from(stored, kind.CONFIG, folder / CONFIG)
         fingerprint = stored["fingerprint"]
     elif options.data is None:
         raise EvaluationError(
@@ -314,14 +307,9 @@ def data_config(
 
 def named_data(options: argparse.Namespace, file: Path) -> tuple[str, ...]:
     """The sets of real pictures, as --data or the run names them; none where neither does."""
-    folder = run_folder(file)
-    if options.data is not None or folder is None:
+    if options.data is not None or run_of(file) is None:
         return tuple(options.data or ())
-    try:
-        named = json.loads((folder / "config.json").read_text("utf-8"))["data"]
-        return tuple(map(str, named))
-    except (OSError, ValueError, LookupError, TypeError):  # it is read again, and refused, later
-        return ()
+    return tuple(trained_on(file))
 
 
 def choose_metrics(options: argparse.Namespace, file: Path, entry: KindEntry) -> tuple[str, ...]:

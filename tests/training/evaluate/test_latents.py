@@ -14,7 +14,8 @@ from tfgan.models.inception import InceptionV3
 from tfgan.models.stylegan import StyleGANGenerator
 from tfgan.models.stylegan2 import StyleGAN2Generator
 from tfgan.models.vgg import VGG16
-from training.config import TrainingConfig, save_config
+from tfgan.runs import save_config
+from training.config import TrainingConfig
 from training.data import open_data
 from training.evaluate import __main__ as evaluate
 from training.evaluate import latents

@@ -18,7 +18,8 @@ from tfgan.models.classifier import Classifier
 from tfgan.models.stargan import StarGAN
 from tfgan.models.stargan_v2 import StarGANv2
 from tfgan.models.stylegan2 import StyleGAN2Generator
-from training.config import ConfigError, TrainingConfig, save_config, shared_config_from
+from tfgan.runs import RunError, options_from, save_config
+from training.config import TrainingConfig
 from training.data import open_data
 from training.evaluate import __main__ as evaluate
 from training.evaluate import classifier, kinds, labels, latents
@@ -421,15 +422,15 @@ def test_the_options_that_all_systems_share_are_read_whatever_the_system(tmp_pat
     path = tmp_path / "config.json"
     save_config(path, "stargan-v2", stargan_v2.PRESETS["smoke"](), "0" * 12)
     stored = json.loads(path.read_text())
-    found = shared_config_from(stored, path)
+    found = options_from(stored, TrainingConfig, path)
     assert type(found) is TrainingConfig
     assert (found.avatars_count, found.resolution, found.conditional) == (64, 32, True)
     save_config(path, "stargan", stargan.PRESETS["smoke"](), "0" * 12)
-    found = shared_config_from(json.loads(path.read_text()), path, labels.LabelledConfig)
+    found = options_from(json.loads(path.read_text()), labels.LabelledConfig, path)
     assert (found.data, found.attribute_table) == (("avatars:attributes",), None)
     stored["resize"] = "magnify"
-    with pytest.raises(ConfigError, match="resize='magnify'"):
-        shared_config_from(stored, path)
+    with pytest.raises(RunError, match="resize='magnify'"):
+        options_from(stored, TrainingConfig, path)
 
 
 def test_a_number_that_is_not_finite_is_null_and_says_so_beside_it(files, tmp_path, monkeypatch):
