@@ -318,6 +318,7 @@ def test_importers_import_models_and_nothing_imports_them():
     allowed = (
         "tfgan.archives",
         "tfgan.arithmetic",
+        "tfgan.files",
         "tfgan.importers",
         "tfgan.label_sets",
         "tfgan.loading",

@@ -5,16 +5,16 @@ Inside the program pictures are float32 in [-1, 1]; what leaves this file is uin
 
 import contextlib
 import itertools
-import os
 import re
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from tfgan.files import replacing
 from tfgan.terminal import Progress
 
 VIDEO_ENDINGS = (".gif", ".mp4")
@@ -555,21 +555,10 @@ def style_table(
     return figure(cells, rows=heads, breaks=(starts, [1] if with_references else []))
 
 
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """Gives another name in the same folder, and renames it to `path` once all went well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
-    try:
-        yield partial
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
 def write_png(path: str | Path, image: np.ndarray) -> None:
     """Writes uint8 [H, W, 3] as PNG: the whole file or none. Makes the folder if it is absent."""
-    with _replacing(Path(path)) as partial:
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as partial:
         Image.fromarray(image).save(partial, format="PNG")
 
 
@@ -589,7 +578,8 @@ def write_video(path: str | Path, frames: Iterable[np.ndarray], fps: float) -> N
     path = Path(path)
     ending = path.suffix.lower()
     check_video(path, fps)
-    with _replacing(path) as partial:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as partial:
         if ending == ".gif":
             # Pillow merges equal frames, so a still stays a still of the right length.
             v3.imwrite(

@@ -2,10 +2,11 @@
 
 import json
 import math
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+from tfgan.files import replacing
 
 REASONS = "not_finite"  # entry of a record that says what stood where null stands
 
@@ -34,12 +35,8 @@ def write_json(path: Path, value: Any) -> None:
         ValueError: If a number in it is not finite; see `finite_record`.
     """
     text = json_text(value, indent=2) + "\n"
-    partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
-    try:
+    with replacing(path) as partial:
         partial.write_text(text, "utf-8")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def finite_record(record: Mapping[str, Any]) -> dict[str, Any]:

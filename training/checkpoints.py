@@ -17,6 +17,7 @@ from typing import IO, Any
 import numpy as np
 
 from tfgan.archives import check_archive
+from tfgan.files import remove_partial, replacing
 from tfgan.terminal import UserError
 
 NAME = re.compile(r"^(\d{9})\.npz$")
@@ -89,20 +90,13 @@ def save(
     arrays["images_seen"] = np.asarray(images_seen, np.int64)
     arrays["step"] = np.asarray(step, np.int64)
     path = folder / f"{images_seen:09d}.npz"
-    partial = path.with_suffix(".partial")
-    try:
-        with partial.open("wb") as file:
-            _write(file, arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    except OSError:
-        partial.unlink(missing_ok=True)  # what is there of it only fills the disk
-        raise
+    with replacing(path) as partial, partial.open("wb") as file:
+        _write(file, arrays)
+        file.flush()
+        os.fsync(file.fileno())
     for old in list_checkpoints(folder)[: -max(keep, 1)]:
         old.unlink()
-    for leftover in folder.glob("*.partial"):
-        leftover.unlink()
+    remove_partial(folder)
     return path
 
 

@@ -15,6 +15,8 @@ import tensorflow as tf
 from tfgan import figures
 from tfgan.data.pipeline import Feed
 from tfgan.data.sources import DataError
+from tfgan.files import replacing
+from tfgan.runs import CHECKPOINTS, MODEL
 from tfgan.terminal import UserError
 from training import checkpoints
 from training.config import ConfigError, TrainingConfig
@@ -109,7 +111,7 @@ class Trainer:
     @property
     def checkpoint_folder(self) -> Path:
         """Where this run's checkpoints are."""
-        return self.folder / "checkpoints"
+        return self.folder / CHECKPOINTS
 
     def restore(self) -> None:
         """Takes up the newest checkpoint of the run folder.
@@ -358,12 +360,8 @@ class Trainer:
             )
         except checkpoints.NotFiniteError as error:
             raise self._not_finite(error.names[:SHOWN]) from error
-        partial = self.folder / "model.partial.keras"
-        try:
+        with replacing(self.folder / MODEL) as partial:
             self.system.inference_model().save(partial)
-            partial.replace(self.folder / "model.keras")
-        finally:
-            partial.unlink(missing_ok=True)
 
     def _show(self, monitor: Monitor) -> None:
         if self.workers.is_chief and self._shown_at != self.images_seen:

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan import figures
+from tfgan.files import replacing
 from tfgan.strict_json import finite_record, json_text
 from tfgan.terminal import Progress
 from training import curves
@@ -164,9 +165,8 @@ def _open_stats(path: Path, images_seen: int) -> TextIO:
     if path.exists():
         with path.open() as file:
             kept = [line for line in file if _position(line) <= images_seen]
-    partial = path.with_suffix(".partial")
-    partial.write_text("".join(kept))
-    partial.replace(path)
+    with replacing(path) as partial:
+        partial.write_text("".join(kept))
     return path.open("a")
 
 

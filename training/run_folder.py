@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from tfgan.files import remove_partial
 from tfgan.loading import OutputError, check_writable
 from tfgan.runs import CHECKPOINTS, SAMPLES
 from tfgan.terminal import UserError
@@ -44,6 +45,7 @@ def use_folder(folder: Path) -> Iterator[None]:
         check_writable(place, "--runs, or make room there")
     with _plain_write_errors(folder), (folder / LOCK).open("a+") as file:
         _lock(file, folder)
+        remove_partial(folder)
         try:
             yield
         finally:

@@ -133,7 +133,7 @@ def test_folder_that_does_not_exist_has_no_checkpoints(tmp_path):
 
 
 def test_leftover_of_an_interrupted_write_is_ignored_and_removed(tmp_path):
-    leftover = tmp_path / "000000007.partial"
+    leftover = tmp_path / ".partial-0123-000000007.npz"
     leftover.write_bytes(b"half")
     assert list_checkpoints(tmp_path) == []
     save(tmp_path, make_variables(), 8, 1, keep=1)
@@ -302,7 +302,7 @@ def test_writer_killed_at_any_moment_leaves_the_newest_checkpoint_usable(tmp_pat
             finally:
                 os.kill(pid, signal.SIGKILL)
             assert writer.stdout.readline() == "killed\n"
-            interrupted += any(tmp_path.glob("*.partial"))
+            interrupted += any(tmp_path.glob(".partial-*"))
 
             path = list_checkpoints(tmp_path)[-1]
             variables = {f"v{i}": Variable(np.zeros(500_000, np.float32)) for i in range(4)}

@@ -43,6 +43,7 @@ from tfgan.data import prepared
 from tfgan.data.folders import FolderSource
 from tfgan.data.prepared import Broken, Facts, Shard
 from tfgan.data.sources import DataOptions, Source, make_fingerprint
+from tfgan.files import remove_partial, replacing
 from tfgan.loading import check_writable
 from tfgan.terminal import (
     CommandParser,
@@ -241,7 +242,8 @@ def finish(folder: Path, facts: Facts) -> None:
         num_bytes=sum((folder / name).stat().st_size for name in names),
     )
     sums = [folder / f"{name}.sha256" for name in names]
-    (folder / prepared.SUMS).write_text("".join(path.read_text() for path in sums))
+    with replacing(folder / prepared.SUMS) as partial:
+        partial.write_text("".join(path.read_text() for path in sums))
     tfds.folder_dataset.write_metadata(
         data_dir=folder,
         features=facts.features(),
@@ -250,8 +252,9 @@ def finish(folder: Path, facts: Facts) -> None:
         check_data=False,
         description=f"Pictures of {facts.source}, prepared by tfgan.data.prepare.",
     )
-    for path in [*sums, *folder.glob("*.partial"), *folder.glob("*.broken")]:
+    for path in [*sums, *folder.glob("*.broken")]:
         path.unlink()
+    remove_partial(folder)
 
 
 def prepare(options: argparse.Namespace) -> None:

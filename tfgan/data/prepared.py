@@ -11,7 +11,6 @@ import hashlib
 import io
 import json
 import os
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ import numpy as np
 
 from tfgan.data.sources import DataError, DataOptions, list_names, make_fingerprint
 from tfgan.data.tfds_sets import TfdsSource
+from tfgan.files import replacing
 from tfgan.strict_json import json_text, write_json
 
 FACTS = "prepared.json"
@@ -140,24 +140,19 @@ def write_shard(shard: Shard) -> tuple[int, Broken]:
     Raises:
         OSError: If a picture cannot be read, or the disk takes no more.
     """
-    # Of its own, for Beam may write a shard twice at once.
-    partial = f"{shard.path}.{uuid.uuid4().hex}.partial"
-    try:
-        broken = _write_pictures(shard, partial)
-        digest = hashlib.sha256()
-        with open(partial, "r+b") as written:
+    digest = hashlib.sha256()
+    with replacing(shard.path) as partial:
+        broken = _write_pictures(shard, str(partial))
+        with partial.open("r+b") as written:
             os.fsync(written.fileno())
             while block := written.read(1 << 20):
                 digest.update(block)
-        os.replace(partial, shard.path)
-        if broken:
-            Path(partial).write_text(json_text(broken), encoding="utf-8")
-            os.replace(partial, shard.broken_path)
-        with open(partial, "w", encoding="ascii") as sums:
-            sums.write(f"{digest.hexdigest()}  {os.path.basename(shard.path)}\n")
-        os.replace(partial, shard.sum_path)
-    finally:
-        Path(partial).unlink(missing_ok=True)
+    if broken:
+        with replacing(shard.broken_path) as partial:
+            partial.write_text(json_text(broken), "utf-8")
+    # Last, for it says that the shard is whole.
+    with replacing(shard.sum_path) as partial:
+        partial.write_text(f"{digest.hexdigest()}  {os.path.basename(shard.path)}\n", "ascii")
     return len(shard.pictures), broken
 
 

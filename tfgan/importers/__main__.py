@@ -1,9 +1,9 @@
 """Command line: published checkpoints as `.keras` files."""
 
 import argparse
+import contextlib
 import gc
 import math
-import os
 import shlex
 import sys
 import tempfile
@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tfgan.files import replacing
 from tfgan.importers import (
     CheckpointError,
     face_landmarks,
@@ -425,23 +426,16 @@ def write(parts: list[Part], out: Path) -> list[str]:
         OSError: If a file cannot be written.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
-    lines, written = [], {}
-    try:
+    lines, targets = [], []
+    with contextlib.ExitStack() as files:
         total = len(parts)
         for _ in Progress(range(total), "Importing", unit=" networks"):
             part = parts.pop(0)  # its weights are let go with it
-            target = out_path(out, part)
-            written[target] = target.with_name(f".partial-{os.getpid()}-{target.name}")
-            lines += _write_part(part, written[target])
+            targets.append(out_path(out, part))
+            lines += _write_part(part, files.enter_context(replacing(targets[-1])))
             del part
             gc.collect()  # models refer to themselves, so each would stay until the last is made
-        for target, partial in written.items():
-            os.replace(partial, target)
-            lines.append(f"Wrote {target}")
-    finally:
-        for partial in written.values():
-            partial.unlink(missing_ok=True)
-    return lines
+    return [*lines, *[f"Wrote {target}" for target in targets]]
 
 
 def out_path(out: Path, part: Part) -> Path:

@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from tfgan.files import replacing
 from tfgan.metrics import MetricError
 from tfgan.strict_json import json_text
 from tfgan.terminal import Progress
@@ -92,17 +93,12 @@ class Rows:
 
     def _create(self, key: bytes) -> BinaryIO:
         """A new file in its place."""
-        partial = self.path.with_name(f".partial-{os.getpid()}-{self.path.name}")
-        try:
+        with replacing(self.path) as partial:
             with partial.open("wb") as file:
                 file.write((MAGIC + LENGTHS.pack(0, len(key)) + key).ljust(START, b"\0"))
                 file.flush()
                 os.fsync(file.fileno())
-            opened = partial.open("r+b", buffering=0)
-            os.replace(partial, self.path)
-        finally:
-            partial.unlink(missing_ok=True)
-        return opened
+            return partial.open("r+b", buffering=0)
 
     def _place(self, row: int) -> int:
         """Where a row starts, in bytes."""

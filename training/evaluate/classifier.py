@@ -5,7 +5,6 @@ noisy and off colour, as generated pictures are.
 """
 
 import dataclasses
-import os
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -18,6 +17,7 @@ import tensorflow as tf
 from tfgan.data.pipeline import Pipeline, PipelineOptions
 from tfgan.data.sources import Source
 from tfgan.figures import to_float
+from tfgan.files import replacing
 from tfgan.loading import check_writable, load_model
 from tfgan.models import classifier as network
 from tfgan.models.classifier import Classifier
@@ -231,10 +231,6 @@ def kept_classifier(
     model = train(source, options, recipe, exclusive)
     folder.mkdir(parents=True, exist_ok=True)
     # Another process may look for it, and half a file would be no classifier.
-    partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
-    try:
+    with replacing(path) as partial:
         model.save(partial)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
     return Kept(model, path)
