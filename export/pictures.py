@@ -30,7 +30,7 @@ def read_pictures(names: list[str], resolution: int, count: int) -> np.ndarray:
         DataError: If a set cannot be opened, or has no readable picture.
     """
     from tfgan.data.opening import open_source, part_name
-    from tfgan.data.sources import DataError, DataOptions
+    from tfgan.data.sources import DataOptions
 
     parts = []
     for index, name in enumerate(names):
@@ -39,11 +39,7 @@ def read_pictures(names: list[str], resolution: int, count: int) -> np.ndarray:
         if source_type.is_drawn:
             parts.append(drawn_faces(range(FIRST_FACE, FIRST_FACE + share), resolution))
             continue
-        try:
-            source = open_source(DataOptions((place,), resolution=resolution))
-        except DataError as error:  # it knows the options of training alone
-            told = str(error).replace("--data-dir", "TFDS_DATA_DIR")
-            raise DataError(told.replace("--data", "--pictures")) from error
+        source = open_source(DataOptions((place,), resolution=resolution))
         parts.append(_read(source, resolution, share))
     longest = max(map(len, parts))
     turns = [part[i] for i in range(longest) for part in parts if i < len(part)]
@@ -80,7 +76,9 @@ def _read(source: Any, resolution: int, count: int) -> np.ndarray:
             print(f"Left out  {source.describe(place)}: {explain(error)}", file=sys.stderr)
     if not images:
         raise DataError(
-            f"--pictures must name readable pictures. Received: {source.name}, which has none."
+            field="data",
+            expected="must name readable pictures",
+            received=f"{source.name}, which has none",
         )
     if len(images) < count:
         print(

@@ -27,7 +27,7 @@ from tfgan.runs import LATEST, trained_on
 from tfgan.terminal import (
     CommandParser,
     UserError,
-    exit_status,
+    command,
     import_tensorflow,
     quiet,
     require,
@@ -266,6 +266,10 @@ def _run(options: argparse.Namespace, until_end: contextlib.ExitStack) -> int:
     return int(any(result.status != "good" for result in results))
 
 
+@command(
+    stopped="Stopped; nothing was written.",
+    flags={"data": "--pictures", "data_dir": "TFDS_DATA_DIR"},
+)
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     options = _parser().parse_args(arguments)
@@ -273,12 +277,6 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with contextlib.ExitStack() as until_end:
             return _run(options, until_end)
-    except (UserError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt as stop:
-        print("Stopped; nothing was written.", file=sys.stderr)
-        return exit_status(stop)
     finally:
         for number, handler in heeded.items():
             signal.signal(number, handler)

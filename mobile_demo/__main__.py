@@ -1,7 +1,6 @@
 """Command line: builds the app, puts exported models into it, and serves it for a phone."""
 
 import argparse
-import sys
 import tempfile
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from mobile_demo.server import (
 from mobile_demo.site import build_app, check_app, pack, write_site
 from tfgan.loading import OutputError, check_writable
 from tfgan.runs import RUNS
-from tfgan.terminal import EXTRAS, CommandParser, UserError, exit_status, require, run_command
+from tfgan.terminal import EXTRAS, CommandParser, command, require, run_command
 
 _ABOUT = """Runs exported models on a phone, in its browser. No picture leaves the phone.
 
@@ -127,34 +126,29 @@ def serve(folder: Path, host: str, port: int, https: bool) -> None:
             server.serve_forever()
 
 
+@command()
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     options = _parser().parse_args(arguments)
-    try:
-        if not 0 <= options.port <= 65535:
-            raise ServerError(
-                f"--port must be from 0 to 65535. Received: {options.port}. Leave it out for 8080."
-            )
-        if options.out:
-            _check_out(options.out)
-        exports = _find_exports(options.exports)
-        _check_packages(options, exports)
-        exports = exports or _make_exports()
-        if not options.no_build:
-            build_app()
-        if options.out:
-            write_site(exports, options.out)
-            print(f"Wrote {options.out}")
-            return 0
-        with tempfile.TemporaryDirectory() as folder:
-            write_site(exports, Path(folder))
-            pack(Path(folder))
-            serve(Path(folder), options.host, options.port, options.https)
-    except (UserError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt as stop:
-        return exit_status(stop)
+    if not 0 <= options.port <= 65535:
+        raise ServerError(
+            f"--port must be from 0 to 65535. Received: {options.port}. Leave it out for 8080."
+        )
+    if options.out:
+        _check_out(options.out)
+    exports = _find_exports(options.exports)
+    _check_packages(options, exports)
+    exports = exports or _make_exports()
+    if not options.no_build:
+        build_app()
+    if options.out:
+        write_site(exports, options.out)
+        print(f"Wrote {options.out}")
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        write_site(exports, Path(folder))
+        pack(Path(folder))
+        serve(Path(folder), options.host, options.port, options.https)
     return 0
 
 

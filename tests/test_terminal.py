@@ -1,9 +1,11 @@
 """What the command lines show, on a terminal and in a log, and how they end."""
 
+import ast
 import contextlib
 import importlib
 import json
 import os
+import pickle
 import re
 import signal
 import subprocess
@@ -17,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from tfgan import terminal
-from tfgan.terminal import Progress, spell_duration
+from tfgan.terminal import Progress, UserError, spell_duration
 from training.run import SYSTEMS
 
 
@@ -324,3 +326,81 @@ def test_output_that_nobody_reads_is_no_traceback(body):
     assert process.stderr.read() == ""
     process.stderr.close()
     assert process.wait() == 128 + signal.SIGPIPE
+
+
+class WrongError(UserError):
+    pass
+
+
+def wrong(**parts):
+    parts = {"field": "batch_size", "received": 3, "expected": "must be even", **parts}
+    return WrongError(**parts, advice="Use `batch_size` 4, or `data_dir` x.")
+
+
+def test_an_error_has_parts_and_names_fields_as_the_library_does():
+    error = wrong()
+    assert (error.field, error.received, error.expected) == ("batch_size", 3, "must be even")
+    text = "`batch_size` must be even. Received: 3. Use `batch_size` 4, or `data_dir` x."
+    assert str(error) == text
+    assert str(wrong(field="", named="a.csv", received="")).startswith("a.csv must be even. Use")
+    assert str(wrong(received="Oh.")).startswith("`batch_size` must be even. Received: Oh. Use")
+    assert str(WrongError("`seed` is bad.")) == "`seed` is bad."
+    again = pickle.loads(pickle.dumps(error))
+    assert (str(again), again.field, again.advice) == (text, "batch_size", error.advice)
+
+
+def test_a_command_shows_flags_for_fields_and_only_while_it_runs(capsys):
+    @terminal.command(flags={"data_dir": "TFDS_DATA_DIR"})
+    def main():
+        raise wrong()
+
+    assert main() == 2
+    told = (
+        "error: --batch-size must be even. Received: 3. Use --batch-size 4, or TFDS_DATA_DIR x.\n"
+    )
+    assert capsys.readouterr() == ("", told)
+    assert str(wrong()).startswith("`batch_size`")
+
+
+@pytest.mark.parametrize(
+    ("raised", "status", "words"),
+    [
+        (PermissionError(13, "Permission denied", "x"), 2, "error: [Errno 13] Permission denied"),
+        (terminal.GivenUpError("No more."), 1, "error: No more.\n"),
+        (KeyboardInterrupt(), 130, "Nothing was written.\n"),
+        (terminal.Terminated(), 143, "Nothing was written.\n"),
+    ],
+)
+def test_errors_and_signals_end_a_command_with_their_status(raised, status, words, capsys):
+    @terminal.command(stopped="Nothing was written.")
+    def main(arguments=None):
+        raise raised
+
+    assert main([]) == status
+    assert capsys.readouterr().err.startswith(words)
+
+
+def test_a_defect_and_a_closed_pipe_pass_through_the_frame():
+    for error in (KeyError("x"), ValueError("x"), RuntimeError("x"), BrokenPipeError()):
+
+        @terminal.command()
+        def main(error=error):
+            raise error
+
+        with pytest.raises(type(error)):
+            main()
+
+
+def test_every_command_stands_in_the_frame():
+    for command in COMMANDS:
+        module = importlib.util.find_spec(command)
+        if module.submodule_search_locations is not None:
+            module = importlib.util.find_spec(f"{command}.__main__")
+        tree = ast.parse(Path(module.origin).read_text("utf-8"))
+        (main,) = [n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == "main"]
+        decorators = [ast.unparse(decorator) for decorator in main.decorator_list]
+        assert [text.partition("(")[0] for text in decorators] == ["command"], command
+        # The frame answers these.
+        handlers = [n for n in ast.walk(main) if isinstance(n, ast.ExceptHandler) and n.type]
+        caught = {ast.unparse(handler.type) for handler in handlers}
+        assert not caught & {"UserError", "(UserError, OSError)", "KeyboardInterrupt"}, command

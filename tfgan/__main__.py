@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
-from tfgan.terminal import ROOT, CommandParser, did_you_mean, run_command
+from tfgan.terminal import ROOT, CommandParser, UserError, command, did_you_mean, run_command
 
 
 class Command(NamedTuple):
@@ -44,8 +44,7 @@ tfgan COMMAND --help explains one. Each can be run as a module too, with the sam
 def describe_commands() -> str:
     """What --help shows."""
     lines = [
-        f"  {verb:<10}{command.about:<60}python -m {command.module}"
-        for verb, command in COMMANDS.items()
+        f"  {verb:<10}{entry.about:<60}python -m {entry.module}" for verb, entry in COMMANDS.items()
     ]
     return _HELP.format(commands="\n".join(lines))
 
@@ -61,6 +60,7 @@ def leave_current_folder_out() -> None:
         del sys.path[0]
 
 
+@command()
 def main() -> int:
     """Runs the command that the first word names, as `python -m` would; it ends the process."""
     verb = sys.argv[1] if len(sys.argv) > 1 else "--help"
@@ -68,12 +68,11 @@ def main() -> int:
         print(describe_commands(), end="")
         return 0 if len(sys.argv) > 1 else 2
     if verb not in COMMANDS:
-        print(
-            f"error: the first word must be one of {', '.join(COMMANDS)}. Received: {verb}. "
-            f"{did_you_mean(verb, COMMANDS) or 'See tfgan --help.'}",
-            file=sys.stderr,
+        raise UserError(
+            expected=f"the first word must be one of {', '.join(COMMANDS)}",
+            received=verb,
+            advice=did_you_mean(verb, COMMANDS) or "See tfgan --help.",
         )
-        return 2
     leave_current_folder_out()
     del sys.argv[1]
     module = COMMANDS[verb].module

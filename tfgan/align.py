@@ -26,7 +26,7 @@ from tfgan.terminal import (
     CommandParser,
     Progress,
     UserError,
-    exit_status,
+    command,
     import_tensorflow,
     run_command,
 )
@@ -389,7 +389,7 @@ def list_pictures(source: Path) -> dict[Path, Path]:
         raise AlignError(f"--source: there is no file or folder {source}.")
     if source.is_file():
         return {Path(source.name).with_suffix(".png"): source}
-    folder = FolderSource(str(source), option="--source")
+    folder = FolderSource(str(source), field="source")
     found: dict[Path, Path] = {}
     for path in (Path(folder.describe(i)) for i in range(len(folder))):
         name = path.relative_to(source).with_suffix(".png")
@@ -485,7 +485,7 @@ def measure_mean(folder: Path, find: Finder) -> np.ndarray:
         AlignError: If no picture of the folder can be read.
         DataError: If the folder cannot be read or holds no pictures.
     """
-    source = FolderSource(str(folder), option="--mean-landmarks")
+    source = FolderSource(str(folder), field="mean_landmarks")
     paths = [Path(source.describe(i)) for i in range(len(source))]
     remarks = Remarks(Progress(paths, "Measuring the mean face", unit="img"))
     places = [find(opened.seen)[0] for _, opened in open_all(UNIT, "crop", remarks)]
@@ -601,28 +601,22 @@ def _parser() -> CommandParser:
     return parser
 
 
+@command(stopped="Stopped; the faces that were aligned so far are there.")
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     options = _parser().parse_args(arguments)
     for name in ("source", "mean_landmarks", "out"):
         setattr(options, name, getattr(options, name).expanduser())
-    try:
-        list_pictures(options.source)
-        check_output(options.source, options.out)
-        by_folder = options.mean_landmarks.is_dir()
-        mean = None if by_folder else read_mean(options.mean_landmarks)
-        print(f"Loading {options.landmarks}", flush=True)
-        import_tensorflow()
-        find = load_finder(options.landmarks)
-        if mean is None:
-            mean = measure_mean(options.mean_landmarks, find)
-        align_all(options, find, mean)
-    except (UserError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt as stop:
-        print("Stopped; the faces that were aligned so far are there.", file=sys.stderr)
-        return exit_status(stop)
+    list_pictures(options.source)
+    check_output(options.source, options.out)
+    by_folder = options.mean_landmarks.is_dir()
+    mean = None if by_folder else read_mean(options.mean_landmarks)
+    print(f"Loading {options.landmarks}", flush=True)
+    import_tensorflow()
+    find = load_finder(options.landmarks)
+    if mean is None:
+        mean = measure_mean(options.mean_landmarks, find)
+    align_all(options, find, mean)
     return 0
 
 

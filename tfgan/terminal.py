@@ -3,16 +3,18 @@
 import argparse
 import contextlib
 import difflib
+import functools
 import importlib.util
 import logging
 import os
+import re
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar, NoReturn, ParamSpec
 
 from tqdm import tqdm
 
@@ -20,6 +22,8 @@ LINE_SECONDS = 30.0  # between two lines of progress in a log
 DELAY_SECONDS = 2.0  # before a terminal gets a bar: most work is done by then
 DAY = 24 * 60 * 60  # seconds
 ROOT = Path(__file__).resolve().parents[1]  # folder of the packages of this program
+
+Arguments = ParamSpec("Arguments")
 
 # Optional packages by what pip installs them with: the name to import -> the name to install.
 EXTRAS = {
@@ -29,8 +33,70 @@ EXTRAS = {
 }
 
 
+_FIELD = re.compile(r"`([a-z][a-z0-9_]*)`")
+_flags: Mapping[str, str] | None = None  # of the command line that runs; None: this is no command
+
+
 class UserError(ValueError):
-    """A mistake of the user: the command lines show its message alone, and exit with 2."""
+    """A mistake of the user: the command lines show its message alone, and exit with 2.
+
+    The library knows the names of fields alone, in backquotes: "`resolution` must be a power of
+    two". While a command line runs, the message has its flags instead; see `command`.
+
+    Args:
+        message: The whole message; or without one:
+        field: Name of the field, or option, whose value is wrong; none where it is a file.
+        named: What that is expected of, where the field does not say it: a data set, or a file.
+        expected: What must be, such as "must be a power of two".
+        received: What was given instead.
+        advice: What to do, in whole sentences.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        field: str = "",
+        named: object = "",
+        expected: str = "",
+        received: object = "",
+        advice: str = "",
+    ):
+        self.field = field
+        self.received = received
+        self.expected = expected
+        self.advice = advice
+        subject = " ".join(filter(None, [field and f"`{field}`", str(named), expected]))
+        given = f"Received: {received}".rstrip(".") + "." if str(received) else ""
+        parts = [f"{subject}.", given, advice]
+        super().__init__(message or " ".join(filter(None, parts)))
+
+    def __str__(self) -> str:
+        return as_flags(super().__str__())
+
+
+def as_flags(text: str) -> str:
+    """Makes flags of the names of fields in backquotes, while a command line runs."""
+    flags = _flags
+    if flags is None:
+        return text
+    return _FIELD.sub(lambda match: flags.get(match[1]) or flag(match[1]), text)
+
+
+def flag(field: str) -> str:
+    """The flag of a field of options."""
+    return "--" + field.replace("_", "-")
+
+
+class GivenUpError(RuntimeError):
+    """Work cannot go on, by no mistake of the user: the message is shown alone; the status is 1.
+
+    Attributes:
+        ends_at_once: Whether the process must not unwind, for libraries would wait for something
+            that does not come.
+    """
+
+    ends_at_once = False
 
 
 class MissingPackageError(UserError):
@@ -159,6 +225,60 @@ def raise_terminated(number: int, frame: FrameType | None) -> NoReturn:
     raise Terminated
 
 
+def command(
+    stopped: str = "", flags: Mapping[str, str] | None = None
+) -> Callable[[Callable[Arguments, int]], Callable[Arguments, int]]:
+    """The frame of every command line: errors and signals become a message and an exit status.
+
+    A `UserError` or `OSError` is status 2, a `GivenUpError` 1, and a signal 128 and its number.
+    Anything else is a defect, and stays a traceback.
+
+    Args:
+        stopped: What is said after a signal; nothing: nothing is.
+        flags: What the user calls fields of the library whose flag has another name.
+
+    Returns:
+        Decorates a function that returns the exit status.
+    """
+
+    def frame(main: Callable[Arguments, int]) -> Callable[Arguments, int]:
+        @functools.wraps(main)
+        def framed(*arguments: Arguments.args, **named: Arguments.kwargs) -> int:
+            with _fields_called(flags or {}):
+                try:
+                    return main(*arguments, **named)
+                except BrokenPipeError:  # `run_command` knows what that means
+                    raise
+                except (UserError, OSError) as error:
+                    print(f"error: {error}", file=sys.stderr)
+                    return 2
+                except GivenUpError as error:
+                    print(f"error: {error}", file=sys.stderr)
+                    if error.ends_at_once:
+                        sys.stdout.flush()
+                        sys.stderr.flush()
+                        os._exit(1)
+                    return 1
+                except KeyboardInterrupt as stop:
+                    if stopped:
+                        print(stopped, file=sys.stderr)
+                    return exit_status(stop)
+
+        return framed
+
+    return frame
+
+
+@contextlib.contextmanager
+def _fields_called(flags: Mapping[str, str]) -> Iterator[None]:
+    global _flags
+    before, _flags = _flags, flags
+    try:
+        yield
+    finally:
+        _flags = before
+
+
 def run_command(main: Callable[[], int]) -> NoReturn:
     """Runs a command line as this process, and ends the process.
 
@@ -166,7 +286,7 @@ def run_command(main: Callable[[], int]) -> NoReturn:
     output has gone, as in `--help | head`, the process ends without a word, as others do.
 
     Args:
-        main: Returns the exit status.
+        main: Returns the exit status; it stands in the frame of `command`.
     """
     if {"-h", "--help"} & set(sys.argv[1:]):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # nothing is open that would suffer

@@ -14,7 +14,7 @@ from tensorflow.compiler.xla.tsl.protobuf import coordination_config_pb2
 from tensorflow.python.eager import context
 
 from tfgan.strict_json import json_text
-from tfgan.terminal import UserError
+from tfgan.terminal import GivenUpError, UserError
 from training.clusters import Cluster, find_cluster, meet
 
 START_SECONDS = 600  # in which all workers must have come
@@ -166,8 +166,11 @@ class Workers:
         return f"worker {found[0]} ({self.cluster.workers[found[0]]})"
 
 
-class LostWorkerError(RuntimeError):
+class LostWorkerError(GivenUpError):
     """Another worker is gone, or does not answer."""
+
+    # TensorFlow would wait for the lost worker when it ends, for up to a minute.
+    ends_at_once = True
 
     def __init__(self, who: str, advice: str):
         super().__init__(

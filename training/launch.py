@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import IO
 
 from tfgan.strict_json import json_text
-from tfgan.terminal import CommandParser, UserError, python_module, run_command
+from tfgan.terminal import CommandParser, UserError, command, python_module, run_command
 
 GRACE_SECONDS = 60  # for the others to end once a worker has ended
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -146,13 +146,10 @@ def parse(argv: Sequence[str]) -> tuple[int, list[str]]:
     return args.workers, args.options
 
 
+@command()
 def main(argv: Sequence[str] | None = None) -> int:
-    """Starts the workers and waits for them; a user's mistake is one message and status 2."""
-    try:
-        processes = start(*parse(sys.argv[1:] if argv is None else argv))
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    """Starts the workers and waits for them; returns the exit status."""
+    processes = start(*parse(sys.argv[1:] if argv is None else argv))
 
     def pass_on(number: int, _) -> None:
         for process in processes:

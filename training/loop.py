@@ -17,7 +17,7 @@ from tfgan.data.pipeline import Feed
 from tfgan.data.sources import DataError
 from tfgan.files import replacing
 from tfgan.runs import CHECKPOINTS, MODEL
-from tfgan.terminal import UserError
+from tfgan.terminal import GivenUpError, UserError
 from training import checkpoints
 from training.config import ConfigError, TrainingConfig
 from training.distribution import ALONE, Workers
@@ -50,7 +50,7 @@ def check_batch_sizes(stages: Sequence[Stage], replicas: int, accumulate: int) -
             )
 
 
-class TrainingError(RuntimeError):
+class TrainingError(GivenUpError):
     """Training cannot go on; the message says where it can be taken up."""
 
 

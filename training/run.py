@@ -58,7 +58,14 @@ from tfgan.runs import (
     read_config,
     save_config,
 )
-from tfgan.terminal import CommandParser, UserError, exit_status, import_tensorflow, run_command
+from tfgan.terminal import (
+    CommandParser,
+    UserError,
+    command,
+    exit_status,
+    import_tensorflow,
+    run_command,
+)
 from training.evaluate.kinds import check_packages
 
 # Module of each model, imported once it is asked for. MODULE_options has its options and presets.
@@ -450,27 +457,11 @@ def log_to(path: Path) -> None:
         tee.stdin.close()
 
 
+@command(stopped="Stopped before training began.")
 def main(argv: list[str] | None = None) -> int:
-    """Runs, and turns a user's mistake into one message and exit status 2."""
-    try:
-        with contextlib.ExitStack() as until_end:
-            return run(sys.argv[1:] if argv is None else argv, until_end)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt as stop:
-        print("Stopped before training began.", file=sys.stderr)
-        return exit_status(stop)
-    except RuntimeError as error:
-        if type(error).__name__ not in ("TrainingError", "LostWorkerError"):
-            raise
-        print(f"error: {error}", file=sys.stderr)
-        if type(error).__name__ == "LostWorkerError":
-            # TensorFlow would wait for the lost worker when it ends, for up to a minute.
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(1)
-        return 1
+    """Trains; returns the exit status."""
+    with contextlib.ExitStack() as until_end:
+        return run(sys.argv[1:] if argv is None else argv, until_end)
 
 
 if __name__ == "__main__":

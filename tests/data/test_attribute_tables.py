@@ -90,7 +90,7 @@ def test_a_count_that_is_not_kept_is_warned_of(tmp_path, caplog):
         ("file,Male\na.png,1\nb.png\n", r"Received: 0 values of b\.png in line 3\."),
         (
             "file,Male,Age\na.png,1,0\nb.png,1,31\n",
-            r"1 or 0, or true or false of Age\. Received: 31 in line 3 \(b\.png\)\. .*--attributes",
+            r"1 or 0, or true or false of Age\. Received: 31 in line 3 \(b\.png\)\. .*`attributes`",
         ),
         ("file,Male,Hat\na.png,,1\n", r"of Male\. Received: nothing in line 2 \(a\.png\)\."),
         (

@@ -267,7 +267,7 @@ def test_another_layout_is_one_message_that_says_what_to_get(tmp_path, name, fil
         open_set(tmp_path, name)
     message = str(raised.value)
     assert f"Received: {words} Get" in message
-    assert message.startswith(f"--data tfds:{name} is read from {manual}, which must hold {name}.")
+    assert message.startswith(f"`data` tfds:{name} is read from {manual}, which must hold {name}.")
     archive, argument = f"{name}.zip", f"{name.replace('_', '-')}-dataset"
     assert f"Get {archive}, or the folders that `bash download.sh {argument}`" in message
     assert "clovaai/stargan-v2" in message
@@ -344,7 +344,7 @@ def test_archives_that_cannot_be_unpacked_are_one_message(tmp_path, monkeypatch,
 
 
 def test_the_plain_name_of_a_set_gets_a_hint():
-    with pytest.raises(DataError, match=r"Did you mean --data tfds:celeba_hq\?"):
+    with pytest.raises(DataError, match=r"Did you mean `data` tfds:celeba_hq\?"):
         open_source(DataOptions(("celeba_hq",), resolution=8))
 
 

@@ -256,7 +256,7 @@ def test_a_broken_picture_is_replaced_with_the_label_of_its_replacement():
 
 def test_more_broken_pictures_than_allowed_stop_the_run():
     pipeline = make("two", broken=(3, 4), max_broken=1)
-    with pytest.raises(DataError, match=r"--data set\d cannot be read"), pipeline.plain_errors():
+    with pytest.raises(DataError, match=r"`data` set\d cannot be read"), pipeline.plain_errors():
         list(pipeline.dataset(0).take(20))
 
 
@@ -303,8 +303,8 @@ def test_an_attribute_that_never_changes_is_refused(value, word):
     with pytest.raises(DataError) as raised:
         JointPipeline(sources, label_sets, PipelineOptions(SIZE, BATCH))
     assert str(raised.value) == (
-        "--attributes must be true of some pictures and false of others, or they cannot be "
-        f"learned. Received: Male, always {word} in the 8 pictures of --data set1. Choose others, "
+        "`attributes` must be true of some pictures and false of others, or they cannot be "
+        f"learned. Received: Male, always {word} in the 8 pictures of `data` set1. Choose others, "
         "or add pictures."
     )
 

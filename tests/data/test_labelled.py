@@ -138,7 +138,7 @@ def test_labels_that_avatars_do_not_have_are_listed(avatars_dir):
     with pytest.raises(DataError) as raised:
         open_avatars(avatars_dir, "avatars:hats")
     assert str(raised.value) == (
-        "--data avatars:LABELS must name labels of the set. Received: hats. Use one of: "
+        "`data` avatars:LABELS must name labels of the set. Received: hats. Use one of: "
         "avatars:attributes, avatars:domain, avatars:expression."
     )
 
@@ -364,7 +364,7 @@ def test_a_csv_may_have_other_columns(tmp_path):
     source, label_set = open_one(tmp_path, attributes=["Hat"])
     assert label_set.names == ("Hat",)
     assert source.labels().tolist() == [[1.0], [0.0]]
-    with pytest.raises(DataError, match=r"of Age\. Received: 31 in line 2 .* --attributes"):
+    with pytest.raises(DataError, match=r"of Age\. Received: 31 in line 2 .* `attributes`"):
         open_one(tmp_path)
 
 
@@ -447,7 +447,7 @@ def test_folders_of_one_name_are_numbered(tmp_path):
         save(root / "dog/1.png")
     _, label_sets = open_labelled(DataOptions(tuple(map(str, roots)), resolution=8))
     assert [label_set.name for label_set in label_sets] == ["train", "train-2", "train-3"]
-    with pytest.raises(DataError, match=r"--data must name each set once"):
+    with pytest.raises(DataError, match=r"`data` must name each set once"):
         open_labelled(
             DataOptions(
                 (
@@ -471,7 +471,7 @@ def test_without_the_attributes_of_the_paper_all_are_taken_up_to_a_bound(tmp_pat
     names = [f"A{i}" for i in range(20)]
     _, label_set = open_one(make_table(tmp_path / "few", names))
     assert label_set.names == tuple(names)
-    with pytest.raises(DataError, match=r"more than 20\. Received: no --attributes\. It has A0, "):
+    with pytest.raises(DataError, match=r"more than 20\. Received: no `attributes`\. It has A0, "):
         open_one(make_table(tmp_path / "many", [*names, "A20"]))
 
 
@@ -505,7 +505,7 @@ def test_each_set_takes_the_attributes_that_it_has(tmp_path):
         DataOptions(tuple(roots), resolution=8, attributes=["Male", "Smiling"])
     )
     assert [label_set.names for label_set in label_sets] == [("Male",), ("Male", "Smiling")]
-    with pytest.raises(DataError, match=r"Received: none of --data .*/a, which has Male, Hat"):
+    with pytest.raises(DataError, match=r"Received: none of `data` .*/a, which has Male, Hat"):
         open_labelled(DataOptions(tuple(roots), resolution=8, attributes=["Smiling"]))
 
 
@@ -547,7 +547,7 @@ def test_groups_are_of_attributes_that_are_learned(tmp_path):
         open_one(root, attributes=["Hat", "Male"], exclusive=[["Hat", "Cap"]])
     for name in ("cat/1.png", "dog/1.png"):
         save(tmp_path / "animals" / name)
-    with pytest.raises(DataError, match=r"--exclusive belongs to data with binary attributes"):
+    with pytest.raises(DataError, match=r"`exclusive` belongs to data with binary attributes"):
         open_one(tmp_path / "animals", exclusive=[["cat", "dog"]])
 
 
@@ -581,7 +581,7 @@ def test_data_must_be_named(tmp_path):
         open_labelled(DataOptions((), resolution=8))
     with pytest.raises(DataError, match="must name a folder that exists"):
         open_one(tmp_path / "nothing")
-    with pytest.raises(DataError, match="--resolution must be a power of two"):
+    with pytest.raises(DataError, match="`resolution` must be a power of two"):
         open_labelled(DataOptions(("avatars",), resolution=100))
-    with pytest.raises(DataError, match="--image-key belongs to --data tfds:NAME"):
+    with pytest.raises(DataError, match="`image_key` belongs to `data` tfds:NAME"):
         open_labelled(DataOptions(("avatars",), resolution=8, image_key="image"))

@@ -8,11 +8,12 @@ import pytest
 from PIL import Image
 
 from export.pictures import read_pictures
-from tfgan.data import opening
+from tfgan.data import opening, prepare
 from tfgan.data.folders import FolderSource
 from tfgan.data.labelled import for_label_set, open_labelled
 from tfgan.data.opening import DataOptions, SourceType, are_drawn, open_source, part_name
 from tfgan.data.sources import DataError, Picture
+from training import run
 from training.config import TrainingConfig
 from training.data import open_data
 from training.evaluate.real_pictures import find_test_split, read_two_draws
@@ -91,6 +92,48 @@ def test_exports_are_compared_on_a_new_type_of_source(stripes):
     assert len(np.unique(images[:, 0, 0, 0])) == 12
 
 
+class Listed(FolderSource):
+    """A folder under another name."""
+
+    def __init__(self, name, options):
+        super().__init__(name.removeprefix("listed:"), options.conditional)
+
+
+LISTED = SourceType(
+    "listed:FOLDER", lambda name: name.startswith("listed:"), open=Listed, is_files=True
+)
+
+
+def test_pictures_of_a_new_type_that_are_files_can_be_prepared(tmp_path, monkeypatch, capsys):
+    for name in ("cat/a.png", "dog/b.png"):
+        (tmp_path / name).parent.mkdir()
+        Image.new("RGB", (8, 8)).save(tmp_path / name)
+    monkeypatch.setattr(opening, "SOURCE_TYPES", [LISTED, *opening.SOURCE_TYPES])
+    out = str(tmp_path / "out")
+    arguments = [f"listed:{tmp_path}", out, "--labels", "classes", "--workers", "1"]
+    assert prepare.main(arguments) == 0
+    source = open_source(DataOptions((out,), conditional=True))
+    assert source.class_names == ("cat", "dog")
+    assert source.file_of(1) == "dog/b.png"
+    assert (
+        source.fingerprint()
+        == Listed(f"listed:{tmp_path}", DataOptions(conditional=True)).fingerprint()
+    )
+
+
+def test_commands_call_what_is_wrong_with_data_by_their_own_names(tmp_path, capsys):
+    missing = str(tmp_path / "none")
+    assert prepare.main([missing, str(tmp_path / "out")]) == 2
+    assert "error: SOURCE must name a folder that exists" in capsys.readouterr().err
+    assert run.main(["--model", "stylegan2", "--data", missing, "--resolution", "100"]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("error: --resolution must be a power of two from 8 to 1024. Received: 1")
+    assert told.endswith("Use --resolution 128 and let --resize crop the images.\n")
+    with pytest.raises(DataError, match=r"^`data` must name a folder that exists") as raised:
+        open_source(DataOptions((missing,)))
+    assert (raised.value.field, raised.value.received) == ("data", missing)
+
+
 def test_label_sets_of_a_new_type_are_its_classes(stripes):
     (source,), (label_set,) = open_labelled(DataOptions((f"{stripes}",), resolution=8))
     assert (label_set.name, label_set.kind, label_set.names) == (
@@ -159,5 +202,5 @@ def test_a_label_set_keeps_the_options_that_are_for_it():
 def test_classes_by_key_are_not_for_folders(tmp_path):
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
     assert isinstance(open_source(DataOptions((str(tmp_path),))), FolderSource)
-    with pytest.raises(DataError, match="--image-key belongs to --data tfds:NAME"):
+    with pytest.raises(DataError, match="`image_key` belongs to `data` tfds:NAME"):
         open_source(DataOptions((str(tmp_path),), image_key="image"))

@@ -567,7 +567,7 @@ def test_more_broken_pictures_than_allowed_stop_and_are_listed():
         contents[index] = b"broken"
     make(contents, max_broken=3).images(np.arange(30))
     pipeline = make(contents, max_broken=2)
-    with pytest.raises(DataError, match=r"--max-broken") as raised:
+    with pytest.raises(DataError, match=r"`max_broken`") as raised:
         pipeline.images(np.arange(30))
     for index in (1, 5, 8):
         assert f"list#{index}: " in str(raised.value)
@@ -692,7 +692,7 @@ def test_warning_of_enlarging_names_the_resolution_of_the_run_and_comes_once(cap
         full.probe()
         full.at(SIZE // 2, 2).images(np.arange(3))
     assert len(caplog.records) == 1
-    assert f"--resolution {SIZE}" in caplog.text
+    assert f"`resolution` {SIZE}" in caplog.text
 
 
 @pytest.mark.parametrize("resolution", [SIZE * 2, SIZE - 1, 3])
@@ -707,23 +707,23 @@ def test_resolutions_that_a_stage_cannot_have_are_refused(resolution):
 @pytest.mark.parametrize(
     ("options", "flag"),
     [
-        ({"resolution": 100}, "--resolution"),
-        ({"resize": "squash"}, "--resize"),
-        ({"batch_size": 0}, "--batch-size"),
-        ({"max_broken": -1}, "--max-broken"),
-        ({"cache_gb": -1.0}, "--cache-gb"),
-        ({"cache_gb": float("nan")}, "--cache-gb"),
+        ({"resolution": 100}, "`resolution`"),
+        ({"resize": "squash"}, "`resize`"),
+        ({"batch_size": 0}, "`batch_size`"),
+        ({"max_broken": -1}, "`max_broken`"),
+        ({"cache_gb": -1.0}, "`cache_gb`"),
+        ({"cache_gb": float("nan")}, "`cache_gb`"),
     ],
 )
 def test_wrong_options_say_what_to_do(options, flag):
-    with pytest.raises(DataError, match=rf"{flag} must .* Received: .* Use --"):
+    with pytest.raises(DataError, match=rf"{flag} must .* Received: .* Use `"):
         PipelineOptions(**{"resolution": SIZE, "batch_size": 4, **options})
 
 
 def test_a_batch_that_replicas_cannot_share_is_refused():
-    with pytest.raises(DataError, match=r"replicas, 4. Received: 10. Use --batch-size 8"):
+    with pytest.raises(DataError, match=r"replicas, 4. Received: 10. Use `batch_size` 8"):
         make(numbered(3), batch_size=10).dataset(0, replicas=4)
-    with pytest.raises(DataError, match="Use --batch-size 4"):
+    with pytest.raises(DataError, match="Use `batch_size` 4"):
         make(numbered(3), batch_size=3).dataset(0, replicas=4)
     with pytest.raises(ValueError, match="first_replica=3"):
         make(numbered(3), batch_size=4).dataset(0, replicas=2, first_replica=3, total_replicas=4)
@@ -935,7 +935,7 @@ def test_a_class_without_a_readable_picture_is_refused_before_training():
     source = ClassSource()
     source.contents[8] = OSError("damaged")
     pipeline = Pipeline(source, PipelineOptions(SIZE, 6, references=True))
-    with pytest.raises(DataError, match="None of the 1 pictures of one in --data list"):
+    with pytest.raises(DataError, match="None of the 1 pictures of one in `data` list"):
         pipeline.probe()
 
 

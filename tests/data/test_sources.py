@@ -38,11 +38,11 @@ def test_other_resolutions_are_refused_with_the_next_one_up():
     with pytest.raises(DataError) as raised:
         check_resolution(100)
     assert str(raised.value) == (
-        "--resolution must be a power of two from 8 to 1024. Received: 100. "
-        "Use --resolution 128 and let --resize crop the images."
+        "`resolution` must be a power of two from 8 to 1024. Received: 100. "
+        "Use `resolution` 128 and let `resize` crop the images."
     )
     for resolution, advice in ((0, 8), (-4, 8), (4, 8), (2048, 1024), (1000, 1024)):
-        with pytest.raises(DataError, match=f"Use --resolution {advice} "):
+        with pytest.raises(DataError, match=f"Use `resolution` {advice} "):
             check_resolution(resolution)
     with pytest.raises(DataError, match="Received: 100"):
         open_source(DataOptions(("avatars",), resolution=100))
@@ -147,7 +147,7 @@ def test_a_missing_path_is_refused(tmp_path):
     with pytest.raises(DataError, match="must name a folder that exists") as raised:
         open_source(DataOptions((str(tmp_path / "nothing"),), resolution=16))
     assert f"Received: {tmp_path / 'nothing'}" in str(raised.value)
-    with pytest.raises(DataError, match=r"Did you mean --data tfds:mnist\?"):
+    with pytest.raises(DataError, match=r"Did you mean `data` tfds:mnist\?"):
         open_source(DataOptions(("mnist",), resolution=16))
 
 
@@ -155,7 +155,7 @@ def test_a_file_is_refused(tmp_path):
     path = save(tmp_path / "a.png")
     with pytest.raises(DataError, match="not a file") as raised:
         open_source(DataOptions((str(path),), resolution=16))
-    assert f"Use --data {tmp_path}" in str(raised.value)
+    assert f"Use `data` {tmp_path}" in str(raised.value)
 
 
 def test_a_folder_without_pictures_says_what_it_holds(tmp_path):
@@ -220,7 +220,7 @@ def test_avif_is_read_where_pillow_reads_it(tmp_path):
 
 def test_keys_of_tfds_are_refused_for_a_folder(tmp_path):
     save(tmp_path / "a.png")
-    with pytest.raises(DataError, match="--label-key belongs to --data tfds:NAME"):
+    with pytest.raises(DataError, match="`label_key` belongs to `data` tfds:NAME"):
         open_source(DataOptions((str(tmp_path),), resolution=16, label_key="label"))
 
 
@@ -434,12 +434,12 @@ def test_a_set_that_is_not_on_disk_is_prepared(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"split": "valid"}, r"--split must .*Received: valid\. Use one of: test, train\."),
-        ({"split": "train[:0]"}, r"--split must hold pictures\. Received: train\[:0\]"),
-        ({"image_key": "id"}, r"--image-key must .*Received: id\. Use one of: image, other\."),
+        ({"split": "valid"}, r"`split` must .*Received: valid\. Use one of: test, train\."),
+        ({"split": "train[:0]"}, r"`split` must hold pictures\. Received: train\[:0\]"),
+        ({"image_key": "id"}, r"`image_key` must .*Received: id\. Use one of: image, other\."),
         (
             {"label_key": "age"},
-            r"--label-key must .*Received: age\. Use one of: kind, attributes/Third\.",
+            r"`label_key` must .*Received: age\. Use one of: kind, attributes/Third\.",
         ),
     ],
 )
@@ -473,7 +473,7 @@ def test_a_manual_download_shows_its_instructions(tmp_path):
 
 
 def test_a_missing_network_is_one_message(tmp_path):
-    with pytest.raises(DataError, match=r"ConnectionError: no route to host Check") as raised:
+    with pytest.raises(DataError, match=r"ConnectionError: no route to host\. Check") as raised:
         open_source(DataOptions(("tfds:unreachable_set",), resolution=8, data_dir=str(tmp_path)))
     assert "more lines" not in str(raised.value)
 

@@ -57,8 +57,11 @@ def find_table(folder: str) -> str | None:
         found = [n for n in names if "attr" in n.lower() and n.lower().endswith((".txt", ".csv"))]
         if len(found) > 1:
             raise DataError(
-                f"{place} must hold one attribute table. Received: {list_names(found)}. Name one "
-                "with --attribute-table, or take sub-folders as classes with --data FOLDER:classes."
+                named=place,
+                expected="must hold one attribute table",
+                received=list_names(found),
+                advice="Name one with `attribute_table`, or take sub-folders as classes with "
+                "`data` FOLDER:classes.",
             )
         if found:
             return os.path.join(place, found[0])
@@ -128,8 +131,8 @@ class AttributeTable:
                     if value not in _VALUES:
                         raise self._error(
                             f"say 1 or -1, 1 or 0, or true or false of {name}",
-                            f"{value or 'nothing'} in line {line} ({file}). Correct it, or "
-                            "train on other columns with --attributes",
+                            f"{value or 'nothing'} in line {line} ({file})",
+                            "Correct it, or train on other columns with `attributes`.",
                         )
                     values.append(_VALUES[value])
                 seen.update(chosen)
@@ -140,8 +143,13 @@ class AttributeTable:
             raise self._error("have a line for each picture", "none")
         return list(lines), np.frombuffer(values, np.uint8).reshape(-1, len(names)).astype(bool)
 
-    def _error(self, wanted: str, received: str) -> DataError:
-        return DataError(f"the attribute table {self.path} must {wanted}. Received: {received}.")
+    def _error(self, wanted: str, received: str, advice: str = "") -> DataError:
+        return DataError(
+            named=f"the attribute table {self.path}",
+            expected=f"must {wanted}",
+            received=received,
+            advice=advice,
+        )
 
     def _rows(self) -> Generator[tuple[int, list[str]], None, None]:
         """Lines by number, with their cells; the first are the names of the attributes."""

@@ -17,7 +17,9 @@ def open_avatars(name: str, options: DataOptions) -> TfdsSource:
         size = max(options.resolution, 16)
         builder = avatars.prepare(size, options.avatars_count, 0, options.data_dir)
     except (OSError, ValueError) as error:
-        raise DataError(f"--data avatars could not be drawn. Received: {error}") from error
+        raise DataError(
+            field="data", named=name, expected="could not be drawn", received=error
+        ) from error
     label_key = options.label_key
     if options.conditional and label_key is None:
         label_key = "domain"

@@ -25,7 +25,7 @@ logger = logging.getLogger("tfgan")
 _PICTURES = sum((decoder.endings for decoder in DECODERS.values()), EXTENSIONS)
 _TABLE_WORDS = (
     'an attribute table (a file with "attr" in its name that ends in .txt or .csv, in the folder, '
-    "beside it, or given by --attribute-table)"
+    "beside it, or given by `attribute_table`)"
 )
 
 
@@ -64,8 +64,11 @@ def offer_folder(
             return LabelOffer(text, short_name, "attributes", tuple(table.names), read_table)
         if labels == "attributes":
             raise DataError(
-                f"--data {text} must have {_TABLE_WORDS}. Received: a folder without one. For "
-                f"sub-folders as classes use --data {path}."
+                field="data",
+                named=text,
+                expected=f"must have {_TABLE_WORDS}",
+                received="a folder without one",
+                advice=f"For sub-folders as classes use `data` {path}.",
             )
         from tfgan.data import rafd
 
@@ -114,20 +117,22 @@ def _match(
         row = next((rows[key] for key in keys if key in rows), -1)
         if row in owners:
             raise DataError(
-                f"the attribute table {table.path} must say which picture of --data "
-                f"{pictures.name} each row is of. Received: {files[row]}, which may be "
-                f"{pictures.relative_path(owners[row])} or {path}. Write their paths, or name the "
-                "folder of one of them."
+                named=f"the attribute table {table.path}",
+                expected=f"must say which picture of `data` {pictures.name} each row is of",
+                received=f"{files[row]}, which may be {pictures.relative_path(owners[row])} or "
+                f"{path}",
+                advice="Write their paths, or name the folder of one of them.",
             )
         if row >= 0:
             owners[row] = index
         found[index] = row
     if not owners:
         raise DataError(
-            f"the attribute table {table.path} must have rows for the pictures of --data "
-            f"{pictures.name}. Received: rows for {list_names(files, 2)}, and pictures such as "
-            f"{pictures.relative_path(0)}. Name the table that belongs to them with "
-            "--attribute-table."
+            named=f"the attribute table {table.path}",
+            expected=f"must have rows for the pictures of `data` {pictures.name}",
+            received=f"rows for {list_names(files, 2)}, and pictures such as "
+            f"{pictures.relative_path(0)}",
+            advice="Name the table that belongs to them with `attribute_table`.",
         )
     if len(owners) < len(files):
         example = next(file for row, file in enumerate(files) if row not in owners)

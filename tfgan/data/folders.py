@@ -35,28 +35,36 @@ class FolderSource:
     order.
 
     Args:
-        path: The folder.
+        path: The folder, as the user named it.
         conditional: Whether sub-folders are classes.
-        option: What the user named it with.
+        field: Option that named it, for messages.
+
+    Attributes:
+        root: Path of the folder.
 
     Raises:
         DataError: If the folder cannot be read, or holds no pictures or fewer than two classes.
     """
 
-    def __init__(self, path: str, conditional: bool = False, option: str = "--data") -> None:
+    def __init__(self, path: str, conditional: bool = False, field: str = "data") -> None:
         self.name = path
-        self._option = option
-        self._root = os.path.expanduser(path)
-        if not os.path.exists(self._root):
-            hint = f" Did you mean {option} tfds:{path}?" if is_registered(path) else ""
+        self._field = field
+        self.root = os.path.expanduser(path)
+        if not os.path.exists(self.root):
+            near = f"Did you mean `{field}` tfds:{path}?" if is_registered(path) else ""
             raise DataError(
-                f"{option} must name a folder that exists, tfds:NAME or avatars. Received: {path}."
-                + (hint or " Check the spelling and the working directory.")
+                field=field,
+                expected="must name a folder that exists"
+                + (", tfds:NAME or avatars" if field == "data" else ""),
+                received=path,
+                advice=near or "Check the spelling and the working directory.",
             )
-        if not os.path.isdir(self._root):
+        if not os.path.isdir(self.root):
             raise DataError(
-                f"{option} must name a folder, not a file. Received: {path}. "
-                f"Use {option} {os.path.dirname(path) or '.'} or unpack an archive first."
+                field=field,
+                expected="must name a folder, not a file",
+                received=path,
+                advice=f"Use `{field}` {os.path.dirname(path) or '.'} or unpack an archive first.",
             )
         # For millions of files: names stand behind one another in one buffer rather than in a
         # Python string each, and folders, which many files share, in a list.
@@ -83,8 +91,11 @@ class FolderSource:
         known = f"Files that end in {' '.join(endings)} are read, in sub-folders too."
         if not self._ends:
             raise DataError(
-                f"{option} {path} holds no pictures. Received: a folder with {self._others} other "
-                f"files. {advice or known}"
+                field=field,
+                named=path,
+                expected="holds no pictures",
+                received=f"a folder with {self._others} other files",
+                advice=advice or known,
             )
         if advice:
             logger.warning("Pictures of %s that cannot be read are left out: %s", path, advice)
@@ -96,7 +107,7 @@ class FolderSource:
         return len(self._ends)
 
     def describe(self, index: int) -> str:
-        return os.path.join(self._root, self.relative_path(index))
+        return os.path.join(self.root, self.relative_path(index))
 
     def read(self, index: int) -> Picture:
         path = self.describe(index)
@@ -130,7 +141,7 @@ class FolderSource:
         self, folder: str, above: tuple[str, ...], bar: Progress, endings: tuple[str, ...]
     ) -> Iterator[tuple[str, list[str]]]:
         """Yields each folder that holds pictures, relative to the root, with their names."""
-        path = os.path.join(self._root, folder)
+        path = os.path.join(self.root, folder)
         real_path = os.path.realpath(path)
         if real_path in above:
             return  # A link to a folder that it stands in.
@@ -154,8 +165,11 @@ class FolderSource:
                         )
         except OSError as error:
             raise DataError(
-                f"{self._option} {self.name} must be readable. Received: {path}: {error.strerror}. "
-                "Change its permissions or move it out of the folder."
+                field=self._field,
+                named=self.name,
+                expected="must be readable",
+                received=f"{path}: {error.strerror}",
+                advice="Change its permissions or move it out of the folder.",
             ) from error
         if names:
             names.sort()
@@ -186,14 +200,16 @@ class FolderSource:
                 self._class_starts.append(start - beside)
         if len(names) < 2:
             raise DataError(
-                f"--data {self.name} must have a sub-folder of pictures for each of two or more "
-                f"classes. Received: {len(names)} such sub-folders"
+                field=self._field,
+                named=self.name,
+                expected="must have a sub-folder of pictures for each of two or more classes",
+                received=f"{len(names)} such sub-folders"
                 + (f" ({names[0]})" if names else "")
-                + f" and {beside} pictures beside them. Sort the pictures into sub-folders, or "
-                f"{otherwise}."
+                + f" and {beside} pictures beside them",
+                advice=f"Sort the pictures into sub-folders, or {otherwise}.",
             )
         self.class_names = tuple(names)
-        with os.scandir(self._root) as entries:
+        with os.scandir(self.root) as entries:
             empty = {e.name for e in entries if e.is_dir() and not e.name.startswith(".")}
         empty -= set(names)
         if empty:
@@ -219,11 +235,13 @@ def open_folder(path: str, options: DataOptions) -> FolderSource:
     Raises:
         DataError: If there is nothing to read there, or an option is not for folders.
     """
-    keys = (("--image-key", options.image_key), ("--label-key", options.label_key))
-    for option, value in keys:
+    for field in ("image_key", "label_key"):
+        value = getattr(options, field)
         if value is not None:
             raise DataError(
-                f"{option} belongs to --data tfds:NAME. Received: {option} {value} with --data "
-                f"{path}. Leave it out; the classes of a folder are its sub-folders."
+                field=field,
+                expected="belongs to `data` tfds:NAME",
+                received=f"`{field}` {value} with `data` {path}",
+                advice="Leave it out; the classes of a folder are its sub-folders.",
             )
     return FolderSource(path, options.conditional)

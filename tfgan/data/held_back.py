@@ -82,9 +82,11 @@ def hold_back(source: Source, test: Source | None = None, split: str = "test") -
     for name, members in parts.items():
         if len(members) < 3:
             raise DataError(
-                f"--data {source.name} must have three pictures or more"
-                f"{' of each class' if name else ''}, to learn from and to test on. Received: "
-                f"{len(members)}{name}."
+                field="data",
+                named=source.name,
+                expected=f"must have three pictures or more{' of each class' if name else ''}, to "
+                "learn from and to test on",
+                received=f"{len(members)}{name}",
             )
         held.append(members[: max(2, len(members) // 10)])
     indices = np.sort(np.concatenate(held))

@@ -176,8 +176,10 @@ class JointPipeline(Feed):
         """
         if start_position % self.options.batch_size:
             raise DataError(
-                f"--batch-size must divide the {start_position} images seen so far, or data sets "
-                f"would not take turns. Received: {self.options.batch_size}."
+                field="batch_size",
+                expected=f"must divide the {start_position} images seen so far, or data sets would "
+                "not take turns",
+                received=self.options.batch_size,
             )
         return super().dataset(
             start_position,
@@ -220,15 +222,19 @@ def _check_learnable(source: Source, label_set: LabelSet, truth: np.ndarray) -> 
     )
     if label_set.kind == "classes" and never:
         raise DataError(
-            f"--data {source.name} must have pictures of all its classes, or they cannot be "
-            f"learned. Received: none of {list_names(never)} among {len(source):,} pictures. Add "
-            "some, or remove the class."
+            field="data",
+            named=source.name,
+            expected="must have pictures of all its classes, or they cannot be learned",
+            received=f"none of {list_names(never)} among {len(source):,} pictures",
+            advice="Add some, or remove the class.",
         )
     if never or always:
         received = [f"{name}, always false" for name in never]
         received += [f"{name}, always true" for name in always]
         raise DataError(
-            "--attributes must be true of some pictures and false of others, or they cannot be "
-            f"learned. Received: {'; '.join(received[:8])} in the {len(source):,} pictures of "
-            f"--data {source.name}. Choose others, or add pictures."
+            field="attributes",
+            expected="must be true of some pictures and false of others, or they cannot be learned",
+            received=f"{'; '.join(received[:8])} in the {len(source):,} pictures of `data` "
+            f"{source.name}",
+            advice="Choose others, or add pictures.",
         )

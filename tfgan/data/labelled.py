@@ -116,20 +116,24 @@ def open_labelled(options: DataOptions) -> tuple[list[Source], list[LabelSet]]:
     check_resolution(options.resolution)
     names = [part_name(text) for text in options.data]
     if not names:
-        raise DataError("--data must name one or more data sets. Received: none.")
+        raise DataError(field="data", expected="must name one or more data sets", received="none")
     table = options.attribute_table
     folders = sum("attribute_table" in name.source_type.sets_take for name in names)
     if table is not None and folders != 1:
         raise DataError(
-            f"--attribute-table belongs to one folder. Received: {table} with {folders} folders. "
-            "Put a table into each folder, or beside it."
+            field="attribute_table",
+            expected="belongs to one folder",
+            received=f"{table} with {folders} folders",
+            advice="Put a table into each folder, or beside it.",
         )
     if options.image_key is not None and not any(
         "image_key" in name.source_type.sets_take for name in names
     ):
         raise DataError(
-            "--image-key belongs to --data tfds:NAME. Received: --image-key "
-            f"{options.image_key} with --data {options.data[0]}. Leave it out."
+            field="image_key",
+            expected="belongs to `data` tfds:NAME",
+            received=f"`image_key` {options.image_key} with `data` {options.data[0]}",
+            advice="Leave it out.",
         )
 
     @functools.cache
@@ -180,15 +184,14 @@ def for_label_set(options: DataOptions, data: str) -> DataOptions:
     )
 
 
-def open_all_attributes(options: DataOptions) -> Labelled:
+def open_all_attributes(name: DataName, options: DataOptions) -> Labelled:
     """Opens a data set with all its attributes, in the order of its table.
 
     Raises:
         DataError: If it has none, or its table is not of these pictures.
     """
-    (data,) = options.data
-    name = part_name(data)._replace(labels="attributes")
-    offer = name.source_type.offer(name, options, functools.partial(open_source, options))
+    open_once = functools.partial(name.source_type.open, name.place, options)
+    offer = name.source_type.offer(name._replace(labels="attributes"), options, open_once)
     return _read(offer, offer.names)
 
 
@@ -202,8 +205,10 @@ def _with_names_of_their_own(offers: Sequence[LabelOffer]) -> list[LabelOffer]:
         # A folder of the same name may stand elsewhere.
         if same and (again or not name.source_type.is_files):
             raise DataError(
-                f"--data must name each set once. Received: {same[0]} and {offer.data}. Leave one "
-                "of them out, or name other labels of it."
+                field="data",
+                expected="must name each set once",
+                received=f"{same[0]} and {offer.data}",
+                advice="Leave one of them out, or name other labels of it.",
             )
         names.append(offer.name if not same else f"{offer.name}-{len(same) + 1}")
     return [offer._replace(name=name) for offer, name in zip(offers, names, strict=True)]
@@ -223,16 +228,19 @@ def _choose_attributes(
         known = list(dict.fromkeys(name for offer in binary for name in offer.names))
         if not known:
             raise DataError(
-                f"--attributes belongs to data with binary attributes. Received: "
-                f"{list_names(attributes)} with --data {offers[0].data}, which has "
-                f"{len(offers[0].names)} classes. Leave it out."
+                field="attributes",
+                expected="belongs to data with binary attributes",
+                received=f"{list_names(attributes)} with `data` {offers[0].data}, which has "
+                f"{len(offers[0].names)} classes",
+                advice="Leave it out.",
             )
-        _check_known("--attributes", attributes, known, "of the data")
+        _check_known("attributes", attributes, known, "of the data")
         repeated = sorted({name for name in attributes if list(attributes).count(name) > 1})
         if repeated:
             raise DataError(
-                f"--attributes must name each attribute once. Received: {list_names(repeated)} "
-                "more than once."
+                field="attributes",
+                expected="must name each attribute once",
+                received=f"{list_names(repeated)} more than once",
             )
     chosen = []
     for offer in offers:
@@ -244,14 +252,17 @@ def _choose_attributes(
                 names = DEFAULT_ATTRIBUTES
             if not names:
                 raise DataError(
-                    f"--attributes must name attributes of every set that has some. Received: none "
-                    f"of --data {offer.data}, which has {list_names(offer.names)}."
+                    field="attributes",
+                    expected="must name attributes of every set that has some",
+                    received=f"none of `data` {offer.data}, which has {list_names(offer.names)}",
                 )
             if not attributes and len(names) > MOST_ATTRIBUTES:
                 raise DataError(
-                    f"--attributes must choose some of the attributes of --data {offer.data}, for "
-                    f"these are more than {MOST_ATTRIBUTES}. Received: no --attributes. It has "
-                    f"{list_names(names, 40)}."
+                    field="attributes",
+                    expected=f"must choose some of the attributes of `data` {offer.data}, for "
+                    f"these are more than {MOST_ATTRIBUTES}",
+                    received="no `attributes`",
+                    advice=f"It has {list_names(names, 40)}.",
                 )
         chosen.append(names)
     return chosen
@@ -269,18 +280,20 @@ def _choose_exclusive(
     ]
     for group in declared:
         known = list(dict.fromkeys(name for names in learned for name in names))
-        _check_known("--exclusive", group, known, "that are learned")
+        _check_known("exclusive", group, known, "that are learned")
         if group and not any(len(set(group) & set(names)) > 1 for names in learned):
             raise DataError(
-                "--exclusive must name two or more attributes of one set. Received: "
-                f"{list_names(group)}."
+                field="exclusive",
+                expected="must name two or more attributes of one set",
+                received=list_names(group),
             )
     grouped = [name for group in declared for name in group]
     repeated = sorted({name for name in grouped if grouped.count(name) > 1})
     if repeated:
         raise DataError(
-            "--exclusive must name each attribute once, in one group. Received: "
-            f"{list_names(repeated)} more than once."
+            field="exclusive",
+            expected="must name each attribute once, in one group",
+            received=f"{list_names(repeated)} more than once",
         )
     groups = []
     for names in learned:
@@ -289,14 +302,16 @@ def _choose_exclusive(
     return groups
 
 
-def _check_known(option: str, names: Sequence[str], known: Sequence[str], which: str) -> None:
+def _check_known(field: str, names: Sequence[str], known: Sequence[str], which: str) -> None:
     unknown = [name for name in names if name not in known]
     if not unknown:
         return
     if not known:
         raise DataError(
-            f"{option} belongs to data with binary attributes. Received: {list_names(unknown)}. "
-            "Leave it out."
+            field=field,
+            expected="belongs to data with binary attributes",
+            received=list_names(unknown),
+            advice="Leave it out.",
         )
     # "blonde hair" is close to Blond_Hair for anyone but a computer.
     spelled = {name.lower().replace("_", " "): name for name in known}
@@ -309,8 +324,10 @@ def _check_known(option: str, names: Sequence[str], known: Sequence[str], which:
     ]
     hint = f"Did you mean {' or '.join(dict.fromkeys(near))}? " if near else ""
     raise DataError(
-        f"{option} must name attributes {which}. Received: {list_names(unknown)}. {hint}"
-        f"There are {list_names(known, 40)}."
+        field=field,
+        expected=f"must name attributes {which}",
+        received=list_names(unknown),
+        advice=f"{hint}There are {list_names(known, 40)}.",
     )
 
 
@@ -322,8 +339,11 @@ def _read(offer: LabelOffer, names: Sequence[str]) -> Labelled:
     kept = np.flatnonzero(labels >= 0)
     if not len(kept):
         raise DataError(
-            f"--data {offer.data} must have labelled pictures. Received: {len(labels)} pictures "
-            "without a label. Use another split, or other labels."
+            field="data",
+            named=offer.data,
+            expected="must have labelled pictures",
+            received=f"{len(labels)} pictures without a label",
+            advice="Use another split, or other labels.",
         )
     if len(kept) < len(labels):
         logger.warning(

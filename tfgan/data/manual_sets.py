@@ -130,8 +130,11 @@ class ManualSet(tfds.core.ShardBasedBuilder, skip_registration=True):  # type: i
                 others.append(f"{path.name} holds no pictures {self.place}")
         received = "; ".join(others) or f"only {', '.join(sorted(os.listdir(manual))[:8])}"
         raise DataError(
-            f"--data tfds:{self.name} is read from {manual}, which must hold {self.name}.zip or "
-            f"{self.files}. Received: {received}. {self.MANUAL_DOWNLOAD_INSTRUCTIONS}"
+            field="data",
+            named=f"tfds:{self.name}",
+            expected=f"is read from {manual}, which must hold {self.name}.zip or {self.files}",
+            received=received,
+            advice=self.MANUAL_DOWNLOAD_INSTRUCTIONS,
         )
 
     def _find_misfit(self, layout: Layout) -> str:
@@ -208,8 +211,10 @@ class ManualSet(tfds.core.ShardBasedBuilder, skip_registration=True):  # type: i
                         yield read_member(archive, name, LARGEST_FILE)
         except BROKEN as error:
             raise DataError(
-                f"{path} must hold files that can be read. Received: {name}: {error}. "
-                f"Get it again from {self.homepage}."
+                named=path,
+                expected="must hold files that can be read",
+                received=f"{name}: {error}",
+                advice=f"Get it again from {self.homepage}.",
             ) from error
 
 

@@ -68,6 +68,12 @@ def part_name(text: str) -> DataName:
     raise AssertionError("the last row takes any name")
 
 
+def name_files(text: str) -> DataName:
+    """Names pictures that are files, though something else may have the same name."""
+    source_type = next(row for row in SOURCE_TYPES if row.is_files and row.matches(text))
+    return DataName(text, text, None, source_type)
+
+
 def are_drawn(data: Sequence[str]) -> bool:
     """Whether data sets, as `--data` names them, are the built-in avatars and nothing else."""
     return all(part_name(text).source_type.is_drawn for text in data)
@@ -97,6 +103,7 @@ __all__ = [
     "DataOptions",
     "SourceType",
     "are_drawn",
+    "name_files",
     "open_source",
     "part_name",
 ]

@@ -20,6 +20,7 @@ import numpy as np
 
 from tfgan.data.decoding import CROP_TRIES, RESIZES, decode_picture, explain, picture_for_crops
 from tfgan.data.sources import DataError, Source, check_resolution
+from tfgan.terminal import as_flags
 
 if TYPE_CHECKING:  # options are read, and shown by --help, without it
     import tensorflow as tf
@@ -78,23 +79,31 @@ class PipelineOptions:
         check_resolution(self.resolution * self.reduction)
         if self.resize not in RESIZES:
             raise DataError(
-                f"--resize must be one of {', '.join(RESIZES)}. Received: {self.resize}. "
-                "Use --resize crop unless the pictures' edges matter."
+                field="resize",
+                expected=f"must be one of {', '.join(RESIZES)}",
+                received=self.resize,
+                advice="Use `resize` crop unless the pictures' edges matter.",
             )
         if self.batch_size < 1:
             raise DataError(
-                f"--batch-size must be at least 1. Received: {self.batch_size}. "
-                "Use --batch-size 8 to begin with."
+                field="batch_size",
+                expected="must be at least 1",
+                received=self.batch_size,
+                advice="Use `batch_size` 8 to begin with.",
             )
         if self.max_broken < 0:
             raise DataError(
-                f"--max-broken must be 0 or more. Received: {self.max_broken}. "
-                "Use --max-broken 0 to stop at the first broken picture."
+                field="max_broken",
+                expected="must be 0 or more",
+                received=self.max_broken,
+                advice="Use `max_broken` 0 to stop at the first broken picture.",
             )
         if not self.cache_gb >= 0:
             raise DataError(
-                f"--cache-gb must be 0 or more. Received: {self.cache_gb}. "
-                "Use --cache-gb 0 to keep no pictures in memory."
+                field="cache_gb",
+                expected="must be 0 or more",
+                received=self.cache_gb,
+                advice="Use `cache_gb` 0 to keep no pictures in memory.",
             )
 
 
@@ -137,17 +146,17 @@ def epoch_order(seed: int, epoch: int, count: int) -> np.ndarray:
 def too_many_broken(
     pictures: str, max_broken: int, broken: Sequence[tuple[str, str]], count: int
 ) -> str:
-    """What a user is told of more broken pictures than --max-broken.
+    """What a user is told of more broken pictures than `max_broken`.
 
     Args:
-        pictures: Where they are, such as --data FOLDER.
+        pictures: Where they are, such as "`data` FOLDER".
         max_broken: That was asked for.
         broken: Names and reasons.
         count: Of the broken pictures.
     """
     return (
-        f"{count} of the pictures of {pictures} cannot be read. Received: --max-broken "
-        f"{max_broken}. Remove or replace them, or raise --max-broken to have them skipped."
+        f"{count} of the pictures of {pictures} cannot be read. Received: `max_broken` "
+        f"{max_broken}. Remove or replace them, or raise `max_broken` to have them skipped."
         + list_broken(broken)
     )
 
@@ -234,8 +243,10 @@ class Feed(abc.ABC):
         if batch % total:
             below, above = batch // total * total, (batch // total + 1) * total
             raise DataError(
-                f"--batch-size must be a multiple of the number of replicas, {total}. "
-                f"Received: {batch}. Use --batch-size {below or above}."
+                field="batch_size",
+                expected=f"must be a multiple of the number of replicas, {total}",
+                received=batch,
+                advice=f"Use `batch_size` {below or above}.",
             )
         rows = np.arange(batch // total) * total
 
@@ -322,7 +333,12 @@ class Pipeline(Feed):
         self.options = options
         self._count = len(source)
         if self._count < 1:
-            raise DataError(f"--data {source.name} holds no pictures. Name one that does.")
+            raise DataError(
+                field="data",
+                named=source.name,
+                expected="holds no pictures",
+                advice="Name one that does.",
+            )
         # A batch can straddle two epochs, and parallel readers are a few batches apart.
         self._order = functools.lru_cache(maxsize=4)(
             lambda epoch: epoch_order(options.seed, epoch, self._count)
@@ -343,10 +359,12 @@ class Pipeline(Feed):
             ]
             if len(self._by_class) < 2 or empty:
                 raise DataError(
-                    f"--data {source.name} must have pictures of two or more classes. Received: "
-                    f"{len(self._by_class) - len(empty)} such classes"
-                    + (f"; none of {', '.join(empty)}." if empty else ".")
-                    + " Make a sub-folder for each class, or name another --label-key."
+                    field="data",
+                    named=source.name,
+                    expected="must have pictures of two or more classes",
+                    received=f"{len(self._by_class) - len(empty)} such classes"
+                    + (f"; none of {', '.join(empty)}" if empty else ""),
+                    advice="Make a sub-folder for each class, or name another `label_key`.",
                 )
 
     def _make_cache(self) -> None:
@@ -569,7 +587,7 @@ class Pipeline(Feed):
             label = self._members[index]
             what = f"{len(self._by_class[label]):,} pictures of {self.source.class_names[label]}"
         raise DataError(
-            f"None of the {what} in --data {self.source.name} can be read."
+            f"None of the {what} in `data` {self.source.name} can be read."
             + list_broken(self.broken)
         )
 
@@ -611,8 +629,11 @@ class Pipeline(Feed):
             self._warned_of_enlarging = True
             enlarged, decoded = self._enlarged, self._decoded
         logger.warning(
-            "%d of the first %d pictures read from --data %s are smaller than --resolution %d and "
-            "are scaled up, which blurs them. A smaller --resolution would show what they hold.",
+            as_flags(
+                "%d of the first %d pictures read from `data` %s are smaller than `resolution` %d "
+                "and are scaled up, which blurs them. A smaller `resolution` would show what they "
+                "hold."
+            ),
             enlarged,
             decoded,
             self.source.name,
@@ -634,6 +655,6 @@ class Pipeline(Feed):
         if count > self.options.max_broken:
             raise DataError(
                 too_many_broken(
-                    f"--data {self.source.name}", self.options.max_broken, self.broken, count
+                    f"`data` {self.source.name}", self.options.max_broken, self.broken, count
                 )
             )

@@ -31,7 +31,6 @@ import multiprocessing
 import os
 import shutil
 import signal
-import sys
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
@@ -41,6 +40,7 @@ from typing import Any
 
 from tfgan.data import prepared
 from tfgan.data.folders import FolderSource
+from tfgan.data.opening import name_files
 from tfgan.data.prepared import Broken, Facts, Shard
 from tfgan.data.sources import DataOptions, Source, make_fingerprint
 from tfgan.files import remove_partial, replacing
@@ -49,7 +49,7 @@ from tfgan.terminal import (
     CommandParser,
     Progress,
     UserError,
-    exit_status,
+    command,
     import_tensorflow,
     run_command,
 )
@@ -96,27 +96,31 @@ class Tally:
             logger.warning("Broken picture (%d so far): %s: %s", len(self.broken), name, reason)
             if len(self.broken) == self.bar.total:
                 raise TooManyBrokenError(
-                    f"None of the {self.bar.total:,} pictures in SOURCE {self.folder} can be read."
+                    f"None of the {self.bar.total:,} pictures in `data` {self.folder} can be read."
                     + list_broken(self.broken)
                 )
             if len(self.broken) > self.max_broken:
                 raise TooManyBrokenError(
                     too_many_broken(
-                        f"SOURCE {self.folder}", self.max_broken, self.broken, len(self.broken)
+                        f"`data` {self.folder}", self.max_broken, self.broken, len(self.broken)
                     )
                 )
 
 
-def open_folder(options: argparse.Namespace) -> tuple[Source, dict[str, Any]]:
+def open_folder(options: argparse.Namespace) -> tuple[Source, str, dict[str, Any]]:
     """Opens a folder with the labels that are asked for.
 
     Returns:
-        The pictures, and what `Facts` says of labels and fingerprints.
+        The pictures, the folder that they are below, and what `Facts` says of labels and
+        fingerprints.
 
     Raises:
         DataError: If there is nothing to read there, or no such labels.
     """
-    folder = FolderSource(options.source, option="SOURCE")
+    name = name_files(options.source)
+    data = DataOptions((options.source,), attribute_table=options.attribute_table)
+    folder = name.source_type.open(name.place, data)
+    assert isinstance(folder, FolderSource)
     facts: dict[str, Any] = {"classes": (), "attributes": (), "fingerprint_of_classes": ""}
     facts["fingerprint"] = folder.fingerprint()
     if options.labels == "classes":
@@ -129,12 +133,11 @@ def open_folder(options: argparse.Namespace) -> tuple[Source, dict[str, Any]]:
     elif options.labels == "attributes":
         from tfgan.data.labelled import open_all_attributes
 
-        data = DataOptions((options.source,), attribute_table=options.attribute_table)
-        labelled = open_all_attributes(data)
+        labelled = open_all_attributes(name, data)
         facts["attributes"] = labelled.class_names
         facts["fingerprint"] = labelled.pictures.fingerprint()
-        return labelled, facts
-    return folder, facts
+        return labelled, folder.root, facts
+    return folder, folder.root, facts
 
 
 def shard_names(count: int) -> list[str]:
@@ -148,10 +151,9 @@ def shard_starts(facts: Facts) -> list[int]:
     return [facts.pictures * number // facts.shards for number in range(facts.shards + 1)]
 
 
-def all_shards(source: Source, facts: Facts, folder: Path) -> Iterator[Shard]:
+def all_shards(source: Source, root: str, facts: Facts, folder: Path) -> Iterator[Shard]:
     """The shards in order; pictures are read where they are written."""
     labels = source.labels()
-    root = os.path.expanduser(facts.source)
     starts = shard_starts(facts)
     for name, (first, end) in zip(
         shard_names(facts.shards), itertools.pairwise(starts), strict=True
@@ -274,17 +276,21 @@ def prepare(options: argparse.Namespace) -> None:
         )
     if out.exists():
         raise PrepareError(
-            f"OUT must be a folder that is not there yet. Received: {options.out}. Name another, "
-            "or remove it."
+            field="out",
+            expected="must be a folder that is not there yet",
+            received=options.out,
+            advice="Name another, or remove it.",
         )
     check_writable(out, "OUT")
-    source, labels = open_folder(options)
+    source, root, labels = open_folder(options)
     count = len(source)
     shards = options.shards
     if shards is None:
         shards = min(-(-count // PER_SHARD), MOST_SHARDS)
     if shards > count:
-        raise PrepareError(f"--shards must be at most {count}, the pictures. Received: {shards}.")
+        raise PrepareError(
+            field="shards", expected=f"must be at most {count}, the pictures", received=shards
+        )
     facts = Facts(options.source, count, shards, **labels)
     folder = out.with_name(out.name + ".partial")
     folder.mkdir(parents=True, exist_ok=True)
@@ -298,7 +304,7 @@ def prepare(options: argparse.Namespace) -> None:
         prepared.write_facts(plan, facts)
     with Progress(total=count, desc="Preparing", unit="img") as bar:
         tally = Tally(options.source, options.max_broken, bar)
-        missing = missing_shards(all_shards(source, facts, folder), tally)
+        missing = missing_shards(all_shards(source, root, facts, folder), tally)
         try:
             if options.beam is None:
                 write_here(missing, options.workers, tally)
@@ -355,40 +361,41 @@ def _parser() -> CommandParser:
     return parser
 
 
+def check(options: argparse.Namespace) -> None:
+    """Raises PrepareError for values that cannot work."""
+    for name in ("shards", "workers"):
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            raise PrepareError(field=name, expected="must be at least 1", received=value)
+    if options.max_broken < 0:
+        raise PrepareError(
+            field="max_broken",
+            expected="must be 0 or more",
+            received=options.max_broken,
+            advice="Use `max_broken` 0 to stop at the first broken picture.",
+        )
+    if options.attribute_table and options.labels != "attributes":
+        raise PrepareError(
+            field="attribute_table",
+            expected="belongs to `labels` attributes",
+            received=f"`labels` {options.labels}",
+        )
+
+
+@command(stopped="Stopped; the same command goes on.", flags={"data": "SOURCE", "out": "OUT"})
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     options = _parser().parse_args(arguments)
+    check(options)
+    import_tensorflow()
     try:
-        for name in ("shards", "workers"):
-            value = getattr(options, name)
-            if value is not None and value < 1:
-                raise PrepareError(f"--{name} must be at least 1. Received: {value}.")
-        if options.max_broken < 0:
-            raise PrepareError(
-                f"--max-broken must be 0 or more. Received: {options.max_broken}. Use --max-broken "
-                "0 to stop at the first broken picture."
-            )
-        if options.attribute_table and options.labels != "attributes":
-            raise PrepareError(
-                "--attribute-table belongs to --labels attributes. Received: --labels "
-                f"{options.labels}."
-            )
-        import_tensorflow()
         prepare(options)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
     except OSError as error:
-        received = f"{error.filename or options.out}: {error.strerror or error}"
-        print(
-            f"error: pictures must be readable, and OUT writable. Received: {received}. Mend it, "
-            "and give the same command to go on.",
-            file=sys.stderr,
-        )
-        return 2
-    except KeyboardInterrupt as stop:
-        print("Stopped; the same command goes on.", file=sys.stderr)
-        return exit_status(stop)
+        raise PrepareError(
+            expected="pictures must be readable, and OUT writable",
+            received=f"{error.filename or options.out}: {error.strerror or error}",
+            advice="Mend it, and give the same command to go on.",
+        ) from error
     return 0
 
 

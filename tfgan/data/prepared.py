@@ -118,7 +118,11 @@ def read_facts(path: Path) -> Facts:
         return Facts(**stored)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise DataError(
-            f"--data {path.parent} is damaged. Received: {path.name}: {error}. Prepare it again."
+            field="data",
+            named=path.parent,
+            expected="is damaged",
+            received=f"{path.name}: {error}",
+            advice="Prepare it again.",
         ) from error
 
 
@@ -217,8 +221,11 @@ class PreparedSource(TfdsSource):
             builder = tfds.builder_from_directory(folder)
         except Exception as error:  # It reads several files, each of which may be damaged.
             raise DataError(
-                f"--data {path} is damaged. Received: {str(error).splitlines()[0]} Prepare it "
-                "again."
+                field="data",
+                named=path,
+                expected="is damaged",
+                received=str(error).splitlines()[0],
+                advice="Prepare it again.",
             ) from error
         if self._facts is not None:
             _check_sizes(path, builder.info)
@@ -251,7 +258,11 @@ def _check_sizes(path: str, info: Any) -> None:
     if size != written:
         received = f"no {list_names(absent, 3)}" if absent else f"{size:,} bytes of {written:,}"
         raise DataError(
-            f"--data {path} is damaged. Received: {received}. Prepare it again, or copy it anew."
+            field="data",
+            named=path,
+            expected="is damaged",
+            received=received,
+            advice="Prepare it again, or copy it anew.",
         )
 
 

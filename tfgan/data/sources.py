@@ -87,7 +87,7 @@ def readable_endings() -> tuple[str, ...]:
 
 
 class DataError(UserError):
-    """A user's mistake with the data; its message says what to do and is shown alone."""
+    """A mistake with the data: what was expected of which field, and what to do."""
 
 
 class Picture(NamedTuple):
@@ -226,8 +226,11 @@ def offer_classes(
     """Offers the classes of a source of any type; see `SourceType.offer`."""
     if name.labels not in (None, "classes"):
         raise DataError(
-            f"--data {name.place} has no labels but its classes. Received: {name.text}. Use --data "
-            f"{name.place}."
+            field="data",
+            named=name.place,
+            expected="has no labels but its classes",
+            received=name.text,
+            advice=f"Use `data` {name.place}.",
         )
     source = name.source_type.open(name.place, dataclasses.replace(options, conditional=True))
     return LabelOffer(
@@ -277,8 +280,10 @@ def check_resolution(resolution: int) -> None:
     while nearest < min(resolution, 1024):
         nearest *= 2
     raise DataError(
-        f"--resolution must be a power of two from 8 to 1024. Received: {resolution}. "
-        f"Use --resolution {nearest} and let --resize crop the images."
+        field="resolution",
+        expected="must be a power of two from 8 to 1024",
+        received=resolution,
+        advice=f"Use `resolution` {nearest} and let `resize` crop the images.",
     )
 
 

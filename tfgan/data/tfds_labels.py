@@ -60,12 +60,13 @@ def offer_tfds(name: DataName, options: DataOptions, open_once: Callable[[], Sou
         received = text if labels is None else text.rpartition(":")[2]
         examples = [f"{place}:{name}" for name in usable]
         raise DataError(
-            f"--data {place}:LABELS must name labels of the set. Received: {received}. "
-            + (
-                f"Use one of: {list_names(examples)}."
-                if examples
-                else "It has no ClassLabel and no bool features; use another set."
-            )
+            field="data",
+            named=f"{place}:LABELS",
+            expected="must name labels of the set",
+            received=received,
+            advice=f"Use one of: {list_names(examples)}."
+            if examples
+            else "It has no ClassLabel and no bool features; use another set.",
         )
     short = os.path.basename(os.path.abspath(place)) if is_prepared(place) else place
     short_name = f"{short.removeprefix('tfds:')}:{labels}"
@@ -73,8 +74,11 @@ def offer_tfds(name: DataName, options: DataOptions, open_once: Callable[[], Sou
         key = labels
         if len(source.classes[key]) < 2:
             raise DataError(
-                f"--data {text} must have two or more classes. Received: "
-                f"{list_names(source.classes[key]) or 'none'}. Name other labels, or another set."
+                field="data",
+                named=text,
+                expected="must have two or more classes",
+                received=list_names(source.classes[key]) or "none",
+                advice="Name other labels, or another set.",
             )
 
         def read_classes(_: Sequence[str]) -> tuple[Source, np.ndarray]:

@@ -214,24 +214,29 @@ class TfdsSource:
                 label_key = next(iter(self.classes))
             elif usable:
                 raise DataError(
-                    f"--data {self.name} has several features that could be classes, or only "
-                    "flags. Received: no --label-key. Use --label-key with one of: "
-                    f"{list_names(usable)}."
+                    field="data",
+                    named=self.name,
+                    expected="has several features that could be classes, or only flags",
+                    received="no `label_key`",
+                    advice=f"Use `label_key` with one of: {list_names(usable)}.",
                 )
             else:
                 raise DataError(
-                    f"--data {self.name} must have a ClassLabel or bool feature. Received: "
-                    f"features {list_names(sorted(self._all_features))}. Train without classes, "
-                    "or use another set."
+                    field="data",
+                    named=self.name,
+                    expected="must have a ClassLabel or bool feature",
+                    received=f"features {list_names(sorted(self._all_features))}",
+                    advice="Train without classes, or use another set.",
                 )
         if label_key in self.flags:
             last = label_key.split("/")[-1]
             return label_key, (f"not {last}", last)
         if label_key not in self.classes:
             raise DataError(
-                f"--label-key must be a ClassLabel or bool feature of {self.name}. Received: "
-                f"{label_key}. "
-                + (f"Use one of: {list_names(usable)}." if usable else "It has none.")
+                field="label_key",
+                expected=f"must be a ClassLabel or bool feature of {self.name}",
+                received=label_key,
+                advice=f"Use one of: {list_names(usable)}." if usable else "It has none.",
             )
         return label_key, self.classes[label_key]
 
@@ -244,13 +249,17 @@ class TfdsSource:
             chosen = info.splits[self._split]
         except (KeyError, ValueError) as error:
             raise DataError(
-                f"--split must be a split of {self.name}, or a slice of one. Received: "
-                f"{self._split}. Use one of: {splits}."
+                field="split",
+                expected=f"must be a split of {self.name}, or a slice of one",
+                received=self._split,
+                advice=f"Use one of: {splits}.",
             ) from error
         if not chosen.num_examples:
             raise DataError(
-                f"--split must hold pictures. Received: {self._split}, which is empty, of "
-                f"{self.name}. Use one of: {splits}."
+                field="split",
+                expected="must hold pictures",
+                received=f"{self._split}, which is empty, of {self.name}",
+                advice=f"Use one of: {splits}.",
             )
         formats = {file_format.value for file_format in info.available_file_formats()}
         if "array_record" in formats and importlib.util.find_spec("array_record"):
@@ -266,14 +275,19 @@ class TfdsSource:
                 )
             except OSError as error:
                 raise DataError(
-                    f"--data {self.name} is damaged or not on this machine's disks. Received: "
-                    f"{error}. Delete {self._builder.data_dir} and prepare it again."
+                    field="data",
+                    named=self.name,
+                    expected="is damaged or not on this machine's disks",
+                    received=error,
+                    advice=f"Delete {self._builder.data_dir} and prepare it again.",
                 ) from error
         hint = " and pip install array_record" if "array_record" in formats else ""
         raise DataError(
-            f"--data {self.name} must be on disk as array_record or tfrecord. Received: "
-            f"{', '.join(sorted(formats))} in {self._builder.data_dir}. Choose another --data-dir "
-            f"to prepare it again{hint}."
+            field="data",
+            named=self.name,
+            expected="must be on disk as array_record or tfrecord",
+            received=f"{', '.join(sorted(formats))} in {self._builder.data_dir}",
+            advice=f"Choose another `data_dir` to prepare it again{hint}.",
         )
 
 
@@ -290,7 +304,13 @@ def prepare_tfds(data: str, data_dir: str | None) -> Any:
     tfds = _import_builders()
     name = data.removeprefix("tfds:")
     if not name:
-        raise DataError("--data tfds: lacks a name. Received: tfds:. Use --data tfds:celeb_a.")
+        raise DataError(
+            field="data",
+            named=data,
+            expected="lacks a name",
+            received=data,
+            advice="Use `data` tfds:celeb_a.",
+        )
     if data_dir is not None:
         data_dir = os.path.expanduser(data_dir)
     try:
@@ -305,13 +325,19 @@ def prepare_tfds(data: str, data_dir: str | None) -> Any:
         near = difflib.get_close_matches(name.split("/")[0].split(":")[0], names, 3, 0.5)
         advice = f"Did you mean {' or '.join(near)}?" if near else "Check the spelling."
         raise DataError(
-            f"--data tfds:NAME must be a set that TFDS knows, or one in --data-dir. Received: "
-            f"{name}. {advice}"
+            field="data",
+            named="tfds:NAME",
+            expected="must be a set that TFDS knows, or one in `data_dir`",
+            received=name,
+            advice=advice,
         ) from error
     except Exception as error:  # Builders raise anything on a wrong configuration or version.
         raise DataError(
-            f"--data tfds:NAME/CONFIG:VERSION must be a set that TFDS can open. Received: {name}, "
-            f"and TFDS says: {_first_line(error)}"
+            field="data",
+            named="tfds:NAME/CONFIG:VERSION",
+            expected="must be a set that TFDS can open",
+            received=name,
+            advice=f"TFDS says: {_first_line(error)}",
         ) from error
     logger.info("Preparing %s in %s", data, builder.data_dir)
     try:
@@ -326,13 +352,19 @@ def prepare_tfds(data: str, data_dir: str | None) -> Any:
         manual = getattr(builder, "MANUAL_DOWNLOAD_INSTRUCTIONS", None)
         if manual and isinstance(error, AssertionError):
             raise DataError(
-                f"--data {data} must be downloaded by hand first. Received: {_first_line(error)} "
-                f"{' '.join(manual.split())}"
+                field="data",
+                named=data,
+                expected="must be downloaded by hand first",
+                received=_first_line(error),
+                advice=" ".join(manual.split()),
             ) from error
         raise DataError(
-            f"--data {data} could not be downloaded and prepared in {builder.data_dir}. Received: "
-            f"{type(error).__name__}: {_first_line(error)} Check the network and the disk, or copy "
-            "a prepared set there from another machine."
+            field="data",
+            named=data,
+            expected=f"could not be downloaded and prepared in {builder.data_dir}",
+            received=f"{type(error).__name__}: {_first_line(error)}",
+            advice="Check the network and the disk, or copy a prepared set there from another "
+            "machine.",
         ) from error
     return builder
 
@@ -398,17 +430,25 @@ def _choose_image(name: str, features: dict[str, Any], image_key: str | None) ->
         if image_key in keys:
             return image_key
         raise DataError(
-            f"--image-key must be a feature of {name} that holds pictures. Received: {image_key}. "
-            + (f"Use one of: {list_names(keys)}." if keys else "It has none; use another set.")
+            field="image_key",
+            expected=f"must be a feature of {name} that holds pictures",
+            received=image_key,
+            advice=f"Use one of: {list_names(keys)}." if keys else "It has none; use another set.",
         )
     if not keys:
         raise DataError(
-            f"--data {name} must have a feature that holds pictures. Received: features "
-            f"{list_names(sorted(features))}. Use another set."
+            field="data",
+            named=name,
+            expected="must have a feature that holds pictures",
+            received=f"features {list_names(sorted(features))}",
+            advice="Use another set.",
         )
     if len(keys) > 1 and "image" not in keys:
         raise DataError(
-            f"--data {name} has several features that hold pictures. Received: no --image-key. "
-            f"Use --image-key with one of: {list_names(keys)}."
+            field="data",
+            named=name,
+            expected="has several features that hold pictures",
+            received="no `image_key`",
+            advice=f"Use `image_key` with one of: {list_names(keys)}.",
         )
     return keys[0] if len(keys) == 1 else "image"

@@ -10,7 +10,7 @@ from tfgan import figures
 from tfgan.generate import attributes, styles, translations
 from tfgan.generate.options import UsageError, Verb
 from tfgan.loading import ModelError, check_writable, class_of, find_model, load_model
-from tfgan.terminal import CommandParser, UserError, exit_status, import_tensorflow, run_command
+from tfgan.terminal import CommandParser, command, import_tensorflow, run_command
 
 # Class of a model -> what it can be asked for.
 VERBS: Mapping[str, Mapping[str, Verb]] = {
@@ -99,6 +99,7 @@ def _output(options: argparse.Namespace, verb: Verb, model_file: Path) -> Path:
     return out
 
 
+@command(stopped="Stopped.")
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
@@ -106,32 +107,25 @@ def main(arguments: list[str] | None = None) -> int:
     if not arguments or arguments[0] in names or arguments[0].startswith("-"):
         _print_help(arguments)
         return 0 if {"-h", "--help"} & set(arguments) else 2
-    try:
-        model_file = find_model(arguments[0])
-        kind = class_of(model_file)
-        if kind not in VERBS:
-            raise ModelError(
-                f"{model_file} holds a {kind}, which draws nothing. Give the model.keras of a run, "
-                f"or another file with one of: {', '.join(VERBS)}."
-            )
-        if arguments[1:] and arguments[1] in names - set(VERBS[kind]):
-            raise UsageError(
-                f"{model_file} holds a {kind}, which has no verb {arguments[1]}. Use one of: "
-                f"{', '.join(VERBS[kind])}."
-            )
-        options = _parser(kind).parse_args(arguments)
-        verb = VERBS[kind][options.verb]
-        out = _output(options, verb, model_file)
-        verb.check(options)
-        print(f"Loading {model_file}", flush=True)
-        import_tensorflow()
-        verb.run(load_model(model_file), options, out)
-    except (UserError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt as stop:
-        print("Stopped.", file=sys.stderr)
-        return exit_status(stop)
+    model_file = find_model(arguments[0])
+    kind = class_of(model_file)
+    if kind not in VERBS:
+        raise ModelError(
+            f"{model_file} holds a {kind}, which draws nothing. Give the model.keras of a run, "
+            f"or another file with one of: {', '.join(VERBS)}."
+        )
+    if arguments[1:] and arguments[1] in names - set(VERBS[kind]):
+        raise UsageError(
+            f"{model_file} holds a {kind}, which has no verb {arguments[1]}. Use one of: "
+            f"{', '.join(VERBS[kind])}."
+        )
+    options = _parser(kind).parse_args(arguments)
+    verb = VERBS[kind][options.verb]
+    out = _output(options, verb, model_file)
+    verb.check(options)
+    print(f"Loading {model_file}", flush=True)
+    import_tensorflow()
+    verb.run(load_model(model_file), options, out)
     print(f"Wrote {out}")
     return 0
 

@@ -39,7 +39,7 @@ def _find(path: Path, option: str) -> Iterator[tuple[Path, Path]]:
     if path.is_file():
         yield path, Path()
         return
-    source = FolderSource(str(path), option=option)
+    source = FolderSource(str(path), field=option.removeprefix("--"))
     groups = defaultdict(list)
     for file in (Path(source.describe(i)) for i in range(len(source))):
         place = file.relative_to(path).parent

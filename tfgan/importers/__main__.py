@@ -5,7 +5,6 @@ import contextlib
 import gc
 import math
 import shlex
-import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
@@ -33,7 +32,7 @@ from tfgan.terminal import (
     CommandParser,
     Progress,
     UserError,
-    exit_status,
+    command,
     import_tensorflow,
     run_command,
 )
@@ -443,6 +442,7 @@ def out_path(out: Path, part: Part) -> Path:
     return out.with_name(f"{out.stem}{part.ending}{out.suffix}")
 
 
+@command(stopped="Stopped; nothing was written.")
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     given = _parser().parse_args(arguments)
@@ -459,14 +459,7 @@ def main(arguments: list[str] | None = None) -> int:
         import_tensorflow()
         lines = write(parts, out)
     except CheckpointError as error:
-        print(f"error: {listed}: {error}", file=sys.stderr)
-        return 2
-    except (UserError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt as stop:
-        print("Stopped; nothing was written.", file=sys.stderr)
-        return exit_status(stop)
+        raise CheckpointError(f"{listed}: {error}") from error
     print("\n".join(lines))
     print("\nUse it with")
     for use in system.uses:

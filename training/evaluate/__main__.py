@@ -60,8 +60,7 @@ from tfgan.runs import CONFIG, options_from, read_config, run_of, trained_on
 from tfgan.strict_json import finite_record, without_non_finite, write_json
 from tfgan.terminal import (
     CommandParser,
-    UserError,
-    exit_status,
+    command,
     import_tensorflow,
     require,
     run_command,
@@ -462,20 +461,11 @@ def as_json(value: Any) -> Any:
     return value
 
 
+@command(stopped="Stopped; results and features that were finished are kept for the next time.")
 def main(argv: list[str] | None = None) -> int:
-    """Measures, and turns a user's mistake into one message and exit status 2."""
-    try:
-        with contextlib.ExitStack() as until_end:
-            return run(sys.argv[1:] if argv is None else argv, until_end)
-    except (UserError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt as stop:
-        print(
-            "Stopped; results and features that were finished are kept for the next time.",
-            file=sys.stderr,
-        )
-        return exit_status(stop)
+    """Measures; returns the exit status."""
+    with contextlib.ExitStack() as until_end:
+        return run(sys.argv[1:] if argv is None else argv, until_end)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +11,14 @@ from PIL import Image, ImageDraw
 from tfgan.data.avatars.drawing import check_size, draw, person_of
 from tfgan.data.avatars.labels import Labels
 from tfgan.data.avatars.person import Person
-from tfgan.terminal import CommandParser, Progress, exit_status, import_tensorflow, run_command
+from tfgan.terminal import (
+    CommandParser,
+    Progress,
+    UserError,
+    command,
+    import_tensorflow,
+    run_command,
+)
 
 _ABOUT = """Draws the built-in data set of faces.
 
@@ -139,6 +145,7 @@ def _caption(person: Person, characters: int) -> str:
     return "\n".join(lines)
 
 
+@command(stopped="Stopped; a set that is half drawn is drawn anew next time.")
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     options = _parser().parse_args(arguments)
@@ -193,12 +200,8 @@ def main(arguments: list[str] | None = None) -> int:
         )
         print(f"{builder.info.full_name}: {builder.info.splits['train'].num_examples} pictures")
         print(builder.data_dir)
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt as stop:
-        print("Stopped; a set that is half drawn is drawn anew next time.", file=sys.stderr)
-        return exit_status(stop)
+    except ValueError as error:
+        raise UserError(str(error)) from error
     return 0
 
 
