@@ -10,7 +10,7 @@ import tyro
 
 from tfgan.data.pipeline import PipelineOptions
 from tfgan.data.sources import DataOptions, check_resolution
-from tfgan.terminal import UserError
+from tfgan.terminal import UserError, as_flags
 
 
 class ConfigError(UserError):
@@ -158,33 +158,41 @@ class TrainingConfig:
         for name, rule in self.rules.items():
             value = getattr(self, name)
             if value is not None and not (math.isfinite(value) and rule.holds(value)):
-                raise ConfigError(f"{flag(name)} must be {rule.words}. Received: {value}.")
+                raise ConfigError(field=name, expected=f"must be {rule.words}", received=value)
         if self.total_kimg * 1000 < self.batch_size:
             raise ConfigError(
-                f"--total-kimg must be at least one batch of {self.batch_size} images, "
-                f"{self.batch_size / 1000:g}. Received: {self.total_kimg:g}."
+                field="total_kimg",
+                expected=f"must be at least one batch of {self.batch_size} images, "
+                f"{self.batch_size / 1000:g}",
+                received=f"{self.total_kimg:g}",
             )
         if not all(self.data) or not self.data:
             raise ConfigError(
-                f"the preset {self.preset} trains on your own pictures: give --data FOLDER "
-                "(a folder of pictures) or --data tfds:NAME."
+                f"the preset {self.preset} trains on your own pictures: give `data` FOLDER "
+                "(a folder of pictures) or `data` tfds:NAME."
             )
         if self.freeze_d and self.init is None:
             raise ConfigError(
-                f"--freeze-d belongs to --init, or what it keeps would be random. Received: "
-                f"{self.freeze_d}. Leave it out."
+                field="freeze_d",
+                expected="belongs to `init`, or what it keeps would be random",
+                received=self.freeze_d,
+                advice="Leave it out.",
             )
         alone = ("evaluate_count", "metrics", "inception", "lpips_alex", "lpips_vgg", "vgg16")
-        unused = [flag(name) for name in alone if getattr(self, name)]
+        unused = [f"`{name}`" for name in alone if getattr(self, name)]
         if unused and self.evaluate_every is None:
             raise ConfigError(
-                f"{', '.join(unused)} belongs to --evaluate-every. Received: no such option. Add "
-                "--evaluate-every KIMG."
+                named=", ".join(unused),
+                expected="belongs to `evaluate_every`",
+                received="no such option",
+                advice="Add `evaluate_every` KIMG.",
             )
         if len(self.data) > 1 and not self.takes_several:
             raise ConfigError(
-                f"--data takes one data set with this model. Received: {' '.join(self.data)}. Use "
-                "--model stargan to learn from several at once."
+                field="data",
+                expected="takes one data set with this model",
+                received=" ".join(self.data),
+                advice="Use `model` stargan to learn from several at once.",
             )
 
     def settled(self) -> Self:
@@ -200,14 +208,10 @@ def check_channels(channel_base: int, resolution: int) -> None:
     """Raises ConfigError if the widest resolution would have no channel."""
     if channel_base < resolution:
         raise ConfigError(
-            f"--channel-base must be at least the resolution, {resolution}. "
-            f"Received: {channel_base}."
+            field="channel_base",
+            expected=f"must be at least the resolution, {resolution}",
+            received=channel_base,
         )
-
-
-def flag(name: str) -> str:
-    """Command line flag of a field."""
-    return "--" + name.replace("_", "-")
 
 
 # What a resumed run may change without becoming another run.
@@ -242,7 +246,8 @@ def changed_options(before: TrainingConfig, now: TrainingConfig) -> dict[str, li
 
 def list_changes(changes: Mapping[str, Sequence[Any]]) -> str:
     """Changed options in a line, for a message: before -> now."""
-    return ", ".join(f"{flag(name)}: {old} -> {new}" for name, (old, new) in changes.items())
+    listed = ", ".join(f"`{name}`: {old} -> {new}" for name, (old, new) in changes.items())
+    return as_flags(listed)
 
 
 def check_resumed(changes: Mapping[str, Sequence[Any]], override: bool) -> None:
@@ -256,13 +261,13 @@ def check_resumed(changes: Mapping[str, Sequence[Any]], override: bool) -> None:
     refused = {name: pair for name, pair in changes.items() if name not in RESUMABLE}
     if "init" in refused:
         raise ConfigError(
-            f"a resumed run has begun already. Changed: {list_changes(changes)}. Leave --init out, "
+            f"a resumed run has begun already. Changed: {list_changes(changes)}. Leave `init` out, "
             "or start a new run."
         )
     if refused and not override:
         raise ConfigError(
             "a resumed run keeps its options, or it would be another run. "
             f"Changed: {list_changes(refused)}. A resumed run may change: "
-            f"{', '.join(flag(name) for name in sorted(RESUMABLE))}. --override changes others "
+            f"{', '.join(f'`{name}`' for name in sorted(RESUMABLE))}. `override` changes others "
             "too, as far as the networks stay the same."
         )

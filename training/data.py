@@ -9,7 +9,7 @@ from tfgan.data.opening import open_source
 from tfgan.data.pipeline import Feed, Pipeline
 from tfgan.data.sources import make_fingerprint
 from tfgan.loading import class_of
-from training.config import ConfigError, TrainingConfig, flag
+from training.config import ConfigError, TrainingConfig
 
 
 class Data(NamedTuple):
@@ -38,8 +38,10 @@ def check_networks(config: TrainingConfig) -> None:
         file = getattr(config, name)
         if file is not None and (held := class_of(file)) != network.class_name:
             raise ConfigError(
-                f"{flag(name)} must be a .keras file of {network.class_name}. Received: {file}, "
-                f"which holds a {held}. {network.advice}"
+                field=name,
+                expected=f"must be a .keras file of {network.class_name}",
+                received=f"{file}, which holds a {held}",
+                advice=network.advice,
             )
 
 

@@ -61,8 +61,10 @@ from tfgan.runs import (
 from tfgan.terminal import (
     CommandParser,
     UserError,
+    as_flags,
     command,
     exit_status,
+    flag,
     import_tensorflow,
     run_command,
 )
@@ -182,7 +184,7 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, str, Any]:
         sys.exit(0)
     before = None
     check_packages(rest)  # before seconds are spent on reading what the words are options of
-    from training.config import ConfigError, changed_options, check_resumed, flag
+    from training.config import ConfigError, changed_options, check_resumed
     from training.data import check_networks
 
     if args.override and args.resume is None:
@@ -269,7 +271,7 @@ def run(argv: list[str], until_end: contextlib.ExitStack) -> int:
     import tensorflow as tf
 
     from tfgan.data.sources import DataError
-    from training.config import flag, list_changes
+    from training.config import list_changes
     from training.data import open_data
     from training.distribution import join
     from training.dry_run import dry_run
@@ -346,7 +348,7 @@ def run(argv: list[str], until_end: contextlib.ExitStack) -> int:
             file=sys.stderr,
         )
     for line in config.notes():
-        print(f"Note      {line}", file=sys.stderr)
+        print(f"Note      {as_flags(line)}", file=sys.stderr)
     advice = advice_for(device, config.preset, module.PRESETS)
     if args.dry_run:
         dry_run(

@@ -11,7 +11,7 @@ import numpy as np
 from tfgan.loading import class_of, find_model, load_model
 from tfgan.runs import CHECKPOINTS, CONFIG, MODEL, read_config
 from training.checkpoints import read_newest
-from training.config import ConfigError, TrainingConfig, flag
+from training.config import ConfigError, TrainingConfig
 from training.phases import System
 
 SHOWN = 6  # names of a list
@@ -35,7 +35,7 @@ def freeze(discriminator: Any, count: int) -> None:
     levels = discriminator.lower_layers
     if count > len(levels):
         raise ConfigError(
-            f"--freeze-d must be at most {len(levels)}, the discriminator's resolutions that can "
+            f"`freeze_d` must be at most {len(levels)}, the discriminator's resolutions that can "
             f"be frozen. Received: {count}."
         )
     for layers in levels[:count]:
@@ -78,7 +78,7 @@ def start_from(system: System, config: TrainingConfig) -> list[str]:
     file = find_model(config.init or "")
     wanted, found = type(system.inference_model()).__name__, class_of(file)
     if found != wanted:
-        raise ConfigError(f"--init must hold a {wanted} for this model. Received: {file}, {found}.")
+        raise ConfigError(f"`init` must hold a {wanted} for this model. Received: {file}, {found}.")
     averages = [average.target for average in system.averages]
     beside = {
         part: file.with_name(f"{file.stem}-{part}.keras") for part in ("raw", "discriminator")
@@ -102,8 +102,8 @@ def start_from(system: System, config: TrainingConfig) -> list[str]:
             weights = of_files[source]
         elif config.freeze_d:
             raise ConfigError(
-                f"--freeze-d needs a discriminator that has learned, {source.name} beside "
-                f"{file}, or the checkpoint of a run. Received: none. Leave --freeze-d out."
+                f"`freeze_d` needs a discriminator that has learned, {source.name} beside "
+                f"{file}, or the checkpoint of a run. Received: none. Leave `freeze_d` out."
             )
         else:
             lines.append(f"{name}: made anew, for there is no {source.name}")
@@ -168,7 +168,7 @@ def take(network: Any, weights: Weights, config: TrainingConfig) -> str:
     total = taken + sum(size for size, _ in left)
     if 2 * taken < total:
         raise ConfigError(
-            f"--init must have half of the parameters or more of this network. Received: "
+            f"`init` must have half of the parameters or more of this network. Received: "
             f"{weights.file}, which has {taken:,} of {total:,}. Use the settings that it has: "
             f"{_settings(weights.settings, network, config) or 'no option tells them apart'}."
         )
@@ -183,7 +183,7 @@ def _settings(wanted: Mapping[str, Any], network: Any, config: TrainingConfig) -
     known = {field.name for field in dataclasses.fields(config)}
     own = network.get_config()
     return " ".join(
-        f"{flag(name)} {wanted[name]}"
+        f"`{name}` {wanted[name]}"
         for name, value in own.items()
         if name in known & set(wanted)
         and isinstance(wanted[name], int | float | str)

@@ -234,7 +234,7 @@ def test_a_run_that_is_resumed_with_another_length_keeps_its_learning_rates(tmp_
     assert rates("--total-kimg", "0.064") == rates("--total-kimg", "0.024") == expected
     # Only where it is said does the rate rise again.
     longer = ["--total-kimg", "0.064", "--decay-kimg", "0.064"]
-    with pytest.raises(ConfigError, match=r"--decay-kimg: 0\.032 -> 0\.064"):
+    with pytest.raises(ConfigError, match=r"`decay_kimg`: 0\.032 -> 0\.064"):
         rates(*longer)
     assert rates(*longer, "--override")[8] == CONFIG.learning_rate
 
@@ -342,12 +342,12 @@ def test_samples_of_one_set_fill_all_rows(tmp_path):
 
 def test_values_that_cannot_work_are_refused():
     for changes, message in [
-        ({"conditional": False}, "leave --no-conditional out"),
+        ({"conditional": False}, "leave `no_conditional` out"),
         ({"resolution": 16}, "from 32 to 512 for StarGAN. Received: 16"),
         ({"resolution": 1024}, "Received: 1024"),
         ({"discriminator_levels": 6}, "at most 5 at 32 pixels. Received: 6"),
-        ({"n_critic": 0}, "--n-critic must be at least 1"),
-        ({"ema_decay": 1.0}, "--ema-decay must be at least 0 and below 1"),
+        ({"n_critic": 0}, "`n_critic` must be at least 1"),
+        ({"ema_decay": 1.0}, "`ema_decay` must be at least 0 and below 1"),
     ]:
         with pytest.raises(ConfigError, match=message):
             dataclasses.replace(CONFIG, **changes).check()

@@ -143,12 +143,12 @@ def test_landmarks_must_be_landmarks_and_be_used(undisturbed):
     path = str(undisturbed.folder / "model.keras")
     with pytest.raises(ConfigError, match="which holds a StarGANv2"):
         check_networks(dataclasses.replace(CONFIG, w_hpf=1.0, landmarks=path))
-    with pytest.raises(ConfigError, match="leave --landmarks out"):
+    with pytest.raises(ConfigError, match="leave `landmarks` out"):
         dataclasses.replace(CONFIG, landmarks=path).check()
 
 
 def test_high_pass_without_landmarks_and_runs_without_domains_are_refused():
-    with pytest.raises(ConfigError, match=r"--landmarks FILE.*use --w-hpf 0"):
+    with pytest.raises(ConfigError, match=r"`landmarks` FILE.*use `w_hpf` 0"):
         dataclasses.replace(CONFIG, w_hpf=1.0).check()
-    with pytest.raises(ConfigError, match="leave --no-conditional out"):
+    with pytest.raises(ConfigError, match="leave `no_conditional` out"):
         dataclasses.replace(CONFIG, conditional=False).check()

@@ -139,17 +139,17 @@ def test_stages_that_are_empty_or_beyond_the_end_are_left_out(changes, expected)
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"start_resolution": 2}, r"--start-resolution must be one of 4, 8, 16.*Received: 2"),
+        ({"start_resolution": 2}, r"`start_resolution` must be one of 4, 8, 16.*Received: 2"),
         ({"start_resolution": 32}, r"Received: 32"),
-        ({"batch_sizes": ("8:0",)}, r"--batch-sizes must be.*at least 1.*Received: 8:0"),
+        ({"batch_sizes": ("8:0",)}, r"`batch_sizes` must be.*at least 1.*Received: 8:0"),
         ({"batch_sizes": ("16",)}, r"as in 8:256. Received: 16"),
         ({"batch_sizes": ("12:8",)}, r"power of two from 4 to 1024.*Received: 12:8"),
         ({"batch_sizes": ("8:8", "8:4")}, r"each resolution once.*Received: 8:8 8:4"),
         (
             {"learning_rates": ("8:0.1", "16:nan")},
-            r"--learning-rates.*as in 128:0.0015.*8:0.1 16:nan",
+            r"`learning_rates`.*as in 128:0.0015.*8:0.1 16:nan",
         ),
-        ({"stable_kimg": 0.0, "fade_kimg": 0.0}, r"--start-resolution 16 to train without"),
+        ({"stable_kimg": 0.0, "fade_kimg": 0.0}, r"`start_resolution` 16 to train without"),
     ],
 )
 def test_options_that_cannot_work_are_named(changes, message):

@@ -156,14 +156,14 @@ def test_damaged_checkpoints_of_that_run_are_named_and_left_in_place(tmp_path):
     assert len(lines) == 5  # two are damaged, and a line for each network
     assert "parameters of model.keras" in lines[2]
     assert lines[-1].startswith("discriminator: made anew")
-    with pytest.raises(ConfigError, match="--freeze-d needs a discriminator that has learned"):
+    with pytest.raises(ConfigError, match="`freeze_d` needs a discriminator that has learned"):
         start(make("stylegan2", **SMALL, freeze_d=1), tmp_path)
 
 
 def test_a_run_of_other_widths_is_a_mistake_that_names_its_options(tmp_path):
     saved_run("stylegan2", tmp_path, 8)
     system = make("stylegan2", **{**SMALL, "channel_base": 128, "channel_max": 16})
-    with pytest.raises(ConfigError, match=r"Use .*: --channel-base 64 --channel-max 8\.$"):
+    with pytest.raises(ConfigError, match=r"Use .*: `channel_base` 64 `channel_max` 8\.$"):
         start(system, tmp_path)
 
 
@@ -216,7 +216,7 @@ def test_frozen_layers_need_a_discriminator_that_has_learned(tmp_path):
     (tmp_path / "model-discriminator.keras").unlink()
     with pytest.raises(ConfigError, match=r"model-discriminator\.keras beside"):
         start(make("stylegan2", freeze_d=1), tmp_path / "model.keras")
-    with pytest.raises(ConfigError, match="--freeze-d belongs to --init"):
+    with pytest.raises(ConfigError, match="`freeze_d` belongs to `init`"):
         dataclasses.replace(stylegan2.PRESETS["smoke"](), freeze_d=1).check()
 
 
@@ -269,7 +269,7 @@ def test_frozen_layers_stay_while_others_learn(tmp_path, eagerly):
 
 
 def test_more_layers_than_there_are_is_a_mistake():
-    with pytest.raises(ConfigError, match=r"--freeze-d must be at most 2.*Received: 9"):
+    with pytest.raises(ConfigError, match=r"`freeze_d` must be at most 2.*Received: 9"):
         make("stylegan2", freeze_d=9)
 
 

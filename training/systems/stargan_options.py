@@ -89,21 +89,25 @@ class StarGANConfig(TrainingConfig):
         """Raises ConfigError for values that cannot work."""
         super().check()
         if not self.conditional:
-            raise ConfigError("StarGAN translates between labels: leave --no-conditional out.")
+            raise ConfigError("StarGAN translates between labels: leave `no_conditional` out.")
         if self.label_key is not None:
             raise ConfigError(
-                "--label-key is part of --data with StarGAN, such as --data tfds:NAME:KEY. "
-                f"Received: --label-key {self.label_key}."
+                field="label_key",
+                expected="is part of `data` with StarGAN, such as `data` tfds:NAME:KEY",
+                received=f"`label_key` {self.label_key}",
             )
         if not 32 <= self.resolution <= 512:
             raise ConfigError(
-                f"--resolution must be from 32 to 512 for StarGAN. Received: {self.resolution}."
+                field="resolution",
+                expected="must be from 32 to 512 for StarGAN",
+                received=self.resolution,
             )
         most = int(math.log2(self.resolution))
         if self.discriminator_levels is not None and self.discriminator_levels > most:
             raise ConfigError(
-                f"--discriminator-levels must be at most {most} at {self.resolution} pixels. "
-                f"Received: {self.discriminator_levels}."
+                field="discriminator_levels",
+                expected=f"must be at most {most} at {self.resolution} pixels",
+                received=self.discriminator_levels,
             )
 
     @property
@@ -122,8 +126,8 @@ class StarGANConfig(TrainingConfig):
             return []
         return [
             f"the learning rate is 0 from image {self.decay_images:,} of {total:,} on, and the "
-            f"networks learn nothing more there. --decay-kimg {self.total_kimg:g} lets it fall to "
-            "0 at the end (a resumed run needs --override for that)."
+            f"networks learn nothing more there. `decay_kimg` {self.total_kimg:g} lets it fall to "
+            "0 at the end (a resumed run needs `override` for that)."
         ]
 
 

@@ -98,22 +98,26 @@ class StarGANv2Config(TrainingConfig):
         if not self.conditional:
             raise ConfigError(
                 "StarGAN v2 translates between domains, which are the classes of the data: leave "
-                "--no-conditional out."
+                "`no_conditional` out."
             )
         if self.resolution < 32:
             raise ConfigError(
-                f"--resolution must be at least 32 for StarGAN v2. Received: {self.resolution}."
+                field="resolution",
+                expected="must be at least 32 for StarGAN v2",
+                received=self.resolution,
             )
         check_channels(self.channel_base, self.resolution)
         if self.landmarks is not None and not self.w_hpf:
             raise ConfigError(
-                f"--landmarks is for --w-hpf above 0. Received: --w-hpf {self.w_hpf:g}. Use "
-                "--w-hpf 1 for aligned faces, or leave --landmarks out."
+                field="landmarks",
+                expected="is for `w_hpf` above 0",
+                received=f"`w_hpf` {self.w_hpf:g}",
+                advice="Use `w_hpf` 1 for aligned faces, or leave `landmarks` out.",
             )
         if self.w_hpf and self.landmarks is None:
             raise ConfigError(
-                f"--w-hpf {self.w_hpf:g} needs --landmarks FILE, a .keras file of the network that "
-                "finds face landmarks. Without one use --w-hpf 0, which has no high-pass skips."
+                f"`w_hpf` {self.w_hpf:g} needs `landmarks` FILE, a .keras file of the network that "
+                "finds face landmarks. Without one use `w_hpf` 0, which has no high-pass skips."
             )
 
 

@@ -17,7 +17,6 @@ from training.config import (
     Rule,
     TrainingConfig,
     check_channels,
-    flag,
 )
 
 
@@ -114,16 +113,18 @@ class StyleGANConfig(TrainingConfig):
         sizes = resolutions_to(self.resolution)
         if self.start_resolution not in sizes:
             raise ConfigError(
-                f"--start-resolution must be one of {', '.join(map(str, sizes))}: a power of two "
-                f"from 4 to --resolution. Received: {self.start_resolution}."
+                field="start_resolution",
+                expected=f"must be one of {', '.join(map(str, sizes))}: a power of two from 4 to "
+                "`resolution`",
+                received=self.start_resolution,
             )
         self.batch_size_at(self.resolution)
         self.learning_rate_at(self.resolution)
         grows = self.start_resolution < self.resolution
         if grows and not self.stable_kimg and not self.fade_kimg:
             raise ConfigError(
-                "--stable-kimg or --fade-kimg must be above 0 where the networks grow. Use "
-                f"--start-resolution {self.resolution} to train without growing."
+                "`stable_kimg` or `fade_kimg` must be above 0 where the networks grow. Use "
+                f"`start_resolution` {self.resolution} to train without growing."
             )
 
     def batch_size_at(self, size: int) -> int:
@@ -162,9 +163,10 @@ def by_resolution(
         holds = math.isfinite(number) and rule.holds(number)
         if not holds or resolution not in resolutions_to(1024) or resolution in found:
             raise ConfigError(
-                f"{flag(name)} must be RESOLUTION:VALUE, each resolution once, a power of two "
-                f"from 4 to 1024, and each value {rule.words}, as in {example}. "
-                f"Received: {' '.join(given)}."
+                field=name,
+                expected="must be RESOLUTION:VALUE, each resolution once, a power of two from 4 to "
+                f"1024, and each value {rule.words}, as in {example}",
+                received=" ".join(given),
             )
         found[resolution] = number
     return found

@@ -41,9 +41,9 @@ def test_a_mistake_is_found_before_training(options, words, tmp_path, monkeypatc
 
 def test_what_only_measurements_need_is_a_mistake_without_them():
     config = dataclasses.replace(config_of(metrics=("swd",)), evaluate_every=None)
-    with pytest.raises(ConfigError, match="--metrics belongs to --evaluate-every"):
+    with pytest.raises(ConfigError, match="`metrics` belongs to `evaluate_every`"):
         config.check()
-    with pytest.raises(ConfigError, match="--evaluate-every must be positive"):
+    with pytest.raises(ConfigError, match="`evaluate_every` must be positive"):
         dataclasses.replace(config_of(), evaluate_every=0.0).check()
 
 
