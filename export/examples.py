@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tfgan.data.avatars import draw, person_of
+from tfgan.inference import to_float
 
 # Numbers of examples: at least, for each class, domain or label, and at most. They are whole
 # rounds of these, where there is room for one.
@@ -62,13 +63,7 @@ def spread(numbers: Sequence[int], count: int) -> np.ndarray:
     return ((places[turns] + rounds) % count).astype(np.int32)
 
 
-def draw_latents(numbers: Sequence[int], latent_dim: int) -> np.ndarray:
-    """Normal latents of examples, float32 [N, Z]; each number has its own."""
-    draws = [np.random.default_rng(i).standard_normal(latent_dim, np.float32) for i in numbers]
-    return np.stack(draws)
-
-
 def drawn_faces(numbers: Sequence[int], resolution: int) -> np.ndarray:
     """Faces that our own code draws, float32 [N, R, R, 3] in [-1, 1]."""
-    faces = [np.asarray(draw(person_of(0, i), resolution), np.float32) for i in numbers]
-    return np.stack(faces) / 127.5 - 1
+    faces = [np.asarray(draw(person_of(0, i), resolution)) for i in numbers]
+    return to_float(np.stack(faces))

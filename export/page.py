@@ -12,7 +12,7 @@ from PIL import Image
 from export.formats import FORMATS
 from export.report import Result, needless_text, number, psnr_text
 from export.signatures import Shown
-from tfgan.figures import to_uint8
+from tfgan.inference import to_uint8
 
 SHOWN_SIDE = 256  # pixels of a picture on the page; larger ones are made smaller
 DIFFERENCE_GAIN = 8  # a difference of an eighth of the range is white

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from export.examples import draw_latents, spread
+from export.examples import spread
 from export.signatures import (
     IMAGES,
     LATENTS,
@@ -19,6 +19,7 @@ from export.signatures import (
     attributes_of,
 )
 from export.usage import comment, fill
+from tfgan.inference import draw_latents
 from tfgan.litert import Arrays
 
 PSIS = (1.0, 0.7)

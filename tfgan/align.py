@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from tfgan import figures
+from tfgan import figures, inference
 from tfgan.archives import check_archive
 from tfgan.data.folders import FolderSource
 from tfgan.data.sources import read_file
@@ -363,7 +363,7 @@ def load_finder(path: Path) -> Finder:
     compiled = tf.function(network.landmarks, autograph=False)
 
     def find(seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        places, heat = compiled(figures.to_float(seen[None]))
+        places, heat = compiled(inference.to_float(seen[None]))
         return places.numpy()[0], heat.numpy()[0]
 
     return find

@@ -1,286 +1,28 @@
-"""Pictures from models: batches, grids, figures with headings, and the files that hold them.
-
-Inside the program pictures are float32 in [-1, 1]; what leaves this file is uint8.
-"""
+"""Lays pictures out, in grids and figures with headings, and writes the files that hold them."""
 
 import contextlib
 import itertools
 import re
-import weakref
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from tfgan import inference
 from tfgan.files import replacing
-from tfgan.terminal import Progress
+from tfgan.inference import noise_maps, to_float, translate  # noqa: F401 (evaluation has them here)
 
 VIDEO_ENDINGS = (".gif", ".mp4")
-NOISE_LAYERS = ("all", "coarse", "fine")
 _INK = (40, 40, 40)
 # Looked for among the system's; the built-in font has the letters of ASCII alone.
 _FONTS = ("NotoSansCJK-Regular.ttc", "Arial Unicode.ttf", "DejaVuSans.ttf", "arial.ttf")
-_compiled: weakref.WeakKeyDictionary[Any, tuple[Any, ...]] = weakref.WeakKeyDictionary()
 
 
 def to_uint8(images) -> np.ndarray:
-    """Rounds pictures from [-1, 1] to 0..255; what lies outside is clipped. Keeps the shape."""
-    return np.clip(np.rint((np.asarray(images) + 1.0) * 127.5), 0, 255).astype(np.uint8)
-
-
-def to_float(images: np.ndarray) -> np.ndarray:
-    """The inverse of `to_uint8`: 0..255 to float32 in [-1, 1]. Keeps the shape."""
-    return images.astype(np.float32) / np.float32(127.5) - np.float32(1)
-
-
-def _functions(model) -> tuple[Any, Any]:
-    """Compiled mapping (with truncation) and synthesis of a model, made once per model."""
-    # Command lines that only draw or fail early start at once without TensorFlow.
-    import tensorflow as tf
-
-    if model not in _compiled:
-        # The entry goes when the model goes, so the functions must not keep it alive.
-        reference = weakref.ref(model)
-
-        @tf.function(autograph=False, reduce_retracing=True)
-        def styles_of(latents, labels, psi, cutoff):
-            model: Any = reference()
-            return model.truncate(model.mapping(latents, labels), psi, cutoff)
-
-        @tf.function(autograph=False)
-        def images_of(styles, noise):
-            model: Any = reference()
-            return model.synthesis(styles, model.make_noise(noise, styles.shape[0]))
-
-        _compiled[model] = styles_of, images_of
-    styles_of, images_of = _compiled[model]
-    return styles_of, images_of
-
-
-def truncated_styles(
-    model,
-    latents,
-    labels=None,
-    *,
-    truncation_psi: float = 1.0,
-    truncation_cutoff: int | None = None,
-) -> np.ndarray:
-    """Maps latents to one style per layer, truncated.
-
-    Args:
-        model: A generator with `mapping` and `truncate`.
-        latents: [N, Z].
-        labels: Class indices, int [N], or weights of classes, float [N, classes].
-        truncation_psi: Scale of the styles' distance to their average; 1 changes nothing.
-        truncation_cutoff: Number of style layers that are truncated; None: all.
-
-    Returns:
-        [N, L, W], float32.
-    """
-    import tensorflow as tf
-
-    styles_of, _ = _functions(model)
-    labels = None if labels is None else tf.convert_to_tensor(labels)
-    latents = tf.convert_to_tensor(latents, tf.float32)
-    psi = tf.constant(truncation_psi, tf.float32)
-    return styles_of(latents, labels, psi, truncation_cutoff).numpy()
-
-
-def noise_maps(sizes: Sequence[int], seeds: Sequence[Sequence[int]]) -> list[np.ndarray]:
-    """Standard normal maps of a batch, [B, H, W, 1] per convolution, each picture from its seed."""
-    # The 1 keeps the stream apart from latents of the same seed: NumPy ignores trailing zeros.
-    streams = [np.random.default_rng([*seed, 1]) for seed in seeds]
-    return [
-        np.stack([stream.standard_normal((size, size, 1), np.float32) for stream in streams])
-        for size in sizes
-    ]
-
-
-def noise_resolutions(model) -> dict[str, list[int]]:
-    """Resolutions that noise is added at: all of them, and their coarse and fine parts.
-
-    Coarse is the lower half of the resolutions, rounded down: of 1024 pixels 4 to 32.
-
-    Args:
-        model: A generator whose `synthesis` has `noise_sizes`.
-
-    Returns:
-        For each of `NOISE_LAYERS`, rising resolutions.
-
-    Reference:
-        Karras et al. 2018, arXiv:1812.04948, figure 5.
-    """
-    sizes = sorted(set(model.synthesis.noise_sizes))
-    half = len(sizes) // 2
-    return dict(zip(NOISE_LAYERS, (sizes, sizes[:half], sizes[half:]), strict=True))
-
-
-def _noise(model, noise: str, layers: str, seeds: Sequence[Sequence[int]]) -> Any:
-    """What `make_noise` takes: a mode, or one map per convolution, which is 0 where left out."""
-    if layers not in NOISE_LAYERS:
-        raise ValueError(f"noise_layers must be one of {NOISE_LAYERS}. Received: {layers!r}.")
-    if noise != "random" and (noise != "fixed" or layers == "all"):
-        return noise
-    sizes = model.synthesis.noise_sizes
-    maps = noise_maps(sizes, seeds) if noise == "random" else model.synthesis.fixed_noise()
-    kept = noise_resolutions(model)[layers]
-    return [one if size in kept else one * 0.0 for one, size in zip(maps, sizes, strict=True)]
-
-
-def _draw(
-    model,
-    styles: np.ndarray,
-    seeds: Sequence[Sequence[int]],
-    batch_size: int,
-    noise: str,
-    noise_layers: str = "all",
-) -> np.ndarray:
-    """Pictures float32 [N, R, R, 3] of at most one batch; the batch is filled up."""
-    _, images_of = _functions(model)
-    rows = np.minimum(np.arange(batch_size), len(styles) - 1)
-    maps = _noise(model, noise, noise_layers, [seeds[row] for row in rows])
-    return images_of(styles[rows], maps).numpy()[: len(styles)]
-
-
-def synthesize(
-    model,
-    styles,
-    *,
-    noise: str = "fixed",
-    noise_layers: str = "all",
-    seed: int | Sequence[int] = 0,
-    batch_size: int = 16,
-    progress: str | None = None,
-) -> np.ndarray:
-    """Turns styles into pictures, in batches of one size: the last one is filled up.
-
-    Args:
-        model: A generator with `synthesis` and `make_noise`.
-        styles: [N, L, W].
-        noise: "random", "fixed" or "none".
-        noise_layers: Where that noise is added: at "all" layers, or only at the "coarse" or the
-            "fine" ones of `noise_resolutions`. There the maps are those of "all"; elsewhere 0.
-        seed: Of the random noise. An integer gives each picture its own noise, by its index; a
-            sequence holds one seed per picture.
-        batch_size: Pictures at a time. Random noise does not depend on it.
-        progress: Words before a progress bar, which shows after two seconds; None: no bar.
-
-    Returns:
-        uint8 [N, R, R, 3].
-
-    Raises:
-        ValueError: If `noise` or `noise_layers` is unknown.
-    """
-    styles = np.asarray(styles, np.float32)
-    count = len(styles)
-    seeds = [(seed, i) for i in range(count)] if isinstance(seed, int) else [(s, 0) for s in seed]
-    images = np.empty((count, model.resolution, model.resolution, 3), np.uint8)
-    with Progress(total=count, desc=progress, unit="img", disable=progress is None) as bar:
-        for start in range(0, count, batch_size):
-            part = slice(start, min(start + batch_size, count))
-            made = _draw(model, styles[part], seeds[part], batch_size, noise, noise_layers)
-            images[part] = to_uint8(made)
-            bar.update(len(made))
-    return images
-
-
-def noise_deviation(
-    model,
-    styles,
-    *,
-    seeds: Sequence[int],
-    count: int = 100,
-    batch_size: int = 16,
-    progress: str | None = None,
-) -> np.ndarray:
-    """Where noise changes pictures: their deviation over `count` random realisations.
-
-    Standard deviation of the grey values (means over the channels) of each pixel. It is summed up
-    picture by picture, so memory does not depend on `count`.
-
-    Args:
-        model: A generator with `synthesis` and `make_noise`.
-        styles: [N, L, W].
-        seeds: Of the random noise, one per style. The realisations are those that `synthesize`
-            gives `count` pictures with the integer `seed`.
-        count: Realisations of each style.
-        batch_size: Pictures at a time.
-        progress: Words before a progress bar, which shows after two seconds; None: no bar.
-
-    Returns:
-        float32 [N, R, R], in steps of uint8 pictures.
-
-    Reference:
-        Karras et al. 2018, arXiv:1812.04948, figure 4c; Welford 1962 for the summing up.
-    """
-    styles = np.asarray(styles, np.float32)
-    shape = (len(styles), model.resolution, model.resolution)
-    mean, squares = np.zeros(shape), np.zeros(shape)
-    total = len(styles) * count
-    with Progress(total=total, desc=progress, unit="img", disable=progress is None) as bar:
-        for row, seed in enumerate(seeds):
-            for start in range(0, count, batch_size):
-                numbers = range(start, min(start + batch_size, count))
-                repeated = np.repeat(styles[row][None], len(numbers), axis=0)
-                made = _draw(model, repeated, [(seed, i) for i in numbers], batch_size, "random")
-                # As seen: clipped like a picture, but not rounded, for deviations are small.
-                greys = np.mean(np.clip((made + 1.0) * 127.5, 0.0, 255.0), axis=-1)
-                for number, grey in zip(numbers, greys, strict=True):
-                    change = grey - mean[row]
-                    mean[row] += change / (number + 1)
-                    squares[row] += change * (grey - mean[row])
-                bar.update(len(numbers))
-    return np.sqrt(squares / count).astype(np.float32)
-
-
-def generate(
-    model,
-    latents,
-    labels=None,
-    *,
-    truncation_psi: float = 1.0,
-    truncation_cutoff: int | None = None,
-    noise: str = "fixed",
-    noise_layers: str = "all",
-    seed: int | Sequence[int] = 0,
-    batch_size: int = 16,
-    progress: str | None = None,
-) -> np.ndarray:
-    """Turns latents into pictures; as the model's call, but in batches and without retracing.
-
-    Args:
-        model: A generator with `mapping`, `truncate` and `synthesis`.
-        latents: [N, Z], standard normal.
-        labels: Class indices, int [N] (conditional generators only).
-        truncation_psi: Scale of the styles' distance to their average; 1 changes nothing.
-        truncation_cutoff: Number of style layers that are truncated; None: all.
-        noise: "random", "fixed" or "none".
-        noise_layers: "all", "coarse" or "fine"; see `synthesize`.
-        seed: Of the random noise; see `synthesize`.
-        batch_size: Pictures at a time.
-        progress: Words before a progress bar, which shows after two seconds; None: no bar.
-
-    Returns:
-        uint8 [N, R, R, 3].
-    """
-    styles = truncated_styles(
-        model,
-        latents,
-        labels,
-        truncation_psi=truncation_psi,
-        truncation_cutoff=truncation_cutoff,
-    )
-    return synthesize(
-        model,
-        styles,
-        noise=noise,
-        noise_layers=noise_layers,
-        seed=seed,
-        batch_size=batch_size,
-        progress=progress,
-    )
+    """See `tfgan.inference.to_uint8`."""  # Evaluation has it here.
+    return inference.to_uint8(np.asarray(images))
 
 
 def enlarge(images: np.ndarray, scale: int) -> np.ndarray:
@@ -442,72 +184,28 @@ def figure(
     return np.asarray(sheet)
 
 
-def translate(
-    model, images: np.ndarray, styles, *, batch_size: int = 16, progress: str | None = None
-) -> np.ndarray:
-    """Translates pictures to styles, in batches of one size: the last one is filled up.
-
-    Args:
-        model: A model with `translate`.
-        images: uint8 [N, R, R, 3].
-        styles: [N, S].
-        batch_size: Pictures at a time.
-        progress: Words before a progress bar, which shows after two seconds; None: no bar.
-
-    Returns:
-        uint8 [N, R, R, 3].
-    """
-    import tensorflow as tf
-
-    if model not in _compiled:
-        reference = weakref.ref(model)
-
-        @tf.function(autograph=False)
-        def translated(images, styles):
-            model: Any = reference()
-            return model.translate(images, styles)
-
-        _compiled[model] = (translated,)
-    (translated,) = _compiled[model]
-    styles = np.asarray(styles, np.float32)
-    result = np.empty_like(images)
-    count = len(images)
-    with Progress(total=count, desc=progress, unit="img", disable=progress is None) as bar:
-        for start in range(0, count, batch_size):
-            rows = np.minimum(np.arange(start, start + batch_size), count - 1)
-            kept = min(batch_size, count - start)
-            made = translated(to_float(images[rows]), styles[rows])
-            result[start : start + kept] = to_uint8(made[:kept])
-            bar.update(kept)
-    return result
-
-
 class StyleRow(NamedTuple):
-    """One row of `translations`: words, the picture that the style is from or None, the style."""
+    """One row of a `style_table`: words, and the picture that its style is from, if any."""
 
     heading: str
-    reference: np.ndarray | None
-    style: Any
+    reference: np.ndarray | None = None
 
 
-def translations(
-    model,
+def style_table(
     sources: np.ndarray,
     rows: Sequence[StyleRow],
-    *,
+    translations: np.ndarray,
     scale: int | None = None,
-    batch_size: int = 16,
-    progress: str | None = None,
 ) -> np.ndarray:
     """The figure of StarGAN v2: sources across, styles down.
 
+    Neighbouring rows of one heading share it; references, where there are any, stand at the left.
+
     Args:
-        model: A model with `translate`.
         sources: uint8 [N, R, R, 3].
-        rows: What each row translates the sources to.
+        rows: What each row shows.
+        translations: Of the sources, row by row, uint8 [rows, N, R, R, 3].
         scale: How often each pixel is repeated; None: what makes a picture 96 pixels wide.
-        batch_size: Pictures at a time.
-        progress: Words before a progress bar, which shows after two seconds; None: no bar.
 
     Returns:
         uint8 [H', W', 3].
@@ -515,33 +213,13 @@ def translations(
     Reference:
         Choi et al. 2020, arXiv:1912.01865, figures 4 and 6.
     """
-    made = translate(
-        model,
-        np.concatenate([sources] * len(rows)),
-        np.repeat(np.stack([np.asarray(row.style) for row in rows]), len(sources), axis=0),
-        batch_size=batch_size,
-        progress=progress,
-    )
-    return style_table(sources, rows, made.reshape(len(rows), *sources.shape), scale)
-
-
-def style_table(
-    sources: np.ndarray,
-    rows: Sequence[StyleRow],
-    made: np.ndarray,
-    scale: int | None = None,
-) -> np.ndarray:
-    """Lays out sources [N, R, R, 3] over their translations [rows, N, R, R, 3]: uint8 [H', W', 3].
-
-    Rows of one heading in a row share it; references, where there are any, stand at the left.
-    """
     scale = -(-96 // sources.shape[1]) if scale is None else scale
     with_references = any(row.reference is not None for row in rows)
     left: list[np.ndarray | None] = [
         None if row.reference is None else enlarge(row.reference, scale) for row in rows
     ]
     cells: list[list[np.ndarray | None]] = [[*enlarge(sources, scale)]]
-    cells += [[*pictures] for pictures in enlarge(made, scale)]
+    cells += [[*pictures] for pictures in enlarge(translations, scale)]
     if with_references:
         cells = [[first, *row] for first, row in zip([None, *left], cells, strict=True)]
     runs = [

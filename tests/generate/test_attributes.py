@@ -12,7 +12,7 @@ from PIL import Image
 
 from tests.generate.pictures import decoded, read
 from tests.layers.layer_check import randomize
-from tfgan import figures
+from tfgan import inference
 from tfgan.generate import attributes
 from tfgan.generate.__main__ import main
 from tfgan.generate.attributes import (
@@ -25,7 +25,7 @@ from tfgan.generate.attributes import (
     target_labels,
     title_of,
 )
-from tfgan.generate.options import BATCH, UsageError
+from tfgan.generate.options import UsageError
 from tfgan.label_sets import LabelSet, encode_labels, label_slices, one_label_changed, with_label
 from tfgan.models.stargan import StarGAN
 
@@ -55,7 +55,7 @@ def files(model, tmp_path_factory):
     """The model, and pictures of odd sizes: beside one another, and in a folder for each mood."""
     folder = tmp_path_factory.mktemp("attributes")
     model.save(folder / "face.keras")
-    for seed in range(BATCH + 2):
+    for seed in range(inference.BATCH_SIZE + 2):
         draw(folder / "people" / f"{seed}.png", seed)
     for seed, mood in enumerate(("happy", "sad")):
         draw(folder / "moods" / mood / "0.png", seed)
@@ -72,7 +72,8 @@ def run(files, *arguments: str) -> int:
 def made_of(model, image, index, values) -> np.ndarray:
     """What the model makes of one picture for the labels of one set."""
     vector = encode_labels(SETS, index, [values])
-    return figures.to_uint8(model.translate(figures.to_float(image)[None], vector))[0]
+    images = model.translate(inference.to_float(image)[None], vector)
+    return inference.to_uint8(np.asarray(images))[0]
 
 
 def assert_equal_pictures(actual, wanted):
@@ -322,18 +323,20 @@ def test_labels_of_two_sets_are_given_one_after_the_other(files, model):
     image = decoded(files / "people/0.png")
     for index, values in ((0, [0, 0, 1, 0]), (1, [0, 1, 0])):
         vector = encode_labels(SETS, index, [values])
-        image = figures.translate(model, image[None], vector, batch_size=BATCH)[0]
+        image = inference.translate(model, image[None], vector, batch_size=inference.BATCH_SIZE)[0]
     np.testing.assert_array_equal(read("both/0-Male+happy.png"), image)
 
 
 def test_every_source_gets_every_set_in_the_folders_of_the_sources(files, model):
     arguments = ["--set", "happy=1", "--set", "angry=0.5", "sad=0.5"]
     assert run(files, "pictures", "--source", "{files}/people", *arguments, "-o", "a") == 0
-    expected = {f"{i}-{words}.png" for i in range(BATCH + 2) for words in ("happy", MIXED)}
+    expected = {
+        f"{i}-{words}.png" for i in range(inference.BATCH_SIZE + 2) for words in ("happy", MIXED)
+    }
     assert set(os.listdir("a")) == expected
-    picture = decoded(files / f"people/{BATCH + 1}.png")
+    picture = decoded(files / f"people/{inference.BATCH_SIZE + 1}.png")
     wanted = made_of(model, picture, 1, [0.5, 0, 0.5])
-    assert_equal_pictures(read(f"a/{BATCH + 1}-{MIXED}.png"), wanted)
+    assert_equal_pictures(read(f"a/{inference.BATCH_SIZE + 1}-{MIXED}.png"), wanted)
     assert run(files, "pictures", "--source", "{files}/moods", *arguments[:2], "-o", "b") == 0
     assert sorted(os.listdir("b")) == ["happy", "sad"]
     assert os.listdir("b/sad") == ["0-happy.png"]

@@ -12,7 +12,6 @@ import tfgan
 from tests.generate.pictures import read
 from tfgan.generate import paths, styles
 from tfgan.generate.__main__ import main
-from tfgan.generate.options import latents_of
 
 
 @pytest.fixture(scope="module")
@@ -202,24 +201,9 @@ def test_without_cutoff_the_layers_that_the_model_names_are_truncated(files, mon
     assert np.any(read("all.png") != read("two.png"))
 
 
-def test_mixing_has_the_blocks_of_the_resolution(files):
+def test_mixing_has_the_levels_of_the_resolution(files):
     assert main([str(files / "plain.keras"), "mixing", "--a", "0-3", "--b", "4-6"]) == 0
     assert read("plain-mixing.png").shape[0] > 5 * 64
-
-
-@pytest.mark.parametrize(
-    ("resolution", "expected"),
-    [
-        (8, [("Coarse", [0, 1, 2, 3])]),
-        (16, [("Coarse", [0, 1, 2]), ("Middle", [3, 4, 5])]),
-        (64, [("Coarse", [0, 1, 2]), ("Middle", [3, 4, 5, 6]), ("Fine", [7, 8, 9])]),
-    ],
-)
-def test_style_blocks_follow_the_resolutions(resolution, expected):
-    from tfgan.models.stylegan2 import StyleGAN2Generator
-
-    model = StyleGAN2Generator(resolution, 8, 8, mapping_layers=1, channel_base=64, channel_max=4)
-    assert styles.style_blocks(model) == expected
 
 
 @pytest.mark.parametrize("ending", ["gif", "mp4"])
@@ -248,13 +232,6 @@ def test_the_spline_has_no_corner_at_its_points():
     pace = 1000 * np.diff(np.concatenate([walk, walk[:2]]), axis=0)
     # Accelerations of some 10 a point, over steps of a thousandth, and float32 rounding.
     assert np.max(np.abs(np.diff(pace, axis=0))) < 0.05
-
-
-def test_seeds_are_drawn_one_by_one():
-    rows = latents_of(range(10), 8)
-    np.testing.assert_array_equal(latents_of([5], 8)[0], rows[5])
-    expected = np.random.default_rng(5).standard_normal(8, np.float32)
-    np.testing.assert_array_equal(rows[5], expected)
 
 
 def test_latest_is_the_newest_run(files, monkeypatch):

@@ -9,11 +9,10 @@ import pytest
 from PIL import Image
 
 from tests.generate.pictures import decoded, read
-from tfgan import figures
+from tfgan import inference
 from tfgan.generate import translations
 from tfgan.generate.__main__ import main
 from tfgan.generate.inputs import RESIZES, read_inputs
-from tfgan.generate.options import latents_of
 
 NAMES = ("cat", "dog", "wild")
 
@@ -55,7 +54,8 @@ def run(files, *arguments: str) -> int:
 
 def expected(model, image: np.ndarray, style) -> np.ndarray:
     """What the model makes of one picture without any batching."""
-    return figures.to_uint8(model.translate(figures.to_float(image)[None], style))[0]
+    images = model.translate(inference.to_float(image)[None], style)
+    return inference.to_uint8(np.asarray(images))[0]
 
 
 def assert_equal_pictures(actual, wanted):
@@ -82,7 +82,7 @@ def test_the_figure_has_sources_across_and_references_down(files, model):
             reference = decoded(pictures / name / "0.png")
             np.testing.assert_array_equal(sheet[y : y + 32, left : left + 32], reference)
             style = model.style_from_reference(
-                figures.to_float(reference)[None], np.array([domain])
+                inference.to_float(reference)[None], np.array([domain])
             )
             wanted = expected(model, decoded(source), style)
             assert_equal_pictures(sheet[y : y + 32, x : x + 32], wanted)
@@ -95,7 +95,7 @@ def test_a_seed_gives_the_same_picture_in_figure_and_file(files, model):
     assert os.listdir("single") == ["0-dog-seed0001.png"]
     made = read("single/0-dog-seed0001.png")
     np.testing.assert_array_equal(read("zoo-translate.png")[-37:-5, -37:-5], made)
-    style = model.style_from_latent(latents_of([1], 4), np.array([1]))
+    style = model.style_from_latent(inference.draw_latents([1], 4), np.array([1]))
     assert_equal_pictures(made, expected(model, decoded(files / "pictures/cat/0.png"), style))
 
 

@@ -12,7 +12,7 @@ import tensorflow as tf
 from PIL import Image
 
 from tests.training.runs import RandomPictures, checkpoint_values, mirrored, too_far, values
-from tfgan import figures
+from tfgan import figures, inference
 from tfgan.data.joint import JointPipeline
 from tfgan.label_sets import LabelSet, encode_labels, one_label_changed
 from tfgan.loading import load_model
@@ -317,7 +317,7 @@ def test_samples_show_pictures_of_each_set_with_one_label_changed_after_another(
     assert len(targets) == 5
     cells = [[image] for image in images[rows]]
     for _, vectors in targets:
-        made = figures.translate(system.inference_model(), images[rows], vectors)
+        made = inference.translate(system.inference_model(), images[rows], vectors)
         for row, image in zip(cells, made, strict=True):
             row.append(image)
     expected = figures.figure(

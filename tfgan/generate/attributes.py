@@ -14,13 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from tfgan import figures
+from tfgan import figures, inference
 from tfgan.data.attribute_tables import AttributeTable
 from tfgan.data.sources import list_names
 from tfgan.generate import paths
 from tfgan.generate.inputs import Input, add_sources, check_there, given_path, read_inputs
 from tfgan.generate.options import (
-    BATCH,
     UsageError,
     Verb,
     add_scale,
@@ -210,7 +209,9 @@ def read_labels(model, images: np.ndarray, known: np.ndarray, index: int) -> np.
                 tried = values[rows]
                 tried[:, places] = option
                 vectors = encode_labels(model.label_sets, index, tried)
-                made = figures.translate(model, images[rows], vectors, batch_size=BATCH)
+                made = inference.translate(
+                    model, images[rows], vectors, batch_size=inference.BATCH_SIZE
+                )
                 change = np.mean(np.abs(made - images[rows].astype(np.float32)), axis=(1, 2, 3))
                 better = change < least[rows]
                 values[rows[better]], least[rows[better]] = tried[better], change[better]
@@ -372,11 +373,11 @@ def translate(
         parts = [list(targets[i].items())[turn] for i in chosen]
         vectors = [target_labels(model.label_sets, index, own, one) for index, one in parts]
         before = made[:, chosen]
-        after = figures.translate(
+        after = inference.translate(
             model,
             before.reshape(-1, *images.shape[1:]),
             np.stack(vectors, axis=1).reshape(before.shape[0] * before.shape[1], -1),
-            batch_size=BATCH,
+            batch_size=inference.BATCH_SIZE,
             progress=progress,
         )
         made[:, chosen] = after.reshape(before.shape)
@@ -517,7 +518,7 @@ def make_pictures(model, options: argparse.Namespace, out: Path) -> None:
     scale = scale_of(options, model.resolution, readable=False)
     used: dict[Path, set[str]] = defaultdict(set)
     found = iter(Progress(_sources(model, options, stated), "sources", unit=" img"))
-    while sources := list(itertools.islice(found, BATCH)):
+    while sources := list(itertools.islice(found, inference.BATCH_SIZE)):
         own, lines = own_labels(model, stated, sources, targets)
         said += lines
         made = translate(model, np.stack([source.image for source in sources]), own, targets)
@@ -563,7 +564,7 @@ def make_interpolation(model, options: argparse.Namespace, out: Path) -> None:
         {index: {name: v}} for index, name in swept for v in (min(walk), max(walk))
     ]
     images, own, scale = _prepare(model, options, ends, lambda count: (1 + len(swept), 1 + count))
-    together = max(1, BATCH // (len(images) * len(swept)))
+    together = max(1, inference.BATCH_SIZE // (len(images) * len(swept)))
 
     def draw() -> Iterator[np.ndarray]:
         with Progress(total=frames, desc="interpolate", unit="frame") as bar:
@@ -574,7 +575,7 @@ def make_interpolation(model, options: argparse.Namespace, out: Path) -> None:
                 for i, value in enumerate(part):
                     shown_value = round(value, 1) + 0.0  # no -0.0
                     heads = [f"{name}\n{shown_value:.1f}" for _, name in swept]
-                    rows = [figures.StyleRow(head, None, None) for head in heads]
+                    rows = [figures.StyleRow(head) for head in heads]
                     shown = made[i * len(swept) : (i + 1) * len(swept)]
                     yield figures.style_table(images, rows, shown, scale)
                     bar.update()

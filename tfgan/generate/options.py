@@ -3,16 +3,12 @@
 import argparse
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from tfgan.terminal import UserError
 
-# One batch size for all verbs and counts: the same seed then gives the same pixels everywhere.
-BATCH = 4
 # What Pillow opens without a warning of decompression bombs, and what most viewers take.
 MAX_PIXELS = 2**26
 MAX_LENGTH = 2**15
@@ -88,12 +84,6 @@ def positive(text: str) -> float:
     if value <= 0:
         raise argparse.ArgumentTypeError(f"must be above 0. Received: {text!r}.")
     return value
-
-
-def latents_of(seeds: Sequence[int], width: int) -> np.ndarray:
-    """One latent per seed, float32 [len(seeds), width]; each depends on its own seed alone."""
-    rows = [np.random.default_rng(seed).standard_normal(width, np.float32) for seed in seeds]
-    return np.stack(rows)
 
 
 def file_name(text: str) -> str:

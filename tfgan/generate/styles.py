@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tfgan import figures
+from tfgan import figures, inference
 from tfgan.generate import paths
 from tfgan.generate.options import (
-    BATCH,
     MAX_SIDE,
     UsageError,
     Verb,
@@ -21,30 +20,13 @@ from tfgan.generate.options import (
     file_name,
     finite,
     frames_of,
-    latents_of,
     parse_seeds,
     scale_of,
     whole,
 )
 from tfgan.terminal import Progress
 
-NOISE = ("random", "fixed", "none")
-# Bounds of the convolutions' resolutions, as in the StyleGAN papers.
-STYLE_BLOCKS = (("Coarse", 4, 8), ("Middle", 16, 32), ("Fine", 64, 1024))
 PATHS = {"spline": paths.spline, "slerp": paths.slerp}
-
-
-def style_blocks(model) -> list[tuple[str, list[int]]]:
-    """Style indices of the coarse, middle and fine resolutions that the model has, with names.
-
-    A style belongs to the resolution of the convolution that it scales first.
-    """
-    sizes = [*model.synthesis.noise_sizes, model.resolution][: model.num_styles]
-    found = [
-        (name, [i for i, size in enumerate(sizes) if low <= size <= high])
-        for name, low, high in STYLE_BLOCKS
-    ]
-    return [(name, layers) for name, layers in found if layers]
 
 
 class _Pictures:
@@ -69,7 +51,7 @@ class _Pictures:
                 f"--cutoff must be at most {model.num_styles}, the layers of this model. "
                 f"Received: {options.cutoff}."
             )
-        self.cutoff = model.truncation_cutoff if options.cutoff is None else options.cutoff
+        self.cutoff = inference.AS_PUBLISHED if options.cutoff is None else options.cutoff
 
     def labels(self, indices: Sequence[int]) -> np.ndarray | None:
         """The chosen class, or else class i modulo their number; None without classes."""
@@ -81,14 +63,14 @@ class _Pictures:
     def styles(self, seeds: Sequence[int], labels=None, psi: float | None = None) -> np.ndarray:
         """Truncated styles [N, L, W]; without `labels`, classes go by seed."""
         return self.styles_of_latents(
-            latents_of(seeds, self.model.latent_dim),
+            inference.draw_latents(seeds, self.model.latent_dim),
             self.labels(seeds) if labels is None else labels,
             psi,
         )
 
     def styles_of_latents(self, latents, labels, psi: float | None = None) -> np.ndarray:
         """Truncated styles [N, L, W]."""
-        return figures.truncated_styles(
+        return inference.truncated_styles(
             self.model,
             latents,
             labels,
@@ -98,13 +80,13 @@ class _Pictures:
 
     def images(self, styles, seeds: Sequence[int], progress: str | None = None) -> np.ndarray:
         """Pictures uint8 [N, R, R, 3]; random noise goes by seed."""
-        return figures.synthesize(
+        return inference.synthesize(
             self.model,
             styles,
             noise=self.options.noise,
             noise_layers=self.options.noise_layers,
-            seed=seeds,
-            batch_size=BATCH,
+            seeds=seeds,
+            batch_size=inference.BATCH_SIZE,
             progress=progress,
         )
 
@@ -133,16 +115,8 @@ def make_grid(model, options: argparse.Namespace, out: Path) -> None:
     rows = options.rows or (len(names) if by_class else 4)
     count = rows * options.columns
     pictures.check_area(rows, options.columns, readable=True)
-    if not by_class:
-        seeds = [options.seed + i for i in range(count)]
-        labels = pictures.labels(seeds)
-    else:
-        seeds = [
-            options.seed + row // len(names) * options.columns + column
-            for row in range(rows)
-            for column in range(options.columns)
-        ]
-        labels = np.repeat(np.arange(rows) % len(names), options.columns)
+    classes = len(names) if by_class else 0
+    seeds, labels = inference.grid_seeds(options.seed, rows, options.columns, classes)
     images = pictures.images(pictures.styles(seeds, labels), seeds, "grid")
     images = pictures.enlarged(images, readable=True)
     if not by_class:
@@ -160,8 +134,8 @@ def make_pictures(model, options: argparse.Namespace, out: Path) -> None:
     digits = max(4, len(str(max(seeds))))
     labels = pictures.labels(seeds)
     with Progress(total=len(seeds), desc="pictures", unit="img") as bar:
-        for start in range(0, len(seeds), BATCH):
-            batch = seeds[start : start + BATCH]
+        for start in range(0, len(seeds), inference.BATCH_SIZE):
+            batch = seeds[start : start + inference.BATCH_SIZE]
             images = pictures.enlarged(pictures.images(pictures.styles(batch), batch))
             for i, (seed, image) in enumerate(zip(batch, images, strict=True), start):
                 name = f"seed{seed:0{digits}d}"
@@ -189,23 +163,22 @@ def make_truncation(model, options: argparse.Namespace, out: Path) -> None:
 def make_mixing(model, options: argparse.Namespace, out: Path) -> None:
     """Pictures of A that take coarse, middle or fine styles from B (StyleGAN, figure 3)."""
     pictures = _Pictures(model, options)
-    blocks = style_blocks(pictures.model)
+    levels = inference.style_levels(pictures.model)
     seeds_b = options.b or [options.seed + 100 + i for i in range(5)]
-    seeds_a = options.a or [options.seed + i for i in range(2 * len(blocks))]
-    if len(seeds_a) < len(blocks):
-        names = ", ".join(name.lower() for name, _ in blocks)
+    seeds_a = options.a or [options.seed + i for i in range(2 * len(levels))]
+    if len(seeds_a) < len(levels):
+        names = ", ".join(levels).lower()
         raise UsageError(
-            f"--a needs at least {len(blocks)} seeds, one for each of {names}. "
+            f"--a needs at least {len(levels)} seeds, one for each of {names}. "
             f"Received: {len(seeds_a)}."
         )
     styles_a, styles_b = pictures.styles(seeds_a), pictures.styles(seeds_b)
-    parts = np.array_split(np.arange(len(seeds_a)), len(blocks))
-    mixed = []
-    for (_, layers), part in zip(blocks, parts, strict=True):
-        for a in part:
-            rows = np.repeat(styles_a[a][None], len(seeds_b), axis=0)
-            rows[:, layers] = styles_b[:, layers]
-            mixed.append(rows)
+    parts = np.array_split(np.arange(len(seeds_a)), len(levels))
+    mixed = [
+        inference.mix_styles(styles_a[a], styles_b, layers)
+        for layers, part in zip(levels.values(), parts, strict=True)
+        for a in part
+    ]
     body_seeds = np.repeat(seeds_a, len(seeds_b)).tolist()
     images = pictures.images(
         np.concatenate([styles_b, styles_a, *mixed]), [*seeds_b, *seeds_a, *body_seeds], "mixing"
@@ -217,7 +190,7 @@ def make_mixing(model, options: argparse.Namespace, out: Path) -> None:
     cells = [[None, *top], *([a, *row] for a, row in zip(left, body, strict=True))]
     row_titles = [
         figures.Heading(f"{name} styles from B", int(part[0]) + 1, int(part[-1]) + 1)
-        for (name, _), part in zip(blocks, parts, strict=True)
+        for name, part in zip(levels, parts, strict=True)
     ]
     columns = [figures.Heading("Source A", 0, 0), figures.Heading("Source B", 1, width)]
     breaks = ([title.first for title in row_titles], [1])
@@ -233,18 +206,28 @@ def make_noise(model, options: argparse.Namespace, out: Path) -> None:
     styles = pictures.styles(seeds)
 
     def made(styles: np.ndarray, **noise) -> np.ndarray:
-        images = figures.synthesize(model, styles, batch_size=BATCH, **noise)
+        images = inference.synthesize(model, styles, batch_size=inference.BATCH_SIZE, **noise)
         return pictures.enlarged(images, readable=True)
 
     fixed, none = made(styles, noise="fixed"), made(styles, noise="none")
     fine, coarse = (made(styles, noise_layers=layers) for layers in ("fine", "coarse"))
-    # An integer seed counts on: its first picture is that of the other verbs' --noise random.
+    # The first draw is that of the other verbs' --noise random.
     drawn = [
-        made(np.repeat(style[None], draws, axis=0), noise="random", seed=seed)
+        made(
+            np.repeat(style[None], draws, axis=0),
+            noise="random",
+            seeds=[seed] * draws,
+            draws=range(draws),
+        )
         for style, seed in zip(styles, seeds, strict=True)
     ]
-    deviation = figures.noise_deviation(
-        model, styles, seeds=seeds, count=options.count, batch_size=BATCH, progress="noise"
+    deviation = inference.noise_deviation(
+        model,
+        styles,
+        seeds=seeds,
+        count=options.count,
+        batch_size=inference.BATCH_SIZE,
+        progress="noise",
     )
     # A few strong pixels must not darken the rest. Less than one step of 255 is never seen, and
     # would show rounding where there is no noise.
@@ -260,7 +243,7 @@ def make_noise(model, options: argparse.Namespace, out: Path) -> None:
     second = draws + 2  # the first column of the block of layers
     ends = {
         name: " - ".join(str(size) for size in sorted({sizes[0], sizes[-1]}))
-        for name, sizes in figures.noise_resolutions(model).items()
+        for name, sizes in inference.noise_resolutions(model).items()
     }
     texts = [
         f"standard\ndeviation,\nwhite = {white}+",
@@ -290,12 +273,12 @@ def make_interpolation(model, options: argparse.Namespace, out: Path) -> None:
             f"Received: {len(seeds)}."
         )
     frames = frames_of(options)
-    points = latents_of(seeds, pictures.model.latent_dim)
+    points = inference.draw_latents(seeds, pictures.model.latent_dim)
     points = points.reshape(places, -1, points.shape[-1])
     walks = np.stack([PATHS[options.path](p, frames) for p in points], axis=1)
     labels = pictures.labels(range(places))
 
-    together = max(1, BATCH // places)
+    together = max(1, inference.BATCH_SIZE // places)
 
     def draw() -> Iterator[np.ndarray]:
         with Progress(total=frames, desc="interpolate", unit="frame") as bar:
@@ -335,14 +318,14 @@ def _add_shared(parser: argparse.ArgumentParser, with_noise: bool = True, wide: 
     if with_noise:
         shared.add_argument(
             "--noise",
-            choices=NOISE,
+            choices=inference.NOISE,
             default="fixed",
             help="per-pixel noise: each seed its own, the model's fixed maps, or none (default: "
             "fixed)",
         )
         shared.add_argument(
             "--noise-layers",
-            choices=figures.NOISE_LAYERS,
+            choices=inference.NOISE_LAYERS,
             default="all",
             help="add random or fixed noise at these resolutions alone; coarse is the lower half "
             "of them, of 1024 pixels 4 to 32 (default: all)",
@@ -360,8 +343,8 @@ def _add_psi(parser: argparse.ArgumentParser, with_noise: bool = True, wide: int
     parser.add_argument(
         "--psi",
         type=finite,
-        default=0.7,
-        help="truncation: 1 is none, 0 the average picture (default: 0.7)",
+        default=inference.TRUNCATION_PSI,
+        help="truncation: 1 is none, 0 the average picture (default: %(default)s)",
     )
     _add_shared(parser, with_noise, wide)
 
@@ -405,7 +388,7 @@ def _add_mixing(parser: argparse.ArgumentParser) -> None:
         "--a",
         type=parse_seeds,
         metavar="SEEDS",
-        help="seeds of the first column, shared out to the blocks (default: 2 a block from --seed)",
+        help="seeds of the first column, shared out to the levels (default: 2 a level from --seed)",
     )
     parser.add_argument(
         "--b",

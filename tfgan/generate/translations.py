@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tfgan import figures
+from tfgan import figures, inference
 from tfgan.generate import paths
 from tfgan.generate.inputs import (
     Input,
@@ -19,7 +19,6 @@ from tfgan.generate.inputs import (
     read_inputs,
 )
 from tfgan.generate.options import (
-    BATCH,
     UsageError,
     Verb,
     add_scale,
@@ -28,7 +27,6 @@ from tfgan.generate.options import (
     check_area,
     file_name,
     frames_of,
-    latents_of,
     scale_of,
     unused,
     whole,
@@ -90,23 +88,21 @@ def find_styles(model, options: argparse.Namespace) -> list[Style]:
                 f"which domain is the reference {path} of? Give one --domain NAME, or put "
                 f"references into folders named as the domains: {', '.join(names)}."
             )
-        code = model.style_from_reference(
-            figures.to_float(image)[None], np.array([names.index(name)], np.int32)
-        )
-        styles.append(Style(name, path.stem, image, np.asarray(code)[0]))
+        (code,) = inference.reference_styles(model, image[None], names.index(name))
+        styles.append(Style(name, path.stem, image, code))
     return sorted(styles, key=lambda style: names.index(style.domain))
 
 
 def _draw_styles(model, options: argparse.Namespace) -> list[Style]:
     """Styles of latents, the same latents for each domain."""
     seeds = [options.seed + i for i in range(options.latent)]
-    latents = latents_of(seeds, model.latent_dim)
+    latents = inference.draw_latents(seeds, model.latent_dim)
     styles = []
     for domain, name in enumerate(model.domain_names):
         if options.domain is None or name in options.domain:
-            codes = model.style_from_latent(latents, np.full(len(seeds), domain, np.int32))
+            codes = inference.latent_styles(model, latents, domain)
             styles += [
-                Style(name, f"seed{seed:04d}", None, np.asarray(code))
+                Style(name, f"seed{seed:04d}", None, code)
                 for seed, code in zip(seeds, codes, strict=True)
             ]
     return styles
@@ -123,8 +119,13 @@ def _read_sources(model, options: argparse.Namespace) -> np.ndarray:
     return np.stack([source.image for source in _sources(model, options)])
 
 
+def _codes(styles: Sequence[Style]) -> np.ndarray:
+    """Style codes, float32 [N, S]."""
+    return np.stack([style.code for style in styles])
+
+
 def _rows(styles: Sequence[Style]) -> list[figures.StyleRow]:
-    return [figures.StyleRow(s.domain, s.reference, s.code) for s in styles]
+    return [figures.StyleRow(style.domain, style.reference) for style in styles]
 
 
 def _check(model, options: argparse.Namespace, sources: np.ndarray, rows: int) -> int:
@@ -139,24 +140,24 @@ def make_translation(model, options: argparse.Namespace, out: Path) -> None:
     """The figure of the paper: sources across, references or drawn styles down."""
     sources, styles = _read_sources(model, options), find_styles(model, options)
     scale = _check(model, options, sources, len(styles))
-    figure = figures.translations(
-        model, sources, _rows(styles), scale=scale, batch_size=BATCH, progress="translate"
+    translations = inference.translate_to_each(
+        model, sources, _codes(styles), batch_size=inference.BATCH_SIZE, progress="translate"
     )
-    figures.write_png(out, figure)
+    figures.write_png(out, figures.style_table(sources, _rows(styles), translations, scale))
 
 
 def make_pictures(model, options: argparse.Namespace, out: Path) -> None:
     """One PNG file per source and style, in the sub-folders of the sources."""
     styles = find_styles(model, options)
-    codes = np.stack([style.code for style in styles])
+    codes = _codes(styles)
     used: dict[Path, set[str]] = defaultdict(set)
     for image, path, _, place in Progress(_sources(model, options), "sources", unit=" img"):
-        sources = np.repeat(image[None], len(styles), axis=0)
-        made = figures.translate(model, sources, codes, batch_size=BATCH)
-        made = figures.enlarge(made, scale_of(options, model.resolution, readable=False))
-        for style, translated in zip(styles, made, strict=True):
-            words = (path.stem, style.domain, style.title)
-            name = "-".join(file_name(one) for one in words)
+        translations = inference.translate_to_each(
+            model, image[None], codes, batch_size=inference.BATCH_SIZE
+        )[:, 0]
+        enlarged = figures.enlarge(translations, scale_of(options, model.resolution, False))
+        for style, translated in zip(styles, enlarged, strict=True):
+            name = "-".join(map(file_name, (path.stem, style.domain, style.title)))
             figures.write_png(out / place / f"{unused(name, used[place])}.png", translated)
 
 
@@ -171,22 +172,19 @@ def make_interpolation(model, options: argparse.Namespace, out: Path) -> None:
         )
     sources = _read_sources(model, options)
     scale = _check(model, options, sources, 1)
-    walk = PATHS[options.path](np.stack([style.code for style in styles]), frames)
+    walk = PATHS[options.path](_codes(styles), frames)
     nearest = np.rint(np.arange(frames) * len(styles) / frames).astype(int) % len(styles)
     rows = _rows(styles)
-    together = max(1, BATCH // len(sources))
+    together = max(1, inference.BATCH_SIZE // len(sources))
 
     def draw() -> Iterator[np.ndarray]:
         with Progress(total=frames, desc="interpolate", unit="frame") as bar:
             for start in range(0, frames, together):
                 part = walk[start : start + together]
-                made = figures.translate(
-                    model,
-                    np.concatenate([sources] * len(part)),
-                    np.repeat(part, len(sources), axis=0),
-                    batch_size=BATCH,
-                ).reshape(len(part), *sources.shape)
-                for i, images in enumerate(made, start):
+                translations = inference.translate_to_each(
+                    model, sources, part, batch_size=inference.BATCH_SIZE
+                )
+                for i, images in enumerate(translations, start):
                     yield figures.style_table(sources, [rows[nearest[i]]], images[None], scale)
                     bar.update()
 

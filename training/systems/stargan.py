@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfgan import figures
+from tfgan import figures, inference
 from tfgan.label_sets import LabelSet, change_words, label_count, one_label_changed, set_indices
 from tfgan.models.stargan import StarGAN, StarGANDiscriminator
 from training import losses
@@ -181,7 +181,7 @@ class StarGANSystem:
         """
         rows = self._sample_rows(set_indices(self.label_sets, labels))
         targets = one_label_changed(self.label_sets, labels[rows])
-        made = figures.translate(
+        made = inference.translate(
             self.shown,
             np.repeat(images[rows], len(targets), axis=0),
             np.stack([vectors for _, vectors in targets], axis=1).reshape(-1, labels.shape[1]),

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from tfgan import figures
+from tfgan import figures, inference
 from tfgan.loading import load_model
 from tfgan.models.stargan_v2 import StarGANv2, StarGANv2Discriminator
 from training import losses
@@ -207,21 +207,21 @@ class StarGANv2System:
             (each, config.latent_dim), dtype=np.float32
         )
         rows: dict[str, list[figures.StyleRow]] = {"latent": [], "reference": []}
+        styles: dict[str, list[np.ndarray]] = {"latent": [], "reference": []}
         for domain, name in enumerate(names):
-            domains = np.full(each, domain, np.int32)
-            for style in self.average.style_from_latent(latents, domains):
-                rows["latent"].append(figures.StyleRow(name, None, style))
+            rows["latent"] += [figures.StyleRow(name)] * each
+            styles["latent"] += [*inference.latent_styles(self.average, latents, domain)]
             references = images[labels == domain][:each]
-            if not len(references):
-                continue
-            styles = self.average.style_from_reference(
-                figures.to_float(references), domains[: len(references)]
-            )
-            for reference, style in zip(references, styles, strict=True):
-                rows["reference"].append(figures.StyleRow(name, reference, style))
+            if len(references):
+                rows["reference"] += [figures.StyleRow(name, image) for image in references]
+                codes = inference.reference_styles(self.average, references, domain)
+                styles["reference"] += [*codes]
         sources = images[: config.sample_columns]
         return {
-            kind: figures.translations(self.average, sources, table) for kind, table in rows.items()
+            name: figures.style_table(
+                sources, table, inference.translate_to_each(self.average, sources, styles[name])
+            )
+            for name, table in rows.items()
         }
 
     def inference_model(self) -> StarGANv2:

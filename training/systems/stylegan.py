@@ -79,7 +79,7 @@ def schedule(config: StyleGANConfig) -> list[Growth]:
 
 
 class _InUse:
-    """A generator at the resolution in use, as `figures` draws from it.
+    """A generator at the resolution in use, as `tfgan.inference` draws from it.
 
     Args:
         generator: One that grows.
@@ -91,7 +91,6 @@ class _InUse:
         self.generator = generator
         self.resolution = growth.size
         self.mapping = generator.mapping
-        self.truncation_cutoff = generator.truncation_cutoff
         self.fade = alpha if growth.fades else 1.0
 
     def truncate(self, styles, psi, cutoff):
