@@ -13,6 +13,7 @@ import tensorflow as tf
 from tensorflow.compiler.xla.tsl.protobuf import coordination_config_pb2
 from tensorflow.python.eager import context
 
+from tfgan.devices import DeviceError, check_count, make_strategy
 from tfgan.strict_json import json_text
 from tfgan.terminal import GivenUpError, UserError
 from training.clusters import Cluster, find_cluster, meet
@@ -22,10 +23,6 @@ LOST_SECONDS = 20  # of silence after which a worker counts as lost
 # Collective operations of ours; TensorFlow numbers its own from 1 on.
 GROUP_KEY = 1_000_000_007
 UNREACHED = (tf.errors.UnavailableError, tf.errors.DeadlineExceededError, tf.errors.AbortedError)
-
-
-class DeviceError(UserError):
-    """The devices or workers that were asked for are not there."""
 
 
 class Workers:
@@ -243,7 +240,7 @@ def _join_cluster(
             f"{virtual_devices}, in a cluster of {len(cluster.workers)} workers ({cluster.source})."
             " Start more workers instead, or give --strategy mirrored."
         )
-    _check_count(devices, max(gpus, 1), "GPU" if gpus else "CPU", "Start more workers instead.")
+    check_count(devices, max(gpus, 1), "GPU" if gpus else "CPU", "Start more workers instead.")
     meet(cluster, START_SECONDS)
     context.context().configure_coordination_service(
         service_type="standalone",
@@ -264,37 +261,3 @@ def _join_cluster(
     # TensorFlow takes the first SIGTERM as a notice, and goes on.
     signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
     return strategy
-
-
-def _check_count(devices: int, there: int, kind: str, advice: str) -> None:
-    if devices < 0:
-        raise DeviceError(f"--devices must be 0, for all, or more. Received: {devices}.")
-    if devices > there:
-        raise DeviceError(
-            f"--devices must be at most {there}, the number of {kind}s here. Received: {devices}. "
-            f"{advice}"
-        )
-
-
-def make_strategy(devices: int, virtual_devices: int) -> tf.distribute.Strategy:
-    """Returns a MirroredStrategy over GPUs where there are any, else over CPUs, of this machine.
-
-    Args:
-        devices: Number of devices, 0 for all.
-        virtual_devices: Splits the CPU into this many devices, for tests (1: does not).
-
-    Raises:
-        DeviceError: If there are fewer devices than asked for.
-    """
-    if not 1 <= virtual_devices <= 64:
-        raise DeviceError(f"--virtual-devices must be from 1 to 64. Received: {virtual_devices}.")
-    if virtual_devices > 1:
-        cpu = tf.config.list_physical_devices("CPU")[0]
-        tf.config.set_logical_device_configuration(
-            cpu, [tf.config.LogicalDeviceConfiguration()] * virtual_devices
-        )
-    kind = "GPU" if tf.config.list_logical_devices("GPU") and virtual_devices == 1 else "CPU"
-    names = [device.name for device in tf.config.list_logical_devices(kind)]
-    advice = f"Use --virtual-devices {devices} to split the CPU for a test."
-    _check_count(devices, len(names), kind, advice)
-    return tf.distribute.MirroredStrategy(names[: devices or None])

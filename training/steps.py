@@ -5,7 +5,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from training.phases import Average, Draws, Phase
+from tfgan.draws import Draws
+from training.phases import Average, Phase
 
 ZERO = tf.UnconnectedGradients.ZERO
 LARGEST_GRADIENT = 1e5  # of a float16 run, as published

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from training.phases import Draws
+from tfgan.draws import Draws
 
 
 def mixed_styles(

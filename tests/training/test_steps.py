@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from tests.training.runs import mirrored
-from training.optimizers import Adam
+from tfgan.optimizers import Adam
 from training.phases import Phase, Update
 from training.steps import compile_phase
 

@@ -13,9 +13,9 @@ import tensorflow as tf
 from tests.training import runs
 from tests.training.runs import checkpoint_values, too_far, undone_biases, values
 from tfgan import figures
+from tfgan.draws import Draws
 from tfgan.loading import load_model
 from training.config import ConfigError
-from training.phases import Draws
 from training.steps import compile_phase
 from training.style_mixing import mixed_styles
 from training.systems import stylegan

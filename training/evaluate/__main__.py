@@ -364,10 +364,9 @@ def run(argv: list[str], until_end: contextlib.ExitStack) -> int:
     import_tensorflow()
     import tensorflow as tf
 
-    from training.distribution import make_strategy
+    from tfgan.devices import Replicas, make_strategy
     from training.evaluate.digests import model_key
     from training.evaluate.features import open_networks
-    from training.evaluate.replicas import Replicas
 
     until_end.enter_context(without_tf32())
     # Grappler's remapper gives up on some of these networks with an error, and gains nothing.

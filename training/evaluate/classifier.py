@@ -16,15 +16,15 @@ import tensorflow as tf
 
 from tfgan.data.pipeline import Pipeline, PipelineOptions
 from tfgan.data.sources import Source
+from tfgan.draws import Draws
 from tfgan.figures import to_float
 from tfgan.files import replacing
 from tfgan.loading import check_writable, load_model
 from tfgan.models import classifier as network
 from tfgan.models.classifier import Classifier
+from tfgan.optimizers import Adam
 from tfgan.terminal import Progress
 from training.evaluate.digests import content_digest, make_key
-from training.optimizers import Adam
-from training.phases import Draws
 
 BATCH = 100  # pictures at a time where nothing is learned
 

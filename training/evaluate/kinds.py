@@ -14,8 +14,8 @@ from tfgan.metrics import separability
 from tfgan.terminal import UserError, require
 
 if TYPE_CHECKING:
+    from tfgan.devices import Replicas
     from training.config import TrainingConfig
-    from training.evaluate.replicas import Replicas
 
 
 CACHE = "evaluation-cache"  # beside run folders: classifiers, features

@@ -10,6 +10,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfgan.arithmetic import in_float32, without_tf32
+from tfgan.devices import Replicas
 from training.config import TrainingConfig
 from training.evaluate.features import Networks, open_networks
 from training.evaluate.kinds import (
@@ -24,7 +25,6 @@ from training.evaluate.kinds import (
     find_networks,
     kind_of,
 )
-from training.evaluate.replicas import Replicas
 
 SMALLEST = 8  # pixels along a side, of a network that grows, that can be measured
 

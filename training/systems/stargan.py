@@ -12,11 +12,12 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan import figures, inference
+from tfgan.draws import Draws
 from tfgan.label_sets import LabelSet, change_words, label_count, one_label_changed, set_indices
 from tfgan.models.stargan import StarGAN, StarGANDiscriminator
+from tfgan.optimizers import Adam
 from training import losses
-from training.optimizers import Adam
-from training.phases import Average, Draws, Phase, Stage, Update
+from training.phases import Average, Phase, Stage, Update
 from training.systems.stargan_options import PRESETS, StarGANConfig
 from training.transfer import freeze
 

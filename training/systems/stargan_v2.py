@@ -11,11 +11,12 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan import figures, inference
+from tfgan.draws import Draws
 from tfgan.loading import load_model
 from tfgan.models.stargan_v2 import StarGANv2, StarGANv2Discriminator
+from tfgan.optimizers import Adam, initial_rates
 from training import losses
-from training.optimizers import Adam, initial_rates
-from training.phases import Average, Draws, Phase, Stage, Update
+from training.phases import Average, Phase, Stage, Update
 from training.systems.stargan_v2_options import PRESETS, StarGANv2Config
 from training.transfer import freeze
 

@@ -13,13 +13,14 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from tfgan.draws import Draws
 from tfgan.layers.resample import mean_down, nearest_up
 from tfgan.layers.widths import resolutions_to
 from tfgan.models.stylegan import StyleGANGenerator, fade_in
 from tfgan.models.stylegan_discriminator import StyleGANDiscriminator
+from tfgan.optimizers import Adam
 from training import losses
-from training.optimizers import Adam
-from training.phases import Average, Draws, Phase, Stage, Update
+from training.phases import Average, Phase, Stage, Update
 from training.sample_grid import sample_grid
 from training.style_mixing import mixed_styles
 from training.systems.stylegan_options import PRESETS, StyleGANConfig

@@ -10,12 +10,13 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from tfgan.draws import Draws
 from tfgan.models.stylegan2 import StyleGAN2Generator
 from tfgan.models.stylegan2_discriminator import StyleGAN2Discriminator
+from tfgan.optimizers import Adam, initial_rates
 from training import losses
 from training.augment import augment, update_p
-from training.optimizers import Adam, initial_rates
-from training.phases import Average, Draws, Phase, Stage, Update
+from training.phases import Average, Phase, Stage, Update
 from training.sample_grid import sample_grid
 from training.style_mixing import mixed_styles
 from training.systems.stylegan2_options import PRESETS, StyleGAN2Config

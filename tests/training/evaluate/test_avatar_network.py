@@ -8,13 +8,13 @@ import pytest
 
 from tests.training.runs import mirrored
 from tfgan.data.avatars import ATTRIBUTES
+from tfgan.devices import Replicas
 from tfgan.models.stylegan2 import StyleGAN2Generator
 from training.config import TrainingConfig
 from training.evaluate import __main__ as evaluate
 from training.evaluate import avatar_network, classifier
 from training.evaluate.avatar_network import open_avatar_network, reduce_to
 from training.evaluate.kinds import Request
-from training.evaluate.replicas import Replicas
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,11 @@ import tensorflow as tf
 
 from tfgan.data.pipeline import PipelineOptions
 from tfgan.data.sources import Picture
+from tfgan.draws import Draws
 from tfgan.loading import ModelError
 from tfgan.models.classifier import Classifier
 from training.evaluate import classifier
 from training.evaluate.classifier import Recipe, augment, classification_loss, kept_classifier
-from training.phases import Draws
 
 SHORT = Recipe(images=400, batch_size=20, learning_rate=1e-2)
 OPTIONS = PipelineOptions(8, 20, cache_gb=0.01)

@@ -10,6 +10,7 @@ from PIL import Image
 
 from tests.training.runs import mirrored
 from tfgan import figures
+from tfgan.devices import Replicas
 from tfgan.label_sets import LabelSet
 from tfgan.models.lpips import LPIPS
 from tfgan.models.stargan_v2 import StarGANv2
@@ -20,7 +21,6 @@ from training.evaluate.domain_outputs import Pair, all_pairs, feature_rows, outp
 from training.evaluate.feature_networks import FeatureNetwork
 from training.evaluate.kinds import DOMAIN_METRICS, Request
 from training.evaluate.real_pictures import read_set
-from training.evaluate.replicas import Replicas
 
 OUTPUTS = 3
 

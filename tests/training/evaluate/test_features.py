@@ -8,11 +8,11 @@ import tensorflow as tf
 
 from tests.training.runs import RandomPictures, mirrored
 from tfgan.data.sources import DataError
+from tfgan.devices import Replicas
 from training.config import TrainingConfig
 from training.evaluate.feature_networks import FeatureNetwork
 from training.evaluate.features import blocks_of, features_of, real_features
 from training.evaluate.kinds import Request
-from training.evaluate.replicas import Replicas
 
 SIZE = 8
 

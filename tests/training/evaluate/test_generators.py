@@ -6,9 +6,9 @@ import tensorflow as tf
 
 from tests.training.runs import mirrored
 from tfgan import figures
+from tfgan.devices import Replicas
 from tfgan.models.stylegan2 import StyleGAN2Generator
 from training.evaluate.generators import Generator, to_uint8
-from training.evaluate.replicas import Replicas
 
 COUNT = 6
 

@@ -7,12 +7,12 @@ import pytest
 import tensorflow as tf
 
 from tests.training.runs import mirrored
+from tfgan.devices import Replicas
 from tfgan.metrics import path_length
 from training.config import TrainingConfig
 from training.evaluate.feature_networks import FeatureNetwork
 from training.evaluate.kinds import PathLengths, Request
 from training.evaluate.path_lengths import describe, find, prepare
-from training.evaluate.replicas import Replicas
 from training.evaluate.subjects import Reals, Subject
 
 Z, COUNT = 6, 40

@@ -7,11 +7,11 @@ import pytest
 import tensorflow as tf
 
 from tests.training.runs import mirrored
+from tfgan.devices import Replicas
 from tfgan.models.classifier import Classifier
 from training.config import TrainingConfig
 from training.evaluate import classifier
 from training.evaluate.kinds import EvaluationError, Request
-from training.evaluate.replicas import Replicas
 from training.evaluate.separability import describe, find, open_classifier
 from training.evaluate.subjects import Reals, Subject
 

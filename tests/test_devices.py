@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tests.training.runs import mirrored
-from training.evaluate.replicas import Replicas
+from tfgan.devices import Replicas
 
 
 def weighted(images, places):

@@ -1,4 +1,4 @@
-"""Runs functions of rows on all devices, with results that do not depend on how many there are."""
+"""Devices of this machine: which ones are used, and how functions of rows run on all of them."""
 
 import functools
 from collections.abc import Callable
@@ -6,6 +6,47 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+
+from tfgan.terminal import UserError
+
+
+class DeviceError(UserError):
+    """The devices or workers that were asked for are not there."""
+
+
+def check_count(devices: int, available: int, kind: str, advice: str) -> None:
+    """Raises DeviceError unless so many devices are there; 0 stands for all."""
+    if devices < 0:
+        raise DeviceError(f"--devices must be 0, for all, or more. Received: {devices}.")
+    if devices > available:
+        raise DeviceError(
+            f"--devices must be at most {available}, the number of {kind}s here. Received: "
+            f"{devices}. {advice}"
+        )
+
+
+def make_strategy(devices: int, virtual_devices: int) -> tf.distribute.Strategy:
+    """Returns a MirroredStrategy over GPUs where there are any, else over CPUs, of this machine.
+
+    Args:
+        devices: Number of devices, 0 for all.
+        virtual_devices: Splits the CPU into this many devices, for tests (1: does not).
+
+    Raises:
+        DeviceError: If there are fewer devices than asked for.
+    """
+    if not 1 <= virtual_devices <= 64:
+        raise DeviceError(f"--virtual-devices must be from 1 to 64. Received: {virtual_devices}.")
+    if virtual_devices > 1:
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        tf.config.set_logical_device_configuration(
+            cpu, [tf.config.LogicalDeviceConfiguration()] * virtual_devices
+        )
+    kind = "GPU" if tf.config.list_logical_devices("GPU") and virtual_devices == 1 else "CPU"
+    names = [device.name for device in tf.config.list_logical_devices(kind)]
+    advice = f"Use --virtual-devices {devices} to split the CPU for a test."
+    check_count(devices, len(names), kind, advice)
+    return tf.distribute.MirroredStrategy(names[: devices or None])
 
 
 class RowFunction:
@@ -43,8 +84,8 @@ class RowFunction:
             )
             for array in arrays
         ]
-        made = self.strategy.experimental_local_results(self._on_all(*parts))
-        return np.concatenate([one.numpy() for one in made])[:count]
+        results = self.strategy.experimental_local_results(self._on_all(*parts))
+        return np.concatenate([part.numpy() for part in results])[:count]
 
 
 class Replicas:

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tests.training.runs import mirrored
-from training.optimizers import Adam
+from tfgan.optimizers import Adam
 
 OPTIONS = {"learning_rate": 0.01, "beta_1": 0.3, "beta_2": 0.9, "epsilon": 1e-8}
 
