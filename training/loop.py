@@ -20,7 +20,7 @@ from tfgan.runs import CHECKPOINTS, MODEL
 from tfgan.terminal import GivenUpError, UserError
 from training import checkpoints
 from training.config import ConfigError, TrainingConfig
-from training.distribution import ALONE, Workers
+from training.distribution import ALONE, Workers, deal
 from training.monitor import Monitor, Onlooker
 from training.pace import Pace
 from training.phases import Stage, System
@@ -310,17 +310,14 @@ class Trainer:
 
     def batches(self, feed: Feed) -> Iterator[Any]:
         """Batches for all replicas, from where the run is."""
-
-        def per_replica(context: tf.distribute.InputContext) -> tf.data.Dataset:
-            local = self.replicas // context.num_input_pipelines
-            return feed.dataset(
-                self.images_seen,
-                replicas=local,
-                first_replica=context.input_pipeline_id * local,
-                total_replicas=self.replicas,
-            )
-
-        return iter(self.strategy.distribute_datasets_from_function(per_replica))
+        local = self.replicas // self.workers.count
+        dataset = feed.dataset(
+            self.images_seen,
+            replicas=local,
+            first_replica=self.workers.index * local,
+            total_replicas=self.replicas,
+        )
+        return deal(dataset, self.strategy)
 
     def _check_finite(self) -> dict[str, float]:
         """Means of the statistics since the last point; stops training where one is not finite."""

@@ -12,6 +12,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorflow.python.data.ops import multi_device_iterator_ops
 
 from tests.training import runs
 from tests.training.runs import checkpoint_values, too_far, values
@@ -348,6 +349,28 @@ def test_batch_that_devices_and_rounds_do_not_divide_is_refused():
         ConfigError, match=r"Received: 8 in stage train. Use 16 there .*--batch-sizes 16:16"
     ):
         check_batch_sizes([early, stage], replicas=4, accumulate=4)
+
+
+def test_replicas_on_cpus_take_turns_without_the_iterator_that_holds_a_process_up(
+    tmp_path, monkeypatch
+):
+    # Freeing it takes up to a minute and a half: at the end of a run, or in the middle of a test.
+    monkeypatch.setattr(
+        multi_device_iterator_ops.OwnedMultiDeviceIterator,
+        "__init__",
+        lambda *_, **__: pytest.fail("TensorFlow's iterator for several devices is made"),
+    )
+    trainer = make_trainer(tmp_path, devices=2)
+    trainer.images_seen = 16
+    batches = trainer.batches(trainer.pipeline)
+    for first in (16, 24):
+        expected = trainer.pipeline.batch(np.arange(first, first + CONFIG.batch_size))
+        batch = next(batches)
+        for name, rows in expected.items():
+            for replica, value in enumerate(
+                trainer.strategy.experimental_local_results(batch[name])
+            ):
+                np.testing.assert_array_equal(value, rows[replica::2])
 
 
 def test_all_is_saved_before_the_pictures_of_a_stage_are_let_go(tmp_path, eagerly):
