@@ -9,7 +9,7 @@ import pytest
 
 from tests import faces
 from tests.parity.published import DATA
-from tfgan.align import align, alignment
+from tfgan.face_alignment import align, alignment
 
 CASES = {
     "tilted": {"angle": 17.0, "scale": 0.8, "move": (9.0, -6.0)},
