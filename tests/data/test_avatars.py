@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tfgan.data.avatars import (
     ATTRIBUTES,
@@ -26,6 +27,7 @@ from tfgan.data.avatars import (
     read_ids,
 )
 from tfgan.data.avatars.__main__ import main
+from tfgan.data.avatars.person import HAIR_STYLES
 from tfgan.data.avatars.workers import draw_examples
 
 # Fractions of the picture: left, top, right, bottom.
@@ -201,6 +203,25 @@ def test_a_person_depends_only_on_seed_and_index():
     assert person_of(7, 123) == person_of(7, 123)
     assert person_of(7, 123) != person_of(8, 123)
     assert person_of(7, 123) != person_of(7, 124)
+
+
+def test_every_style_of_hair_is_drawn_as_it_always_was():
+    """hair.png has a column for each style: of a woman and a man, with bangs, under a hat."""
+    variants = (
+        {"male": False, "bangs": False, "part": 0.8, "hat": "none"},
+        {"male": True, "bangs": False, "part": -0.8, "hat": "none"},
+        {"male": False, "bangs": True, "part": 0.1, "hat": "none"},
+        {"male": False, "bangs": False, "part": 0.1, "hat": "beanie"},
+    )
+    rows = []
+    for changes in variants:
+        people = [
+            dataclasses.replace(person_of(0, index), hair_style=style, **changes)
+            for index, style in enumerate(HAIR_STYLES)
+        ]
+        rows.append(np.concatenate([draw(person, 32) for person in people], axis=1))
+    with Image.open(Path(__file__).with_name("hair.png")) as expected:
+        np.testing.assert_array_equal(np.concatenate(rows), np.asarray(expected))
 
 
 def test_pictures_do_not_depend_on_what_was_drawn_before():

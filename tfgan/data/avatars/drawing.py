@@ -20,12 +20,8 @@ from tfgan.data.avatars.canvas import (
 from tfgan.data.avatars.expressions import MUSCLES
 from tfgan.data.avatars.eyes import draw_brows, draw_eyes, draw_glasses
 from tfgan.data.avatars.face import draw_earrings, draw_ears, draw_nose, draw_skin, face_outline
-from tfgan.data.avatars.hair import (
-    draw_hair_behind,
-    draw_hair_front,
-    draw_hair_shadow,
-    front_outlines,
-)
+from tfgan.data.avatars.hair import draw_hair_front, draw_hair_shadow, front_outlines
+from tfgan.data.avatars.hair_behind import draw_hair_behind
 from tfgan.data.avatars.hats import draw_hat
 from tfgan.data.avatars.mouth import draw_beard, draw_mouth, draw_mustache
 from tfgan.data.avatars.palette import (

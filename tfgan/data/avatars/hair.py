@@ -1,4 +1,4 @@
-"""Hair: the mass behind the head, the top, locks and bangs."""
+"""Hair on top of the head and around the face: top, bangs and locks."""
 
 from __future__ import annotations
 
@@ -6,132 +6,18 @@ import math
 
 import numpy as np
 
+from tfgan.data.avatars.bald import draw_horseshoe, draw_scalp_shine
 from tfgan.data.avatars.canvas import (
     Canvas,
     Points,
     closed_curve,
-    ellipse,
-    mirrored,
     open_curve,
     scalloped,
 )
+from tfgan.data.avatars.hair_texture import draw_curls, waved
 from tfgan.data.avatars.hats import hat_outlines
-from tfgan.data.avatars.palette import mix
-from tfgan.data.avatars.person import BARE_HAIR, Person
+from tfgan.data.avatars.person import BARE_HAIR, LONG_STYLES, Person
 from tfgan.data.avatars.sketch import Sketch
-
-LONG_STYLES = ("long", "wavy")
-
-
-def draw_hair_behind(sketch: Sketch) -> None:
-    """Draws the hair that the head and the shoulders cover."""
-    person, pose, unit, hair = sketch.person, sketch.pose, sketch.unit, sketch.hair
-    shapes = [pose.place(shape, -0.06) for shape in _masses_behind(person)]
-    if not shapes:
-        return
-    with sketch.canvas.clip(*shapes) as mass:
-        for shape in shapes:
-            mass.fill(shape, mix(hair.base, hair.shadow, 0.6))
-        if person.hair_style == "bun":
-            centre = shapes[0].mean(axis=0)
-            box = (*(centre - 0.11 * unit).tolist(), *(centre + 0.10 * unit).tolist())
-            mass.shade((box[0], box[1], box[2], box[3]), person.light, hair.deep, 0.85)
-            arcs = np.stack(
-                [ellipse(0.0, -0.33, r, 0.9 * r)[14:] for r in (0.03, 0.06, 0.085, 0.1)]
-            )
-            mass.strokes(pose.place(arcs, -0.06), 0.012 * unit, (hair.light, hair.deep), 0.5)
-        elif person.hair_style in ("curly", "afro"):
-            _draw_curls(sketch, mass)
-        else:
-            _comb_down(sketch, mass)
-        # Darkest beside the neck, where no light falls.
-        mass.glow(pose.point(0, 0.25), (0.27 * unit, 0.3 * unit), hair.deep, 0.85)
-
-
-def _masses_behind(person: Person) -> list[Points]:
-    style, v = person.hair_style, 0.018 * person.hair_volume
-    if style == "bob":
-        half = [
-            (0.0, -0.30),
-            (0.20, -0.22),
-            (0.262 + v, -0.04),
-            (0.285 + v, 0.14),
-            (0.275 + v, 0.265),
-            (0.20, 0.315),
-            (0.0, 0.30),
-        ]
-        return [closed_curve(mirrored(half))]
-    if style in LONG_STYLES:
-        half = [
-            (0.0, -0.30),
-            (0.20, -0.22),
-            (0.262 + v, -0.04),
-            (0.285 + v, 0.16),
-            (0.300 + v, 0.34),
-            (0.305 + v, 0.50),
-            (0.24, 0.64),
-            (0.0, 0.66),
-        ]
-        outline = mirrored(half)
-        return [closed_curve(outline) if style == "long" else _waved(closed_curve(outline))]
-    if style == "curly" and not person.male:
-        half = [
-            (0.0, -0.36),
-            (0.25, -0.24),
-            (0.33 + v, 0.02),
-            (0.33 + v, 0.25),
-            (0.22, 0.40),
-            (0.0, 0.38),
-        ]
-        return [scalloped(mirrored(half), 19, 0.10)]
-    if style == "afro":
-        return [scalloped(ellipse(0.0, -0.105, 0.335 + v, 0.315 + v)[::2], 26, 0.06)]
-    if style == "bun" and person.hat == "none":
-        return [scalloped(ellipse(0.0, -0.372, 0.108 + v, 0.088 + v)[::3], 5, 0.04)]
-    if style == "ponytail":
-        side = 1.0 if person.part >= 0 else -1.0
-        tail = [
-            (0.12, -0.26),
-            (0.26, -0.27),
-            (0.36 + v, -0.10),
-            (0.345 + v, 0.12),
-            (0.375, 0.30),
-            (0.27, 0.24),
-            (0.25, 0.02),
-            (0.20, -0.14),
-        ]
-        return [closed_curve(np.array(tail) * (side, 1.0))]
-    return []
-
-
-def _waved(outline: Points) -> Points:
-    """Lets curves swing sideways on their way down."""
-    x, y = outline[..., 0], outline[..., 1]
-    swing = 0.018 * np.sin(y * 30.0) * np.clip(y * 3.0 + 0.6, 0.0, 1.0)
-    return np.stack([x + swing * np.sign(x), y], axis=-1)
-
-
-def _comb_down(sketch: Sketch, mass: Canvas) -> None:
-    pose, unit, hair, person = sketch.pose, sketch.unit, sketch.hair, sketch.person
-    if person.hair_style == "ponytail":
-        side = 1.0 if person.part >= 0 else -1.0
-        k = np.linspace(0.0, 1.0, 6)
-        strands = np.empty((6, 4, 2))
-        strands[:, 0] = (0.16, -0.24)
-        strands[:, 1] = np.stack([0.25 + 0.09 * k, -0.14 - 0.06 * k], axis=1)
-        strands[:, 2] = np.stack([0.26 + 0.09 * k, 0.06 + 0.0 * k], axis=1)
-        strands[:, 3] = (0.36, 0.30)
-        strands[..., 0] *= side
-    else:
-        x = 0.31 * (np.arange(14) / 6.5 - 1.0)
-        strands = np.empty((14, 4, 2))
-        strands[..., 0] = x[:, None] * (0.6, 0.9, 1.0, 0.98)
-        strands[..., 1] = (-0.25, 0.05, 0.3, 0.62)
-    curves = open_curve(strands)
-    if person.hair_style == "wavy":
-        curves = _waved(curves)
-    colors = (hair.light, hair.base, hair.deep)
-    mass.strokes(pose.place(curves, -0.06), 0.020 * unit, colors, 0.42)
 
 
 def _crown(person: Person) -> tuple[float, float]:
@@ -333,7 +219,7 @@ def _locks(person: Person) -> list[Points]:
     for side in (-1.0, 1.0):
         outline = closed_curve(half * (side, 1.0))
         if style == "wavy":
-            outline = _waved(outline)
+            outline = waved(outline)
         elif style == "curly":
             outline = scalloped(half * (side, 1.0), 13, 0.14)
         shapes.append(outline)
@@ -371,11 +257,11 @@ def draw_hair_front(sketch: Sketch, shapes: list[Points]) -> None:
     """Draws the hair on top of and around the face, given by its outlines."""
     person, pose, unit, hair = sketch.person, sketch.pose, sketch.unit, sketch.hair
     if person.hair_style == "bald":
-        _draw_scalp_shine(sketch)
+        draw_scalp_shine(sketch)
         return
     if person.hair_style == "horseshoe":
-        _draw_scalp_shine(sketch)
-        _draw_horseshoe(sketch)
+        draw_scalp_shine(sketch)
+        draw_horseshoe(sketch)
         return
     with sketch.canvas.clip(*shapes) as mass:
         for shape in shapes:
@@ -389,7 +275,7 @@ def draw_hair_front(sketch: Sketch, shapes: list[Points]) -> None:
             away = (lock[0, 0] > shapes[0][:, 0].mean()) != (person.light > 0)
             mass.fill(lock, hair.deep, (0.12 + 0.4 * abs(person.light)) if away else 0.12)
         if person.hair_style in ("curly", "afro"):
-            _draw_curls(sketch, mass)
+            draw_curls(sketch, mass)
         elif person.hair_style != "buzz":
             _comb_top(sketch, mass, top)
             _comb_locks(sketch, mass)
@@ -445,7 +331,7 @@ def _comb_locks(sketch: Sketch, mass: Canvas) -> None:
     strands[..., 1] = (-0.16, 0.05, 0.28, 0.60)
     curves = open_curve(strands.reshape(12, 4, 2))
     if person.hair_style == "wavy":
-        curves = _waved(curves)
+        curves = waved(curves)
     colors = (hair.light, hair.deep, hair.shadow)
     mass.strokes(pose.place(curves, 0.02), 0.013 * unit, colors, 0.42)
 
@@ -462,18 +348,6 @@ def _comb_bangs(sketch: Sketch, mass: Canvas, outline: Points) -> None:
         fringe.strokes(pose.place(open_curve(strands), 0.14), 0.0135 * unit, colors, 0.5)
 
 
-def _draw_curls(sketch: Sketch, mass: Canvas) -> None:
-    pose, unit, hair, person = sketch.pose, sketch.unit, sketch.hair, sketch.person
-    low = 0.36 if person.hair_style == "curly" and not person.male else 0.0
-    places = np.random.default_rng(person.backdrop_seed + 1).random((44, 3))
-    start = (places[:, 2] * 28).astype(int)
-    arcs = ellipse(0.0, 0.0, 0.030, 0.028)[(start[:, None] + np.arange(11)) % 28]
-    arcs[..., 0] += 0.66 * (places[:, :1] - 0.5)
-    arcs[..., 1] += -0.42 + (0.42 + low) * places[:, 1:2]
-    colors = (hair.light, hair.deep, hair.deep)
-    mass.strokes(pose.place(arcs, 0.02), 0.0135 * unit, colors, 0.5)
-
-
 def _draw_gloss(sketch: Sketch, mass: Canvas, wide: float, top: float) -> None:
     """Draws the band of light across the top of the head."""
     person, pose, unit, hair = sketch.person, sketch.pose, sketch.unit, sketch.hair
@@ -488,34 +362,3 @@ def _draw_gloss(sketch: Sketch, mass: Canvas, wide: float, top: float) -> None:
     mass.glow(placed[8], (0.15 * unit, 0.075 * unit), hair.light, strength)
     if person.hair_style not in ("curly", "afro"):
         mass.stroke(placed, 0.030 * unit, hair.light, 0.42)
-
-
-def _draw_scalp_shine(sketch: Sketch) -> None:
-    unit, skin = sketch.unit, sketch.skin
-    spot = sketch.pose.point(0.085 * sketch.person.light, -0.225, 0.06)
-    sketch.canvas.glow(spot, (0.10 * unit, 0.05 * unit), skin.light, 0.7)
-    sketch.canvas.glow(spot, (0.045 * unit, 0.022 * unit), (255, 255, 255), 0.55)
-
-
-def _draw_horseshoe(sketch: Sketch) -> None:
-    pose, unit, hair = sketch.pose, sketch.unit, sketch.hair
-    scale = 1.0 + 0.05 * sketch.person.face_width
-    half = [
-        (0.196, -0.195),
-        (0.236, -0.17),
-        (0.258, -0.08),
-        (0.250, 0.02),
-        (0.214, 0.035),
-        (0.208, -0.04),
-        (0.196, -0.10),
-    ]
-    x = (0.205 + 0.012 * np.arange(5)) * scale
-    strands = np.empty((5, 3, 2))
-    strands[..., 0] = x[:, None] + (-0.01, 0.0, 0.0)
-    strands[..., 1] = (-0.18, -0.06, 0.04)
-    for side in (-1.0, 1.0):
-        shape = pose.place(closed_curve(np.array(half) * (side * scale, 1.0)))
-        with sketch.canvas.clip(shape) as patch:
-            patch.fill(shape, hair.base)
-            curves = pose.place(open_curve(strands * (side, 1.0)))
-            patch.strokes(curves, 0.012 * unit, (hair.light, hair.deep), 0.55)

@@ -35,6 +35,7 @@ HAIR_STYLES = (
     "ponytail",
     *BARE_HAIR,
 )
+LONG_STYLES = ("long", "wavy")
 WAVY_STYLES = ("curly", "afro", "wavy")
 FACIAL_HAIR = ("none", "stubble", "mustache", "goatee", "beard")
 GLASSES = ("none", "round", "square", "cat")
