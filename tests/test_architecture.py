@@ -241,7 +241,7 @@ def test_options_read_no_data():
                 inside(name, "tfgan.data")
                 and name != "tfgan.data"
                 and not inside(name, "tfgan.data.sources")
-                and not inside(name, "tfgan.data.pipeline")
+                and not inside(name, "tfgan.data.feed")
             )
             or inside(name, "tfgan.loading")
         ),

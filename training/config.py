@@ -8,9 +8,9 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 import tyro
 
-from tfgan.data.pipeline import PipelineOptions
+from tfgan.data.feed import PipelineOptions
 from tfgan.data.sources import DataOptions, check_resolution
-from tfgan.terminal import UserError, as_flags
+from tfgan.errors import UserError, as_flags
 
 
 class ConfigError(UserError):

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from tfgan.data.feed import Feed
 from tfgan.data.joint import JointPipeline
 from tfgan.data.labelled import open_labelled
 from tfgan.data.opening import open_source
-from tfgan.data.pipeline import Feed, Pipeline
+from tfgan.data.pipeline import Pipeline
 from tfgan.data.sources import make_fingerprint
 from tfgan.loading import class_of
 from training.config import ConfigError, TrainingConfig

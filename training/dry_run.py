@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 import tensorflow as tf
 
-from tfgan.data.pipeline import Feed
+from tfgan.data.feed import Feed
 from tfgan.terminal import spell_duration
 from training.loop import Trainer
 from training.monitor import device_memory_gb, peak_memory_gb

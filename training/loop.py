@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgan import figures
-from tfgan.data.pipeline import Feed
+from tfgan.data.feed import Feed
 from tfgan.data.sources import DataError
 from tfgan.files import replacing
 from tfgan.runs import CHECKPOINTS, MODEL

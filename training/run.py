@@ -44,6 +44,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tfgan.errors import as_flags, flag
 from tfgan.loading import OutputError, check_writable
 from tfgan.runs import (
     CONFIG,
@@ -61,10 +62,8 @@ from tfgan.runs import (
 from tfgan.terminal import (
     CommandParser,
     UserError,
-    as_flags,
     command,
     exit_status,
-    flag,
     import_tensorflow,
     run_command,
 )

@@ -13,7 +13,8 @@ from tfgan.data.folders import FolderSource
 from tfgan.data.opening import open_source
 from tfgan.data.pipeline import Pipeline, PipelineOptions, decode_picture
 from tfgan.data.sources import DataError, DataOptions, check_resolution
-from tfgan.data.tfds_sets import TfdsSource, TfRecordIndex
+from tfgan.data.tfds_sets import TfdsSource
+from tfgan.data.tfrecords import TfRecordIndex
 
 
 def save(path, color=(1, 2, 3), size=(16, 16)):

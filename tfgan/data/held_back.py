@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tfgan.data.pipeline import epoch_order
+from tfgan.data.order import epoch_order
 from tfgan.data.sources import DataError, Picture, Source
 
 

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tfgan.data.pipeline import Feed, Pipeline, PipelineOptions, random_bits
+from tfgan.data.feed import Feed, PipelineOptions
+from tfgan.data.order import random_bits
+from tfgan.data.pipeline import Pipeline
 from tfgan.data.sources import DataError, Source, list_names
 from tfgan.label_sets import LabelSet, encode_labels
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from tfgan.data.pipeline import PipelineOptions
+from tfgan.data.feed import PipelineOptions
 from training.config import (
     BELOW_ONE,
     COUNT,
