@@ -51,11 +51,11 @@ def _in_turn(source: Any) -> list[int]:
     order = np.random.default_rng(0).permutation(len(source)).tolist()
     if not hasattr(source, "relative_path"):
         return order
-    found: dict[str, list[int]] = {}
+    by_folder: dict[str, list[int]] = {}
     for place in order:
         above, _, _ = source.relative_path(place).rpartition(os.sep)
-        found.setdefault(above.partition(os.sep)[0], []).append(place)
-    rounds = itertools.zip_longest(*found.values())
+        by_folder.setdefault(above.partition(os.sep)[0], []).append(place)
+    rounds = itertools.zip_longest(*by_folder.values())
     return [place for turn in rounds for place in turn if place is not None]
 
 

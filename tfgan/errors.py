@@ -38,8 +38,8 @@ class UserError(ValueError):
         self.expected = expected
         self.advice = advice
         subject = " ".join(filter(None, [field and f"`{field}`", str(named), expected]))
-        given = f"Received: {received}".rstrip(".") + "." if str(received) else ""
-        parts = [f"{subject}.", given, advice]
+        given_text = f"Received: {received}".rstrip(".") + "." if str(received) else ""
+        parts = [f"{subject}.", given_text, advice]
         super().__init__(message or " ".join(filter(None, parts)))
 
     def __str__(self) -> str:

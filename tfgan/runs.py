@@ -43,8 +43,8 @@ def latest_run(runs: Path, holding: str) -> Path | None:
     Returns:
         Its folder; None where there is no such run.
     """
-    found = [path for path in runs.glob(f"*/{holding}") if path.is_file()]
-    return max(found, key=lambda path: path.stat().st_mtime).parent if found else None
+    files = [path for path in runs.glob(f"*/{holding}") if path.is_file()]
+    return max(files, key=lambda path: path.stat().st_mtime).parent if files else None
 
 
 def make_run(runs: Path, name: str) -> Path:
@@ -55,8 +55,8 @@ def make_run(runs: Path, name: str) -> Path:
     """
     runs.mkdir(parents=True, exist_ok=True)
     while True:
-        found = [re.match(r"(\d{5})-", path.name) for path in runs.iterdir()]
-        number = max((int(match.group(1)) for match in found if match), default=-1) + 1
+        matches = [re.match(r"(\d{5})-", path.name) for path in runs.iterdir()]
+        number = max((int(match.group(1)) for match in matches if match), default=-1) + 1
         folder = runs / f"{number:05d}-{name}"
         with contextlib.suppress(FileExistsError):  # made by another run in this moment
             folder.mkdir()

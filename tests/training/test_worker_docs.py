@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from training import run
+from training import options as run_options
 from training.clusters import find_cluster
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -33,7 +33,7 @@ def script(name):
 
 @pytest.mark.parametrize("name", ["train.slurm", "jobset.yaml", "tfjob.yaml"])
 def test_scripts_give_options_that_there_are(name, monkeypatch):
-    monkeypatch.setattr(run, "check_runs", lambda runs: None)
+    monkeypatch.setattr(run_options, "check_runs", lambda runs: None)
     text = script(name).replace("\\\n", " ")
     command = next(line for line in text.splitlines() if "python -m training.run" in line)
     words = shlex.split(command.split("python -m training.run")[1].replace("$RUNS", "/runs"))
@@ -44,12 +44,12 @@ def test_scripts_give_options_that_there_are(name, monkeypatch):
     for choice in choices:
         i = options.index(place)
         given = [*options[:i], *choice.split(), *options[i + 1 :]]
-        args, rest = run.first_pass().parse_known_args(given)
+        args, rest = run_options.first_pass().parse_known_args(given)
         assert args.strategy == "multi-worker"
         if args.resume is not None:
             assert (args.resume, rest) == ("latest", [])
         else:
-            _, model, config = run.parse(given)
+            _, model, config = run_options.parse(given)
             assert (model, config.preset, config.data) == (
                 "stylegan2",
                 "ffhq-256",

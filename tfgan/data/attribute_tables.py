@@ -54,17 +54,17 @@ def find_table(folder: str) -> str | None:
             names = sorted(os.listdir(place))
         except OSError:
             continue  # A folder above one that is readable need not be.
-        found = [n for n in names if "attr" in n.lower() and n.lower().endswith((".txt", ".csv"))]
-        if len(found) > 1:
+        tables = [n for n in names if "attr" in n.lower() and n.lower().endswith((".txt", ".csv"))]
+        if len(tables) > 1:
             raise DataError(
                 named=place,
                 expected="must hold one attribute table",
-                received=list_names(found),
+                received=list_names(tables),
                 advice="Name one with `attribute_table`, or take sub-folders as classes with "
                 "`data` FOLDER:classes.",
             )
-        if found:
-            return os.path.join(place, found[0])
+        if tables:
+            return os.path.join(place, tables[0])
     return None
 
 

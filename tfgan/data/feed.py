@@ -173,18 +173,18 @@ class Feed(abc.ABC):
             step, replica = divmod(int(element), replicas)
             first = start_position + step * batch + first_replica + replica
             try:
-                found = self.batch(first + rows)
-                return [found[key] for key in row]
+                batch_rows = self.batch(first + rows)
+                return [batch_rows[key] for key in row]
             except DataError as error:
                 self.error = self.error or error
                 raise
 
         def to_element(element: "tf.Tensor") -> dict[str, "tf.Tensor"]:
             types = [tf.as_dtype(value.dtype) for value in row.values()]
-            found = dict(zip(row, tf.numpy_function(read, [element], types), strict=True))
-            for key, value in found.items():
+            tensors = dict(zip(row, tf.numpy_function(read, [element], types), strict=True))
+            for key, value in tensors.items():
                 value.set_shape((len(rows), *row[key].shape[1:]))
-            return found
+            return tensors
 
         # Pillow releases the interpreter's lock while it decodes and resizes, so whole batches
         # are made side by side; more of them than this would only hold memory.

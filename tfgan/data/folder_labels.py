@@ -48,7 +48,7 @@ def offer_folder(
         DataError: If the folder has no such labels.
     """
     text, path, labels = name.text, name.place, name.labels
-    # Of its own: making sub-folders classes changes a source.
+    # A new source: making sub-folders classes changes a source.
     pictures = FolderSource(path)
     short_name = os.path.basename(os.path.abspath(os.path.expanduser(path)))
     short_name += f":{labels}" if labels else ""
@@ -108,7 +108,7 @@ def _match(
         rows.setdefault(_without_extension(file), row)
     above = os.path.relpath(pictures.describe(0), os.path.dirname(os.path.abspath(table.path)))
     above = above.removesuffix(pictures.relative_path(0))
-    found = np.full(len(pictures), -1, np.int64)
+    row_of = np.full(len(pictures), -1, np.int64)
     owners: dict[int, int] = {}
     for index in range(len(pictures)):
         path = pictures.relative_path(index)
@@ -125,7 +125,7 @@ def _match(
             )
         if row >= 0:
             owners[row] = index
-        found[index] = row
+        row_of[index] = row
     if not owners:
         raise DataError(
             named=f"the attribute table {table.path}",
@@ -144,9 +144,9 @@ def _match(
             pictures.name,
             example,
         )
-    kept = np.flatnonzero(found >= 0)
+    kept = np.flatnonzero(row_of >= 0)
     if len(kept) < len(pictures):
-        without = int(np.flatnonzero(found < 0)[0])
+        without = int(np.flatnonzero(row_of < 0)[0])
         logger.warning(
             "%d of the %d pictures of %s have no row in %s and are left out, such as %s.",
             len(pictures) - len(kept),
@@ -155,8 +155,8 @@ def _match(
             table.path,
             pictures.relative_path(without),
         )
-        return Subset(pictures, kept), values[found[kept]]
-    return pictures, values[found]
+        return Subset(pictures, kept), values[row_of[kept]]
+    return pictures, values[row_of]
 
 
 def _without_extension(file: str) -> str:

@@ -95,7 +95,7 @@ class JointPipeline(Feed):
     @property
     def broken(self) -> list[tuple[str, str]]:
         # Two sets may show the same picture.
-        return list(dict.fromkeys(pair for own in self._pipelines for pair in own.broken))
+        return list(dict.fromkeys(pair for pipeline in self._pipelines for pair in pipeline.broken))
 
     def images(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Images and label vectors of any training positions.
@@ -112,8 +112,8 @@ class JointPipeline(Feed):
         images, labels = [], []
         rows, parts = self._by_set(positions)
         for index, places in parts:
-            found, values = self._pipelines[index].images(places)
-            images.append(found)
+            set_images, values = self._pipelines[index].images(places)
+            images.append(set_images)
             truth = _truth(self.label_sets[index], values)
             labels.append(encode_labels(self.label_sets, index, truth))
         return np.concatenate(images)[rows], np.concatenate(labels)[rows]
@@ -140,14 +140,14 @@ class JointPipeline(Feed):
         """
         images, labels = self.images(positions)
         steps, rows = np.divmod(np.asarray(positions, np.int64), self.options.batch_size)
-        others = np.empty_like(steps)
+        targets = np.empty_like(steps)
         for step in np.unique(steps):
-            mine = steps == step
+            in_step = steps == step
             first = int(step) * self.options.batch_size
             counters = np.arange(first, first + self.options.batch_size)
             bits = random_bits(self.options.seed, _TARGET_STREAM, counters)
-            others[mine] = counters[np.argsort(bits, kind="stable")][rows[mine]]
-        return {"image": images, "label": labels, "target": self.label_vectors(others)}
+            targets[in_step] = counters[np.argsort(bits, kind="stable")][rows[in_step]]
+        return {"image": images, "label": labels, "target": self.label_vectors(targets)}
 
     def label_vectors(self, positions: np.ndarray) -> np.ndarray:
         """Label vectors of any training positions, float32 [B, C], without reading the pictures."""

@@ -142,10 +142,10 @@ def open_labelled(options: DataOptions) -> tuple[list[Source], list[LabelSet]]:
 
     offers = []
     for name in names:
-        own_options = for_label_set(options, name.text)
+        set_options = for_label_set(options, name.text)
         open_once = functools.partial(open_place, name.place)
-        offers.append(name.source_type.offer(name, own_options, open_once))
-    offers = _with_names_of_their_own(offers)
+        offers.append(name.source_type.offer(name, set_options, open_once))
+    offers = _with_distinct_names(offers)
     sources = [
         _read(offer, chosen)
         for offer, chosen in zip(
@@ -158,8 +158,8 @@ def open_labelled(options: DataOptions) -> tuple[list[Source], list[LabelSet]]:
         offers, [source.class_names for source in sources], options.exclusive
     )
     label_sets = [
-        LabelSet(offer.name, offer.kind, source.class_names, own_groups)
-        for offer, source, own_groups in zip(offers, sources, groups, strict=True)
+        LabelSet(offer.name, offer.kind, source.class_names, exclusive)
+        for offer, source, exclusive in zip(offers, sources, groups, strict=True)
     ]
     for source, label_set in zip(sources, label_sets, strict=True):
         _warn_of_contradictions(source, label_set)
@@ -195,7 +195,7 @@ def open_all_attributes(name: DataName, options: DataOptions) -> Labelled:
     return _read(offer, offer.names)
 
 
-def _with_names_of_their_own(offers: Sequence[LabelOffer]) -> list[LabelOffer]:
+def _with_distinct_names(offers: Sequence[LabelOffer]) -> list[LabelOffer]:
     """Numbers sets that share a name, as folders of one name in different places do."""
     names: list[str] = []
     for offer in offers:
@@ -297,8 +297,11 @@ def _choose_exclusive(
         )
     groups = []
     for names in learned:
-        own = (tuple(n for n in group if n in names) for group in declared or DEFAULT_EXCLUSIVE)
-        groups.append(tuple(group for group in own if len(group) > 1))
+        parts = [
+            tuple(name for name in group if name in names)
+            for group in declared or DEFAULT_EXCLUSIVE
+        ]
+        groups.append(tuple(group for group in parts if len(group) > 1))
     return groups
 
 

@@ -140,10 +140,10 @@ class ManualSet(tfds.core.ShardBasedBuilder, skip_registration=True):  # type: i
     def _find_misfit(self, layout: Layout) -> str:
         """How a layout differs from that of this set; nothing if it does not."""
         train = self.splits[0]
-        found = sorted({split for split, _ in layout})
-        if found not in [sorted((train, held_out)) for held_out in self.held_out]:
-            return f"has {' and '.join(found)}, not {' and '.join(self.splits)}"
-        wanted = set(itertools.product(found, self.classes))
+        splits = sorted({split for split, _ in layout})
+        if splits not in [sorted((train, held_out)) for held_out in self.held_out]:
+            return f"has {' and '.join(splits)}, not {' and '.join(self.splits)}"
+        wanted = set(itertools.product(splits, self.classes))
         for words, keys in (
             ("has no pictures in", wanted - layout.keys()),
             ("also holds", layout.keys() - wanted),

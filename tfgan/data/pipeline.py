@@ -246,7 +246,7 @@ class Pipeline(Feed):
         self._stop_if_too_many_are_broken()
         size = self.options.resolution
         images = np.empty((len(positions), size, size, 3), np.uint8)
-        found: list[int | np.ndarray] = [0] * len(positions)
+        label_of: list[int | np.ndarray] = [0] * len(positions)
         keepable = indices < len(self._cache)
         hits = np.zeros(len(positions), bool)
         hits[keepable] = self._cached[indices[keepable]]
@@ -254,11 +254,11 @@ class Pipeline(Feed):
         crops = crops or [None] * len(positions)
         for row, (index, crop) in enumerate(zip(indices.tolist(), crops, strict=True)):
             if crop is not None:
-                images[row], found[row] = self._cropped(index, crop)
+                images[row], label_of[row] = self._cropped(index, crop)
             elif hits[row]:
-                found[row] = self._cache_labels[index]
+                label_of[row] = self._cache_labels[index]
             else:
-                images[row], found[row] = self._readable(index)
+                images[row], label_of[row] = self._readable(index)
         # After the whole batch, so that the counts in the one warning say something.
         self._warn_of_enlarging()
 
@@ -266,7 +266,7 @@ class Pipeline(Feed):
             bits = random_bits(self.options.seed, flip_stream, positions)
             mirrored = bits >> np.uint64(63) == 1
             images[mirrored] = images[mirrored, :, ::-1]
-        labels = np.array(found)
+        labels = np.array(label_of)
         return images, labels.astype(np.int32 if labels.ndim == 1 else np.float32)
 
     def _cropped(self, index: int, crop: np.ndarray) -> tuple[np.ndarray, int | np.ndarray]:

@@ -129,47 +129,47 @@ class StyleGANConfig(TrainingConfig):
 
     def batch_size_at(self, size: int) -> int:
         """Batch size at a resolution."""
-        own = by_resolution("batch_sizes", self.batch_sizes, COUNT, int, "8:256")
-        return own.get(size, self.batch_size)
+        sizes = by_resolution("batch_sizes", self.batch_sizes, COUNT, int, "8:256")
+        return sizes.get(size, self.batch_size)
 
     def learning_rate_at(self, size: int) -> float:
         """Learning rate at a resolution."""
-        own = by_resolution("learning_rates", self.learning_rates, POSITIVE, float, "128:0.0015")
-        return own.get(size, self.learning_rate)
+        rates = by_resolution("learning_rates", self.learning_rates, POSITIVE, float, "128:0.0015")
+        return rates.get(size, self.learning_rate)
 
 
 def by_resolution(
-    name: str, given: Sequence[str], rule: Rule, kind: Callable[[str], float], example: str
+    name: str, texts: Sequence[str], rule: Rule, number: Callable[[str], float], example: str
 ) -> dict[int, Any]:
     """Reads values of an option that are written RESOLUTION:VALUE.
 
     Args:
         name: Of the option's field.
-        given: What is read.
+        texts: What is read.
         rule: What a value must be.
-        kind: Makes a value of its text.
+        number: Makes a value of its text.
         example: Of a right one.
 
     Raises:
         ConfigError: If one cannot be read, or a resolution comes twice.
     """
-    found: dict[int, Any] = {}
-    for text in given:
+    values: dict[int, Any] = {}
+    for text in texts:
         size, _, value = text.partition(":")
         try:
-            resolution, number = int(size), kind(value)
+            resolution, parsed = int(size), number(value)
         except ValueError:
-            resolution, number = 0, 0
-        holds = math.isfinite(number) and rule.holds(number)
-        if not holds or resolution not in resolutions_to(1024) or resolution in found:
+            resolution, parsed = 0, 0
+        holds = math.isfinite(parsed) and rule.holds(parsed)
+        if not holds or resolution not in resolutions_to(1024) or resolution in values:
             raise ConfigError(
                 field=name,
                 expected="must be RESOLUTION:VALUE, each resolution once, a power of two from 4 to "
                 f"1024, and each value {rule.words}, as in {example}",
-                received=" ".join(given),
+                received=" ".join(texts),
             )
-        found[resolution] = number
-    return found
+        values[resolution] = parsed
+    return values
 
 
 # Of NVlabs/stylegan, train.py, for 8 GPUs; elsewhere 32 and 0.001.
