@@ -344,6 +344,7 @@ def test_an_error_has_parts_and_names_fields_as_the_library_does():
     assert str(error) == text
     assert str(wrong(field="", named="a.csv", received="")).startswith("a.csv must be even. Use")
     assert str(wrong(received="Oh.")).startswith("`batch_size` must be even. Received: Oh. Use")
+    assert str(wrong(received="..")).startswith("`batch_size` must be even. Received: .. Use")
     assert str(WrongError("`seed` is bad.")) == "`seed` is bad."
     again = pickle.loads(pickle.dumps(error))
     assert (str(again), again.field, again.advice) == (text, "batch_size", error.advice)

@@ -38,9 +38,10 @@ class UserError(ValueError):
         self.expected = expected
         self.advice = advice
         subject = " ".join(filter(None, [field and f"`{field}`", str(named), expected]))
-        given_text = f"Received: {received}".rstrip(".") + "." if str(received) else ""
-        parts = [f"{subject}.", given_text, advice]
-        super().__init__(message or " ".join(filter(None, parts)))
+        sentences = [subject, str(received) and f"Received: {received}"]
+        # What libraries say may end as a sentence does.
+        ended = [text if text.endswith(".") else f"{text}." for text in sentences if text]
+        super().__init__(message or " ".join(filter(None, [*ended, advice])))
 
     def __str__(self) -> str:
         return as_flags(super().__str__())
