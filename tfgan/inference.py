@@ -228,7 +228,7 @@ def synthesize(
     noise_layers: str = "all",
     seeds: Sequence[int] | None = None,
     draws: Sequence[int] | None = None,
-    batch_size: int = 16,
+    batch_size: int = BATCH_SIZE,
     progress: str | None = None,
 ) -> np.ndarray:
     """Turns styles into pictures, in batches of one size: the last one is filled up.
@@ -275,7 +275,7 @@ def noise_deviation(
     *,
     seeds: Sequence[int],
     count: int = 100,
-    batch_size: int = 16,
+    batch_size: int = BATCH_SIZE,
     progress: str | None = None,
 ) -> np.ndarray:
     """Where noise changes pictures: their deviation over `count` random realisations.
@@ -327,7 +327,7 @@ def generate(
     truncation_cutoff: int | str | None = AS_PUBLISHED,
     noise: str = "fixed",
     noise_layers: str = "all",
-    batch_size: int = 16,
+    batch_size: int = BATCH_SIZE,
     progress: str | None = None,
 ) -> np.ndarray:
     """Turns seeds into pictures.
@@ -371,7 +371,7 @@ def latent_styles(model: Any, latents: np.ndarray, domain: int) -> np.ndarray:
 
 
 def reference_styles(
-    model: Any, images: np.ndarray, domain: int, batch_size: int = 16
+    model: Any, images: np.ndarray, domain: int, batch_size: int = BATCH_SIZE
 ) -> np.ndarray:
     """Style codes of pictures of a domain, in batches: uint8 [N, R, R, 3] -> [N, S]."""
     parts = []
@@ -387,7 +387,7 @@ def translate_to_each(
     images: np.ndarray,
     targets: Any,
     *,
-    batch_size: int = 16,
+    batch_size: int = BATCH_SIZE,
     progress: str | None = None,
 ) -> np.ndarray:
     """Translates every picture to every target; see `translate`.
@@ -418,7 +418,7 @@ def translate(
     images: np.ndarray,
     targets: Any,
     *,
-    batch_size: int = 16,
+    batch_size: int = BATCH_SIZE,
     progress: str | None = None,
 ) -> np.ndarray:
     """Translates pictures, in batches of one size: the last one is filled up.

@@ -209,9 +209,7 @@ def read_labels(model, images: np.ndarray, known: np.ndarray, index: int) -> np.
                 tried = values[rows]
                 tried[:, places] = option
                 vectors = encode_labels(model.label_sets, index, tried)
-                made = inference.translate(
-                    model, images[rows], vectors, batch_size=inference.BATCH_SIZE
-                )
+                made = inference.translate(model, images[rows], vectors)
                 change = np.mean(np.abs(made - images[rows].astype(np.float32)), axis=(1, 2, 3))
                 better = change < least[rows]
                 values[rows[better]], least[rows[better]] = tried[better], change[better]
@@ -377,7 +375,6 @@ def translate(
             model,
             before.reshape(-1, *images.shape[1:]),
             np.stack(vectors, axis=1).reshape(before.shape[0] * before.shape[1], -1),
-            batch_size=inference.BATCH_SIZE,
             progress=progress,
         )
         made[:, chosen] = after.reshape(before.shape)

@@ -86,7 +86,6 @@ class _Pictures:
             noise=self.options.noise,
             noise_layers=self.options.noise_layers,
             seeds=seeds,
-            batch_size=inference.BATCH_SIZE,
             progress=progress,
         )
 
@@ -206,7 +205,7 @@ def make_noise(model, options: argparse.Namespace, out: Path) -> None:
     styles = pictures.styles(seeds)
 
     def made(styles: np.ndarray, **noise) -> np.ndarray:
-        images = inference.synthesize(model, styles, batch_size=inference.BATCH_SIZE, **noise)
+        images = inference.synthesize(model, styles, **noise)
         return pictures.enlarged(images, readable=True)
 
     fixed, none = made(styles, noise="fixed"), made(styles, noise="none")
@@ -226,7 +225,6 @@ def make_noise(model, options: argparse.Namespace, out: Path) -> None:
         styles,
         seeds=seeds,
         count=options.count,
-        batch_size=inference.BATCH_SIZE,
         progress="noise",
     )
     # A few strong pixels must not darken the rest. Less than one step of 255 is never seen, and

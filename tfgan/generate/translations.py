@@ -140,9 +140,7 @@ def make_translation(model, options: argparse.Namespace, out: Path) -> None:
     """The figure of the paper: sources across, references or drawn styles down."""
     sources, styles = _read_sources(model, options), find_styles(model, options)
     scale = _check(model, options, sources, len(styles))
-    translations = inference.translate_to_each(
-        model, sources, _codes(styles), batch_size=inference.BATCH_SIZE, progress="translate"
-    )
+    translations = inference.translate_to_each(model, sources, _codes(styles), progress="translate")
     figures.write_png(out, figures.style_table(sources, _rows(styles), translations, scale))
 
 
@@ -152,9 +150,7 @@ def make_pictures(model, options: argparse.Namespace, out: Path) -> None:
     codes = _codes(styles)
     used: dict[Path, set[str]] = defaultdict(set)
     for image, path, _, place in Progress(_sources(model, options), "sources", unit=" img"):
-        translations = inference.translate_to_each(
-            model, image[None], codes, batch_size=inference.BATCH_SIZE
-        )[:, 0]
+        translations = inference.translate_to_each(model, image[None], codes)[:, 0]
         enlarged = figures.enlarge(translations, scale_of(options, model.resolution, False))
         for style, translated in zip(styles, enlarged, strict=True):
             name = "-".join(map(file_name, (path.stem, style.domain, style.title)))
@@ -181,9 +177,7 @@ def make_interpolation(model, options: argparse.Namespace, out: Path) -> None:
         with Progress(total=frames, desc="interpolate", unit="frame") as bar:
             for start in range(0, frames, together):
                 part = walk[start : start + together]
-                translations = inference.translate_to_each(
-                    model, sources, part, batch_size=inference.BATCH_SIZE
-                )
+                translations = inference.translate_to_each(model, sources, part)
                 for i, images in enumerate(translations, start):
                     yield figures.style_table(sources, [rows[nearest[i]]], images[None], scale)
                     bar.update()

@@ -204,9 +204,7 @@ class StarGANv2System:
         """Fixed pictures, translated by latents and by references, one domain after the other."""
         config, names = self.config, self.average.domain_names
         each = max(1, config.sample_rows // len(names))
-        latents = np.random.default_rng(config.seed).standard_normal(
-            (each, config.latent_dim), dtype=np.float32
-        )
+        latents = inference.draw_latents(range(config.seed, config.seed + each), config.latent_dim)
         rows: dict[str, list[figures.StyleRow]] = {"latent": [], "reference": []}
         styles: dict[str, list[np.ndarray]] = {"latent": [], "reference": []}
         for domain, name in enumerate(names):

@@ -92,6 +92,7 @@ class _InUse:
         self.generator = generator
         self.resolution = growth.size
         self.mapping = generator.mapping
+        self.latent_dim = generator.latent_dim
         self.fade = alpha if growth.fades else 1.0
 
     def truncate(self, styles, psi, cutoff):
