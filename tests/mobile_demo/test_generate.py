@@ -1,16 +1,34 @@
 """Faces from random numbers: all that a user can do, through the interface."""
 
+import json
+import subprocess
+
 import numpy as np
 import pytest
 
-from tests.mobile_demo.latents import latents, slerp
+from mobile_demo import site as sites
+from tests.generate.pictures import read
+from tfgan.generate.__main__ import main
+from tfgan.inference import draw_latents
 
 LATENTS = 8
 
 
+def latents(*seeds):
+    return draw_latents(seeds, LATENTS)
+
+
+def slerp(start, end, at):
+    """The point on the arc between two latents."""
+    cosine = np.sum(start * end) / np.linalg.norm(start) / np.linalg.norm(end)
+    angle = np.arccos(np.float64(cosine))
+    mixed = np.sin((1 - at) * angle) * start + np.sin(at * angle) * end
+    return (mixed / np.sin(angle)).astype(np.float32)
+
+
 def picture(run, seed=None, psi=0.7, noise=1.0, z=None, label=None):
     """What the Python runtime draws of a seed, or of latents."""
-    inputs = {"latents": latents(seed, LATENTS) if z is None else z}
+    inputs = {"latents": latents(seed) if z is None else z}
     if label is not None:
         inputs["labels"] = np.array([label], np.int32)
     return synthesize(run, styles_of(run, psi, **inputs), noise)
@@ -29,6 +47,27 @@ def test_a_link_shows_what_the_python_runtime_draws(site, phone):
     phone.open("#model=stylegan2&seed=7&psi=0.5&noise=1")
     phone.expect(picture(site.runner("stylegan2"), 7, psi=0.5))
     phone.shoot("tiny-generate")
+
+
+def test_the_app_draws_the_latents_that_numpy_draws():
+    seeds = [*range(200), 2**31, 2**32 - 1]
+    code = f"""
+        import {{ latentsOf }} from {json.dumps(str(sites.APP / "src" / "random.ts"))};
+        console.log(JSON.stringify({seeds}.map((seed) => Array.from(latentsOf(seed, 512)))));
+    """
+    command = ["node", "--experimental-strip-types", "--input-type=module", "--eval", code]
+    printed = subprocess.check_output(command, env=sites._npm_environment())
+    # The tail of the distribution has its own way, which some of so many numbers take.
+    expected = draw_latents(seeds, 512)
+    assert np.max(np.abs(expected)) > 3.66
+    np.testing.assert_array_equal(np.array(json.loads(printed), np.float32), expected)
+
+
+def test_a_seed_is_the_face_that_generate_draws(site, phone, tmp_path):
+    phone.open("#model=stylegan2&seed=12345&psi=0.7")
+    model = site.exports["stylegan2"].with_suffix(".keras")
+    assert main([str(model), "pictures", "--seeds", "12345", "-o", str(tmp_path)]) == 0
+    phone.expect(read(tmp_path / "seed12345.png")[None] / 127.5 - 1)
 
 
 def test_a_tap_gives_a_new_face_and_back_the_one_before(site, phone):
@@ -62,8 +101,8 @@ def test_mixing_takes_the_styles_of_one_level(site, phone, level, layers):
     phone.page.locator("label", has_text=level).tap()
     run = site.runner("stylegan2")
 
-    both = styles_of(run, 1, latents=latents(3, LATENTS)).copy()
-    both[:, layers] = styles_of(run, 1, latents=latents(11, LATENTS))[:, layers]
+    both = styles_of(run, 1, latents=latents(3)).copy()
+    both[:, layers] = styles_of(run, 1, latents=latents(11))[:, layers]
     phone.expect(synthesize(run, both))
     assert phone.link()["mix"] == level
 
@@ -80,7 +119,7 @@ def test_a_walk_goes_along_the_arc_to_the_next_face(site, phone):
     assert 0 < at <= 1
     # The link says three digits, so it must be opened to be compared.
     phone.open(f"#model=stylegan2&seed={seed}&at={at}")
-    z = slerp(latents(seed, LATENTS), latents(seed + 1, LATENTS), at)
+    z = slerp(latents(seed), latents(seed + 1), at)
     phone.expect(picture(site.runner("stylegan2"), z=z))
 
 

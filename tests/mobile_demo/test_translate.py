@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.mobile_demo.latents import latents
+from tfgan.inference import draw_latents
 
 SIZE = 32
 BEFORE = "canvas[aria-label=Before]"
@@ -155,7 +155,7 @@ def test_a_domain_and_a_random_style(site, phone):
 
     def translated(seed, domain):
         label = np.array([domain], np.int32)
-        styles = run("style_from_latent", latents=latents(seed, 5), labels=label)["styles"]
+        styles = run("style_from_latent", latents=draw_latents([seed], 5), labels=label)["styles"]
         return run("translate", images=source(phone), styles=styles)["images"]
 
     phone.expect(translated(9, 0))
