@@ -1,5 +1,6 @@
 """Which models can be exported, and as what."""
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,17 +28,19 @@ class ModelFamily(NamedTuple):
     floor: float
 
 
-STYLE_GENERATORS = ModelFamily(
-    "map, truncate, synthesize, generate (SavedModel alone)",
-    style_generator,
-    takes_pictures=False,
-    floor=38.0,
-)
+def _style_generators(system: str) -> ModelFamily:
+    return ModelFamily(
+        "map, truncate, synthesize, generate (SavedModel alone)",
+        functools.partial(style_generator, system=system),
+        takes_pictures=False,
+        floor=38.0,
+    )
+
 
 # By class of the model.
 FAMILIES = {
-    "StyleGANGenerator": STYLE_GENERATORS,
-    "StyleGAN2Generator": STYLE_GENERATORS,
+    "StyleGANGenerator": _style_generators("StyleGAN"),
+    "StyleGAN2Generator": _style_generators("StyleGAN2"),
     "StarGAN": ModelFamily("translate", stargan, takes_pictures=True, floor=35.0),
     "StarGANv2": ModelFamily(
         "style_from_latent, style_from_reference, translate,\n"

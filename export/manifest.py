@@ -15,6 +15,8 @@ from tfgan.runs import run_of
 VERSION = 1
 
 ABOUT = {
+    "panels": "What an app lets users choose; the first says which screen it is.",
+    "style_levels": "Places of the coarse, middle and fine styles, for style mixing.",
     "signatures": "Inputs and outputs by name; tensors says what they hold. Where a shape begins "
     "with null, that is the batch: batch_size of the form, or any where that is null too.",
     "ways_to_pictures": "Signatures in the order in which they are run; the last gives images.",
@@ -87,6 +89,8 @@ def facts_of(exportable: Exportable, cases: Sequence[Case], model_file: Path) ->
         "manifest_version": VERSION,
         "name": model_file.absolute().parent.name if in_run else model_file.stem,
         "kind": type(exportable.model).__name__,
+        "system": exportable.system,
+        "panels": list(exportable.panels),
         **exportable.facts,
         "signatures": _interface(exportable, cases),
         "ways_to_pictures": [list(flow.signatures) for flow in exportable.flows],

@@ -116,6 +116,9 @@ class Exportable:
         draw: Takes numbers, one for each example, and pictures [N, R, R, 3] of which example i
             takes the one at place i; returns inputs of flows, batch by batch.
         usage: How a picture is made in Python.
+        system: Name of the system, for people.
+        panels: What the app lets users choose, by names of its `PANELS` (`mobile_demo/src/
+            manifest.ts`); the first says which screen it is.
         choices: Number of classes or domains, or of labels of the largest set, that examples are
             spread over; 1 where there is nothing to choose.
         loose_share: Share of an output's values that may differ from Keras by any amount.
@@ -129,6 +132,8 @@ class Exportable:
     flows: tuple[Flow, ...]
     draw: Callable[[Sequence[int], np.ndarray], list[Arrays]]
     usage: Usage
+    system: str
+    panels: tuple[str, ...]
     choices: int = 1
     loose_share: float = 0.0
 

@@ -68,6 +68,8 @@ def stargan(model) -> Exportable:
             tflite=fill("stargan_tflite"),
             saved_model={"images": "photos", "labels": "labels"},
         ),
+        system="StarGAN",
+        panels=("labels",),
         choices=max(len(label_set.names) for label_set in sets),
     )
 

@@ -63,6 +63,8 @@ def stargan_v2(model) -> Exportable:
             tflite=fill("stargan_v2_tflite"),
             saved_model={"images": "photos", "latents": "latents", "labels": "domain"},
         ),
+        system="StarGAN v2",
+        panels=("domains",),
         choices=len(model.domain_names),
         # Masks jump where the heat of a landmark passes 0.1: rounding moves a few of their pixels
         # across, and with them what the skips let through around these.

@@ -19,13 +19,13 @@ from export.signatures import (
     attributes_of,
 )
 from export.usage import comment, fill
-from tfgan.inference import draw_latents
+from tfgan.inference import TRUNCATION_PSI, draw_latents, style_levels
 from tfgan.litert import Arrays
 
-PSIS = (1.0, 0.7)
+PSIS = (1.0, TRUNCATION_PSI)
 
 
-def style_generator(model) -> Exportable:
+def style_generator(model, system: str) -> Exportable:
     """A StyleGAN or StyleGAN2 generator: its parts, and `generate`, the whole.
 
     Of the layers the first `truncation_cutoff` are truncated, as published (null: all). The fixed
@@ -34,6 +34,7 @@ def style_generator(model) -> Exportable:
 
     Args:
         model: A float32 generator.
+        system: Its name, for people.
     """
     return Exportable(
         model=model,
@@ -51,6 +52,14 @@ def style_generator(model) -> Exportable:
         ),
         draw=functools.partial(_draw, model),
         usage=_usage(model),
+        system=system,
+        panels=(
+            "seeds",
+            "truncation",
+            *(("classes",) if model.class_names else ()),
+            "noise",
+            "mixing",
+        ),
         choices=max(1, len(model.class_names)),
     )
 
@@ -67,13 +76,14 @@ def _facts(model) -> dict[str, Any]:
             "num_styles",
             "truncation_cutoff",
         ),
-        "truncation_psi": PSIS[-1],
+        "truncation_psi": TRUNCATION_PSI,
+        "style_levels": style_levels(model),
         "tensors": {
             "latents": LATENTS,
             **({"labels": {"about": "places in class_names"}} if model.class_names else {}),
             "truncation_psi": {
                 "range": [0.0, 1.0],
-                "default": PSIS[-1],
+                "default": TRUNCATION_PSI,
                 "about": "1: pictures as various as in training; 0: all alike",
             },
             "noise_scale": {
@@ -150,7 +160,7 @@ def _usage(model) -> Usage:
     arrays = {"latents": "latents", "truncation_psi": "psi", "noise_scale": "scale"}
     if not model.class_names:
         return Usage(
-            inputs=fill("style_generator", latent_dim=model.latent_dim),
+            inputs=fill("style_generator", latent_dim=model.latent_dim, psi=TRUNCATION_PSI),
             tflite=fill("style_generator_tflite"),
             saved_model=arrays,
         )
@@ -158,6 +168,7 @@ def _usage(model) -> Usage:
         inputs=fill(
             "class_generator",
             latent_dim=model.latent_dim,
+            psi=TRUNCATION_PSI,
             first_class=comment(model.class_names[0]),
         ),
         tflite=fill("class_generator_tflite"),

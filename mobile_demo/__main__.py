@@ -21,7 +21,7 @@ from tfgan.terminal import EXTRAS, CommandParser, command, require, run_command
 _ABOUT = """Runs exported models on a phone, in its browser. No picture leaves the phone.
 
 EXPORT_FOLDER is what python -m export.run has written, with a manifest.json. Without one, the
-newest export of each kind under ./runs/*/export is taken; where there is none, the smoke presets
+newest export of each system under ./runs/*/export is taken; where there is none, the smoke presets
 of all four systems are trained and exported first, which takes a few minutes.
 """
 

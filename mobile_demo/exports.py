@@ -15,11 +15,11 @@ from tfgan.strict_json import REASONS, finite_record
 from tfgan.terminal import UserError, python_module
 
 MANIFEST = "manifest.json"
-# What the app has screens for, with the name that training knows the system by.
-KINDS = {
-    "StyleGAN2Generator": "stylegan2",
-    "StyleGANGenerator": "stylegan",
-    "StarGANv2": "stargan-v2",
+# What people call each system, in the order in which the app shows them, and what training does.
+SYSTEMS = {
+    "StyleGAN2": "stylegan2",
+    "StyleGAN": "stylegan",
+    "StarGAN v2": "stargan-v2",
     "StarGAN": "stargan",
 }
 SMOKE_FORMS = ("float32", "float16", "dynamic")
@@ -37,14 +37,14 @@ class Export(NamedTuple):
     Attributes:
         folder: Where it is.
         name: What the model is called.
-        kind: One of `KINDS`.
+        system: What people call the system that it is of.
         files: Names of its `.tflite` files.
         manifest: What the app is told of it: the manifest without forms that failed.
     """
 
     folder: Path
     name: str
-    kind: str
+    system: str
     files: list[str]
     manifest: dict[str, Any]
 
@@ -86,7 +86,7 @@ def read_export(folder: Path) -> Export:
     """Reads an export folder, and checks that its `.tflite` files are whole.
 
     Raises:
-        ExportError: If it is not an export, not of a kind that the app shows, or not whole.
+        ExportError: If it is not an export, was made by an earlier version, or is not whole.
     """
     about = folder / MANIFEST
     if not about.is_file():
@@ -95,7 +95,7 @@ def read_export(folder: Path) -> Export:
         )
     try:
         manifest = json.loads(about.read_text("utf-8"))
-        name, kind = str(manifest["name"]), str(manifest["kind"])
+        name = str(manifest["name"])
         forms = [form for form in manifest["forms"] if _is_usable(form)]
         digests = {str(form["path"]): str(form["sha256"]) for form in forms}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -103,9 +103,12 @@ def read_export(folder: Path) -> Export:
             f"{about} must be as python -m export.run writes it. Received: "
             f"{error!r:.100}. {_EXPORT}"
         ) from error
-    if kind not in KINDS:
+    missing = [key for key in ("system", "panels") if not manifest.get(key)]
+    if missing:
         raise ExportError(
-            f"the app shows {', '.join(KINDS)}. Received: {folder}, of a {kind}. {_EXPORT}"
+            f"{about} must say what the app can show. Received: one without "
+            f"{' and '.join(missing)}, as earlier versions wrote it. Export the model again: "
+            "python -m export.run MODEL"
         )
     # Other forms are not for phones.
     files = [path for path in digests if path.endswith(".tflite")]
@@ -122,11 +125,12 @@ def read_export(folder: Path) -> Export:
                 f"{folder / file} must have the SHA-256 of {MANIFEST}, which begins with "
                 f"{digests[file][:8]}. Received: {(found or 'no such file')[:12]}. {_EXPORT}"
             )
-    return Export(folder, name, kind, files, finite_record({**manifest, "forms": forms}))
+    system = str(manifest["system"])
+    return Export(folder, name, system, files, finite_record({**manifest, "forms": forms}))
 
 
 def newest_exports(runs: Path) -> list[Export]:
-    """The newest export of each kind of model under RUNS/*/export, in the order of `KINDS`.
+    """The newest export of each system under RUNS/*/export, those of `SYSTEMS` first.
 
     Those that the app cannot show are named, and left out.
     """
@@ -138,8 +142,8 @@ def newest_exports(runs: Path) -> list[Export]:
         except ExportError as error:
             print(f"left out: {error}", file=sys.stderr, flush=True)
             continue
-        newest[export.kind] = export
-    return [newest[kind] for kind in KINDS if kind in newest]
+        newest[export.system] = export
+    return [newest[name] for name in dict.fromkeys([*SYSTEMS, *newest]) if name in newest]
 
 
 def make_exports(runs: Path) -> list[Export]:
@@ -151,7 +155,7 @@ def make_exports(runs: Path) -> list[Export]:
     Raises:
         ExportError: If a training or an export fails.
     """
-    for system in KINDS.values():
+    for system in SYSTEMS.values():
         known = set(runs.glob("*"))
         train = ("training.run", "--model", system, "--preset", "smoke", "--runs", str(runs))
         _run(*train, accepted=(0,))

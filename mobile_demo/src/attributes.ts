@@ -1,4 +1,4 @@
-/** The screen of StarGAN: labels that are switched on and off. */
+/** The screen of models that are told labels, which are switched on and off. */
 
 import { choice, el, slider, words } from "./dom";
 import { encodeLabels, rivals, switched } from "./labels";

@@ -1,4 +1,4 @@
-/** The screen of StarGAN v2: a domain, and a style that is drawn or taken from a reference. */
+/** The screen of models that know domains: a style is drawn, or taken from a reference. */
 
 import { choice, el, icon, words } from "./dom";
 import type { DomainManifest, Model } from "./manifest";

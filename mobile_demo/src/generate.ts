@@ -1,49 +1,30 @@
-/** The screen of StyleGAN and StyleGAN2: faces from random numbers. */
+/** The screen of models that draw faces from seeds. */
 
 import { choice, el, icon, iconButton, slider, toggle } from "./dom";
 import type { Run } from "./engine";
 import { Latest } from "./latest";
-import type { Model, StyleManifest } from "./manifest";
+import type { Model, Panel, SeedManifest } from "./manifest";
 import { paint } from "./pictures";
 import { between, latentsOf, newSeed } from "./random";
 import { numberOf, type Screen, type ScreenMaker } from "./studio";
 
 const SECONDS_PER_FACE = 2;
 const LAST_SEED = 2 ** 32 - 1;
-// The bounds of the papers' style mixing, by the resolution that a style belongs to.
-const LEVELS = ["Coarse", "Middle", "Fine"] as const;
-type Level = (typeof LEVELS)[number];
 
-/**
- * The resolution whose convolution each style scales first: two styles for each, but for the 4 by 4
- * pixels of StyleGAN2, which has one there.
- */
-function styleSizes(model: StyleManifest): number[] {
-  const missing = model.kind === "StyleGAN2Generator" ? 1 : 0;
-  return Array.from({ length: model.num_styles }, (_, i) =>
-    Math.min(model.resolution, 4 * 2 ** Math.floor((i + missing) / 2)),
-  );
-}
-
-/** As in the papers, and squeezed for pictures below 64 pixels so that all three levels exist. */
-function levelOf(size: number, resolution: number): Level {
-  if (size <= Math.min(8, resolution / 4)) return "Coarse";
-  return size < Math.min(64, resolution) ? "Middle" : "Fine";
-}
-
-export const generateScreen: ScreenMaker<Model & StyleManifest> = (model, studio, parameters) => {
-  const levels = styleSizes(model).map((size) => levelOf(size, model.resolution));
+export const generateScreen: ScreenMaker<Model & SeedManifest> = (model, studio, parameters) => {
+  const has = (panel: Panel) => model.panels.includes(panel);
+  const levels = has("mixing") ? Object.keys(model.style_levels) : [];
   const number = (name: string, min: number, max: number, otherwise: number) =>
     numberOf(parameters, name, min, max, otherwise);
   const whole = (name: string, max: number, otherwise: number) =>
     Math.floor(number(name, 0, max, otherwise));
   let seed = whole("seed", LAST_SEED, newSeed());
   let at = number("at", 0, 1, 0);
-  let psi = number("psi", 0, 1, model.truncation_psi);
+  let psi = has("truncation") ? number("psi", 0, 1, model.truncation_psi) : 1;
   let noise = whole("noise", 1, 1) === 1;
   let other = whole("other", LAST_SEED, newSeed());
-  let mixed = LEVELS.find((level) => level === parameters.get("mix")) ?? null;
-  let classIndex = whole("class", model.class_names.length - 1, 0);
+  let mixed = levels.find((level) => level === parameters.get("mix")) ?? null;
+  let classIndex = has("classes") ? whole("class", model.class_names.length - 1, 0) : 0;
   let walking = false;
 
   const canvas = el("canvas", { class: "picture", role: "img", "aria-label": "Generated face" });
@@ -69,10 +50,10 @@ export const generateScreen: ScreenMaker<Model & StyleManifest> = (model, studio
         const styles = await stylesOf(run, between(from, to, at));
         if (mixed) {
           const others = await stylesOf(run, latentsOf(other, model.latent_dim));
-          levels.forEach((level, i) => {
-            const part = [i * model.style_dim, (i + 1) * model.style_dim] as const;
-            if (level === mixed) styles.set(others.subarray(...part), part[0]);
-          });
+          for (const layer of model.style_levels[mixed]!) {
+            const part = [layer * model.style_dim, (layer + 1) * model.style_dim] as const;
+            styles.set(others.subarray(...part), part[0]);
+          }
         }
         await synthesize(run, styles);
       });
@@ -81,6 +62,7 @@ export const generateScreen: ScreenMaker<Model & StyleManifest> = (model, studio
 
   const drawThumbnail = () =>
     thumbnailJobs.run(async () => {
+      if (!has("mixing")) return;
       const pixels = await studio.picture(async (run) => {
         await synthesize(run, await stylesOf(run, latentsOf(other, model.latent_dim)));
       });
@@ -161,6 +143,30 @@ export const generateScreen: ScreenMaker<Model & StyleManifest> = (model, studio
   );
   canvas.addEventListener("click", () => newFace.click());
 
+  const mixing = el(
+    "div",
+    { class: "card mixing" },
+    el(
+      "div",
+      { class: "beside" },
+      thumbnail,
+      iconButton("swap", "Another second face", () => {
+        other = newSeed();
+        void drawThumbnail();
+        void changed();
+      }),
+    ),
+    choice(
+      "Mix in a second face",
+      ["Nothing", ...levels],
+      mixed ? levels.indexOf(mixed) + 1 : 0,
+      (index) => {
+        mixed = levels[index - 1] ?? null;
+        void changed();
+      },
+    ),
+  );
+
   const controls = el(
     "div",
     { class: "panel" },
@@ -168,17 +174,21 @@ export const generateScreen: ScreenMaker<Model & StyleManifest> = (model, studio
     el(
       "div",
       { class: "card" },
-      slider(
-        "Truncation",
-        { min: 0, max: 1, step: 0.05, value: psi },
-        (value) => (value === 0 ? "average face" : `ψ ${value.toFixed(2)}`),
-        (value) => {
-          psi = value;
-          void changed();
-          void drawThumbnail();
-        },
-      ),
-      ...(model.class_names.length
+      ...(has("truncation")
+        ? [
+            slider(
+              "Truncation",
+              { min: 0, max: 1, step: 0.05, value: psi },
+              (value) => (value === 0 ? "average face" : `ψ ${value.toFixed(2)}`),
+              (value) => {
+                psi = value;
+                void changed();
+                void drawThumbnail();
+              },
+            ),
+          ]
+        : []),
+      ...(has("classes")
         ? [
             choice("Class", model.class_names, classIndex, (index) => {
               classIndex = index;
@@ -187,35 +197,17 @@ export const generateScreen: ScreenMaker<Model & StyleManifest> = (model, studio
             }),
           ]
         : []),
-      toggle("Noise", noise, (on) => {
-        noise = on;
-        void changed();
-        void drawThumbnail();
-      }),
+      ...(has("noise")
+        ? [
+            toggle("Noise", noise, (on) => {
+              noise = on;
+              void changed();
+              void drawThumbnail();
+            }),
+          ]
+        : []),
     ),
-    el(
-      "div",
-      { class: "card mixing" },
-      el(
-        "div",
-        { class: "beside" },
-        thumbnail,
-        iconButton("swap", "Another second face", () => {
-          other = newSeed();
-          void drawThumbnail();
-          void changed();
-        }),
-      ),
-      choice(
-        "Mix in a second face",
-        ["Nothing", ...LEVELS],
-        mixed ? LEVELS.indexOf(mixed) + 1 : 0,
-        (index) => {
-          mixed = LEVELS[index - 1] ?? null;
-          void changed();
-        },
-      ),
-    ),
+    ...(has("mixing") ? [mixing] : []),
     el(
       "div",
       { class: "card line" },
@@ -231,10 +223,10 @@ export const generateScreen: ScreenMaker<Model & StyleManifest> = (model, studio
     parameters: () => ({
       seed: String(seed),
       ...(at ? { at: at.toFixed(3) } : {}),
-      psi: String(psi),
-      noise: String(Number(noise)),
+      ...(has("truncation") ? { psi: String(psi) } : {}),
+      ...(has("noise") ? { noise: String(Number(noise)) } : {}),
       ...(mixed ? { mix: mixed, other: String(other) } : {}),
-      ...(model.class_names.length ? { class: String(classIndex) } : {}),
+      ...(has("classes") ? { class: String(classIndex) } : {}),
     }),
     refresh: async () => {
       await draw();

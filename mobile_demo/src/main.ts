@@ -7,18 +7,17 @@ import { DownloadError } from "./downloads";
 import { el, icon, iconButton, words } from "./dom";
 import { type Backend, DeviceError, Engine, findBackends } from "./engine";
 import { generateScreen } from "./generate";
-import { type Form, type Model, readCatalogue, SYSTEMS, type Task, TASKS } from "./manifest";
+import { type Form, type Model, type Panel, readCatalogue, type Task, taskOf } from "./manifest";
 import { workOffline } from "./offline";
 import { copyLink, sharePicture } from "./share";
 import { type Choice, openSheet, preferredForm } from "./sheet";
 import type { Screen, ScreenMaker, Studio } from "./studio";
 
-// Each maker is given models of its own kind alone.
-const SCREENS: Record<Model["kind"], ScreenMaker<never>> = {
-  StyleGANGenerator: generateScreen,
-  StyleGAN2Generator: generateScreen,
-  StarGAN: attributesScreen,
-  StarGANv2: domainsScreen,
+// By the first panel of a model, whose manifest then holds what the maker reads.
+const SCREENS: Partial<Record<Panel, ScreenMaker<never>>> = {
+  seeds: generateScreen,
+  labels: attributesScreen,
+  domains: domainsScreen,
 };
 const SILENT_RUNS = 4;
 
@@ -211,10 +210,10 @@ async function show(choice: Choice, parameters: URLSearchParams): Promise<void> 
   stage.ariaBusy = "true";
   screen?.leave();
   const { model } = choice;
-  const shown = SCREENS[model.kind](model as never, studio, parameters);
+  const shown = SCREENS[model.panels[0]!]!(model as never, studio, parameters);
   screen = shown;
-  title.textContent = SYSTEMS[model.kind];
-  document.title = `${SYSTEMS[model.kind]} · ${words(model.name)}`;
+  title.textContent = model.system;
+  document.title = `${model.system} · ${words(model.name)}`;
   stage.replaceChildren(shown.stage);
   controls.replaceChildren(shown.controls);
   if (engine?.opened.model === model) await shown.refresh();
@@ -231,7 +230,7 @@ async function show(choice: Choice, parameters: URLSearchParams): Promise<void> 
 }
 
 function firstOf(task: Task): Model | undefined {
-  return catalogue!.models.find((model) => TASKS[model.kind] === task);
+  return catalogue!.models.find((model) => taskOf(model) === task);
 }
 
 function showTabs(): void {
@@ -240,11 +239,11 @@ function showTabs(): void {
       "button",
       {
         type: "button",
-        "aria-current": TASKS[current.model.kind] === task ? "page" : undefined,
+        "aria-current": taskOf(current.model) === task ? "page" : undefined,
         disabled: !firstOf(task),
         onclick: () => {
           const model = firstOf(task)!;
-          if (TASKS[current.model.kind] === task) return;
+          if (taskOf(current.model) === task) return;
           void show({ model, form: preferredForm(model), backend: null }, new URLSearchParams());
         },
       },

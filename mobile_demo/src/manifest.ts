@@ -19,6 +19,10 @@ interface Spec {
 interface Shared {
   manifest_version: number;
   name: string;
+  /** What people call the system. */
+  system: string;
+  /** What users can choose; the first says which screen it is. */
+  panels: Panel[];
   resolution: number;
   value_range: [number, number];
   signatures: Record<string, { inputs: Record<string, Spec>; in_tflite: boolean }>;
@@ -26,20 +30,18 @@ interface Shared {
   recommended: string | null;
 }
 
-export interface StyleManifest extends Shared {
-  kind: "StyleGANGenerator" | "StyleGAN2Generator";
-  class_names: string[];
+export interface SeedManifest extends Shared {
   latent_dim: number;
   style_dim: number;
-  num_styles: number;
+  class_names: string[];
   truncation_psi: number;
+  /** Layers of the styles that are mixed together, by the name of their level. */
+  style_levels: Record<string, number[]>;
 }
 
 export interface DomainManifest extends Shared {
-  kind: "StarGANv2";
   domain_names: string[];
   latent_dim: number;
-  style_dim: number;
 }
 
 export interface LabelSet {
@@ -52,36 +54,40 @@ export interface LabelSet {
 }
 
 export interface LabelManifest extends Shared {
-  kind: "StarGAN";
   label_width: number;
   label_sets: LabelSet[];
 }
 
-export type Manifest = StyleManifest | DomainManifest | LabelManifest;
+export type Manifest = SeedManifest | DomainManifest | LabelManifest;
 export type Task = "Generate" | "Translate";
 
-export const TASKS: Record<Manifest["kind"], Task> = {
-  StyleGANGenerator: "Generate",
-  StyleGAN2Generator: "Generate",
-  StarGANv2: "Translate",
-  StarGAN: "Translate",
-};
+/** What the app can let users choose: the task that it belongs to, and what it needs to know. */
+export const PANELS = {
+  seeds: { task: "Generate", fields: ["latent_dim"] },
+  truncation: { task: "Generate", fields: ["truncation_psi"] },
+  classes: { task: "Generate", fields: ["class_names"] },
+  noise: { task: "Generate", fields: [] },
+  mixing: { task: "Generate", fields: ["style_levels", "style_dim"] },
+  labels: { task: "Translate", fields: ["label_width", "label_sets"] },
+  domains: { task: "Translate", fields: ["domain_names", "latent_dim"] },
+} satisfies Record<string, { task: Task; fields: string[] }>;
+export type Panel = keyof typeof PANELS;
 
-export const SYSTEMS: Record<Manifest["kind"], string> = {
-  StyleGANGenerator: "StyleGAN",
-  StyleGAN2Generator: "StyleGAN2",
-  StarGANv2: "StarGAN v2",
-  StarGAN: "StarGAN",
-};
+/** What the app reads of every manifest. */
+const SHARED: (keyof Shared)[] = [
+  "name",
+  "system",
+  "panels",
+  "resolution",
+  "value_range",
+  "signatures",
+  "forms",
+];
 
-/** What the app reads of a manifest, by kind. */
-const SHARED: (keyof Shared)[] = ["name", "resolution", "value_range", "signatures", "forms"];
-const OWN: { [Each in Manifest as Each["kind"]]: (keyof Each)[] } = {
-  StyleGANGenerator: ["class_names", "latent_dim", "style_dim", "num_styles", "truncation_psi"],
-  StyleGAN2Generator: ["class_names", "latent_dim", "style_dim", "num_styles", "truncation_psi"],
-  StarGANv2: ["domain_names", "latent_dim", "style_dim"],
-  StarGAN: ["label_width", "label_sets"],
-};
+/** The tab that a model stands under. */
+export function taskOf(model: Model): Task {
+  return PANELS[model.panels[0]!].task;
+}
 
 /** A model of this site; `folder` is where its files are, and its name is that of the folder. */
 export type Model = Manifest & { folder: string };
@@ -110,17 +116,27 @@ async function readJson(url: string): Promise<unknown> {
   });
 }
 
+function checkFields(manifest: object, fields: string[]): void {
+  const lacking = fields.filter((field) => !(field in manifest));
+  if (lacking.length) {
+    throw new Error(`its manifest lacks ${lacking.join(", ")}. Export the model again`);
+  }
+}
+
 async function readModel(folder: string): Promise<Model> {
   const manifest = (await readJson(`${folder}/manifest.json`)) as Manifest;
   if (manifest.manifest_version !== 1) {
     throw new Error(`it is of version ${manifest.manifest_version}, and this app reads version 1`);
   }
-  if (!(manifest.kind in TASKS)) {
-    throw new Error(`this app shows ${Object.values(SYSTEMS).join(", ")}, not a ${manifest.kind}`);
+  checkFields(manifest, SHARED);
+  const unknown = manifest.panels.filter((panel) => !Object.hasOwn(PANELS, panel));
+  if (unknown.length || !manifest.panels.length) {
+    throw new Error(
+      `this app has panels for ${Object.keys(PANELS).join(", ")}, and none for ` +
+        (unknown.join(", ") || "a model without panels"),
+    );
   }
-  const fields = [...SHARED, ...OWN[manifest.kind]];
-  const lacking = fields.filter((field) => !(field in manifest));
-  if (lacking.length) throw new Error(`its manifest lacks ${lacking.join(", ")}`);
+  checkFields(manifest, manifest.panels.flatMap((panel) => PANELS[panel].fields));
   // A form that failed has no file.
   const made = manifest.forms.filter(({ path, status }) => path !== null && status !== "failed");
   const forms = made.filter(({ path }) => path.endsWith(".tflite"));

@@ -2,7 +2,7 @@
 
 import { el, iconButton, words } from "./dom";
 import { type Backend, type Engine, missing } from "./engine";
-import { megabytes, type Catalogue, type Form, type Model, SYSTEMS } from "./manifest";
+import { megabytes, type Catalogue, type Form, type Model } from "./manifest";
 
 /** What was chosen; without a backend the best one is. */
 export interface Choice {
@@ -105,7 +105,7 @@ export function openSheet(
           card(
             "model",
             words(model.name),
-            `${SYSTEMS[model.kind]}, ${model.resolution} × ${model.resolution}`,
+            `${model.system}, ${model.resolution} × ${model.resolution}`,
             model.folder === current.model.folder,
             () => onchoose({ model, form: preferredForm(model), backend: current.backend }),
           ),

@@ -1,4 +1,4 @@
-/** The screens of StarGAN and StarGAN v2: what they share is the picture that is translated. */
+/** What the screens of translations share: the picture that is translated. */
 
 import { Comparison } from "./compare";
 import { el } from "./dom";
@@ -9,7 +9,7 @@ import { cropSquare, enlarge, paint, type Picture } from "./pictures";
 import { type Chosen, openSample, sourcePicker } from "./sources";
 import { numberOf, type Screen, type Studio } from "./studio";
 
-/** What the systems do differently. */
+/** What they do differently. */
 export interface Part {
   controls: HTMLElement[];
   /** Learns of a new picture, before it is translated. */
@@ -27,7 +27,7 @@ export function pictureOf({ shot }: Chosen, model: Model): Picture {
 let kept: Chosen | null = null;
 
 /**
- * A screen around the part of a system.
+ * A screen around the part that differs.
  *
  * @param makePart Is given what the part calls when something to translate to has changed.
  */

@@ -58,4 +58,10 @@ def test_each_form_says_what_it_holds_and_how_it_was_judged():
     assert [third[key] for key in names] == [None] * len(names)
     assert third["equal_to_keras"] is False
     # What is explained is there.
-    assert set(said["about"]) <= {*first, "signatures", "ways_to_pictures"}
+    assert set(said["about"]) <= {
+        *first,
+        "signatures",
+        "ways_to_pictures",
+        "panels",
+        "style_levels",
+    }

@@ -23,6 +23,7 @@ from tests.export.small import (
     stylegan2,
     weight_bytes,
 )
+from tfgan.inference import style_levels
 from tfgan.litert import open_runner
 
 FLOAT = ["saved-model", "float32"]
@@ -65,6 +66,10 @@ def test_the_manifest_says_what_a_signature_takes(exported):
     assert said["class_names"] == list(model.class_names)
     assert said["truncation_cutoff"] == model.truncation_cutoff
     assert said["truncation_psi"] == 0.7
+    assert said["system"] == type(model).__name__.removesuffix("Generator")
+    assert said["panels"][0] == "seeds"
+    assert ("classes" in said["panels"]) == bool(model.class_names)
+    assert said["style_levels"] == style_levels(model)
     labels = {"labels": {"shape": [None], "dtype": "int32"}} if model.class_names else {}
     served, *files = said["forms"]
     assert served["signatures"] == [*PARTS, "generate"]

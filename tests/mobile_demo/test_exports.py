@@ -14,13 +14,14 @@ from mobile_demo import site as sites
 DIGEST = hashlib.sha256(b"TFL3").hexdigest()
 
 
-def write(folder, kind="StyleGAN2Generator", **changes):
+def write(folder, system="StyleGAN2", **changes):
     """An export folder with one small file."""
     folder.mkdir(parents=True)
     (folder / "float32.tflite").write_bytes(b"TFL3")
     manifest = {
         "name": folder.parent.name,
-        "kind": kind,
+        "system": system,
+        "panels": ["seeds"],
         "forms": [{"form": "float32", "path": "float32.tflite", "sha256": DIGEST}],
     }
     (folder / "manifest.json").write_text(json.dumps({**manifest, **changes}))
@@ -52,7 +53,8 @@ def test_a_spoilt_folder_is_refused(tmp_path, spoil, words):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"kind": "FaceLandmarks"}, "of a FaceLandmarks"),
+        ({"panels": None}, "one without panels, as earlier versions wrote it. Export the model"),
+        ({"panels": None, "system": None}, "one without system and panels, as earlier versions"),
         ({"forms": [{"path": "saved_model/1", "sha256": None}]}, "which has none"),
     ],
 )
@@ -118,16 +120,17 @@ def test_a_form_that_failed_is_left_out_and_the_others_are_shown(tmp_path, bad):
     assert found.manifest["forms"] == forms[:1]
 
 
-def test_the_newest_export_of_each_kind_that_can_be_shown_is_taken(tmp_path, capsys):
-    ages = {"old": ("StarGAN", 3), "new": ("StarGAN", 1), "faces": ("StyleGAN2Generator", 2)}
-    for name, (kind, age) in ages.items():
-        folder = write(tmp_path / name / "export", kind)
+def test_the_newest_export_of_each_system_that_can_be_shown_is_taken(tmp_path, capsys):
+    ages = {"next": ("Next", 4), "old": ("StarGAN", 3), "new": ("StarGAN", 1)}
+    ages["faces"] = ("StyleGAN2", 2)
+    for name, (system, age) in ages.items():
+        folder = write(tmp_path / name / "export", system)
         os.utime(folder / "manifest.json", (10**9 - age, 10**9 - age))
     (tmp_path / "unfinished" / "export").mkdir(parents=True)
-    write(tmp_path / "landmarks" / "export", "FaceLandmarks")
+    write(tmp_path / "earlier" / "export", panels=None)
     found = exports.newest_exports(tmp_path)
-    assert [export.name for export in found] == ["faces", "new"]
-    assert "left out: the app shows" in capsys.readouterr().err
+    assert [export.name for export in found] == ["faces", "new", "next"]
+    assert "as earlier versions wrote it. Export the model again" in capsys.readouterr().err
 
 
 def test_without_exports_all_four_systems_are_trained_and_exported(tmp_path, monkeypatch):
@@ -138,15 +141,13 @@ def test_without_exports_all_four_systems_are_trained_and_exported(tmp_path, mon
         if command[0] == "training.run":
             (tmp_path / command[2]).mkdir()
         else:
-            kinds = {name: kind for kind, name in exports.KINDS.items()}
-            write(
-                tmp_path / os.path.basename(command[1]) / "export",
-                kinds[os.path.basename(command[1])],
-            )
+            name = os.path.basename(command[1])
+            systems = {trained: system for system, trained in exports.SYSTEMS.items()}
+            write(tmp_path / name / "export", systems[name])
 
     monkeypatch.setattr(exports, "_run", run)
     found = exports.make_exports(tmp_path)
-    assert {export.kind for export in found} == set(exports.KINDS)
+    assert [export.system for export in found] == list(exports.SYSTEMS)
     assert commands[:2] == [
         ("training.run", "--model", "stylegan2", "--preset", "smoke", "--runs", str(tmp_path)),
         ("export.run", str(tmp_path / "stylegan2"), "--formats", *exports.SMOKE_FORMS),

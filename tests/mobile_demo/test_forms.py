@@ -193,7 +193,7 @@ def test_what_cannot_be_loaded_is_said_and_another_form_shown(
 def test_what_a_site_lacks_is_said_and_the_rest_shown(own_site, open_phone, serve):
     models = own_site / "models"
     manifest = json.loads((models / "stylegan2" / "manifest.json").read_text())
-    rewrite(models / "stylegan2", {**manifest, "kind": "FaceLandmarks"})
+    rewrite(models / "stylegan2", {**manifest, "panels": ["pose"]})
     rewrite(models / "stylegan", {key: manifest[key] for key in manifest if key != "style_dim"})
     replace(models / "stargan" / "manifest.json", b"{")
     (own_site / "samples" / "3.png").unlink()
@@ -203,8 +203,8 @@ def test_what_a_site_lacks_is_said_and_the_rest_shown(own_site, open_phone, serv
     phone.page.get_by_role("button", name="Close", exact=True).tap()
     phone.page.locator(".cost").tap()
     for words in (
-        "not a FaceLandmarks",
-        "its manifest lacks style_dim",
+        "none for pose",
+        "its manifest lacks style_dim. Export the model again.",
         "models/stargan/manifest.json is damaged",
     ):
         phone.page.get_by_role("dialog").get_by_text(words).wait_for()

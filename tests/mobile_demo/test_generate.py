@@ -93,11 +93,15 @@ def test_truncation_and_noise_are_what_the_model_is_told(site, phone):
 
 
 # Styles of 4, 8, 8, 16 and 16 pixels, and of what becomes the picture.
-@pytest.mark.parametrize(
-    ("level", "layers"), [("Coarse", [0]), ("Middle", [1, 2]), ("Fine", [3, 4, 5])]
-)
-def test_mixing_takes_the_styles_of_one_level(site, phone, level, layers):
+@pytest.mark.parametrize(("level", "layers"), [("Coarse", [0, 1, 2]), ("Middle", [3, 4, 5])])
+def test_mixing_takes_the_styles_of_one_level_of_the_manifest(site, phone, level, layers):
+    manifest = json.loads((site.exports["stylegan2"] / "manifest.json").read_text())
+    assert manifest["style_levels"][level] == layers
     phone.open("#model=stylegan2&seed=3&other=11&mix=Coarse&psi=1")
+    assert phone.page.locator(".mixing label").all_inner_texts() == [
+        "Nothing",
+        *manifest["style_levels"],
+    ]
     phone.page.locator("label", has_text=level).tap()
     run = site.runner("stylegan2")
 
@@ -153,6 +157,20 @@ def test_classes_of_the_manifest_can_be_chosen(site, phone):
     phone.page.locator("label", has_text="rough").tap()
     phone.expect(picture(run, 4, label=1))
     assert phone.link()["class"] == "1"
+
+
+def test_panels_that_the_manifest_does_not_name_are_not_shown(own_site, open_phone, serve):
+    path = own_site / "models" / "stylegan2" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    path.unlink()
+    path.with_name(path.name + ".gz").unlink()
+    path.write_text(json.dumps({**manifest, "panels": ["seeds", "truncation"]}))
+    phone = open_phone(serve(own_site))
+    phone.open("#model=stylegan2&seed=4&psi=0.5&mix=Coarse&other=5")
+    assert phone.page.get_by_label("Truncation").count() == 1
+    for label in ("Noise", "Mix in a second face", "Another second face"):
+        assert phone.page.get_by_label(label).count() == 0
+    assert set(phone.link()) == {"model", "seed", "psi"}
 
 
 def test_a_picture_is_saved_with_its_seed(phone, tmp_path):
