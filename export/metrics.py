@@ -1,4 +1,4 @@
-"""What other means than a comparison with Keras say of exported files: LPIPS, training.evaluate."""
+"""What other means than a comparison with Keras say of exported files: LPIPS, tfgan.evaluate."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from tfgan.terminal import UserError, python_module
 
 LPIPS_FILES = "TFGAN_LPIPS_ALEX"  # environment variable
 LPIPS_SMALLEST = 32  # pixels of the smallest pictures that AlexNet takes
-# Options of training.evaluate that are set here, or that measure nothing.
+# Options of tfgan.evaluate that are set here, or that measure nothing.
 TAKEN = ("--out", "--tflite", "--noise", "--help", "-h")
 
 
@@ -43,7 +43,7 @@ def open_lpips(files: Sequence[Path]) -> Distance:
 
 
 def evaluate(model_file: Path, options: Sequence[str], taken: Sequence[str]) -> dict[str, float]:
-    """What `training.evaluate` measures of a model, by name.
+    """What `tfgan.evaluate` measures of a model, by name.
 
     Args:
         model_file: The `.keras` file.
@@ -55,7 +55,7 @@ def evaluate(model_file: Path, options: Sequence[str], taken: Sequence[str]) -> 
     """
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "evaluation.json"
-        command = [*python_module("training.evaluate"), str(model_file), *taken, *options]
+        command = [*python_module("tfgan.evaluate"), str(model_file), *taken, *options]
         done = subprocess.run(
             [*command, "--out", str(out)], check=False, stdout=subprocess.PIPE, text=True
         )
@@ -65,7 +65,7 @@ def evaluate(model_file: Path, options: Sequence[str], taken: Sequence[str]) -> 
                 print(line, flush=True)
         if done.returncode != 0:
             raise UserError(
-                f"--evaluate must be options of python -m training.evaluate that it can do. "
+                f"--evaluate must be options of python -m tfgan.evaluate that it can do. "
                 f'Received: "{shlex.join(options)}". The message above says what is wrong.'
             )
         return json.loads(out.read_text("utf-8"))["curves"]

@@ -163,7 +163,7 @@ def _forms(results: Sequence[Result], recommended: str | None) -> str:
 
 
 def _metrics(results: Sequence[Result], keras: Mapping[str, float]) -> str:
-    """What `training.evaluate` says of Keras and of forms; empty where it was not asked."""
+    """What `tfgan.evaluate` says of Keras and of forms; empty where it was not asked."""
     columns = {"Keras": keras, **{r.form: r.metrics for r in results if r.metrics}}
     names = dict.fromkeys(name for found in columns.values() for name in found)
     if not names:
@@ -310,7 +310,7 @@ def page(
         rows: Pictures, at least one row.
         about: What the measuring was done with, by name.
         usages: Python that makes a picture, by path of what it makes it with.
-        keras_metrics: What `training.evaluate` says of Keras, by name; empty where not asked.
+        keras_metrics: What `tfgan.evaluate` says of Keras, by name; empty where not asked.
     """
     title = f"{facts['name']}: {facts['kind']}, {facts['resolution']} pixels"
     low, high = facts["value_range"]

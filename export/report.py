@@ -55,7 +55,7 @@ class Result:
             for a SavedModel.
         higher_precision_layers: Layers that do not compute in the bits of the form, by how they do
             instead: "dynamic" or "float16".
-        metrics: What `training.evaluate` says of it, where asked, by name.
+        metrics: What `tfgan.evaluate` says of it, where asked, by name.
         compared: Number of pictures, of all ways to them.
         worst_psnr_db: Of the one that is least like Keras'; None where all are equal.
         no_advantage_over: A form that is smaller, faster and more like Keras; None without one.
@@ -270,7 +270,7 @@ def table(results: Sequence[Result]) -> str:
 
 
 def metrics_table(keras: dict[str, float], results: Sequence[Result]) -> str:
-    """What `training.evaluate` says of Keras and of files as lines of text.
+    """What `tfgan.evaluate` says of Keras and of files as lines of text.
 
     Args:
         keras: Numbers by name.

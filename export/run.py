@@ -85,7 +85,7 @@ def _evaluate_options(text: str) -> list[str]:
     taken = [option for option in options if option.partition("=")[0] in TAKEN]
     if taken:
         raise argparse.ArgumentTypeError(
-            f"must be options of python -m training.evaluate but {', '.join(TAKEN)}. Received: "
+            f"must be options of python -m tfgan.evaluate but {', '.join(TAKEN)}. Received: "
             f"{' '.join(taken)}. Leave it out."
         )
     return options
@@ -133,14 +133,14 @@ def _parser() -> CommandParser:
         nargs="+",
         type=Path,
         metavar="FILE",
-        help="weights of LPIPS on AlexNet, to report it as well; see python -m training.evaluate "
+        help="weights of LPIPS on AlexNet, to report it as well; see python -m tfgan.evaluate "
         "--help (default: the files in TFGAN_LPIPS_ALEX)",
     )
     parser.add_argument(
         "--evaluate",
         metavar="OPTIONS",
         type=_evaluate_options,
-        help="also measure Keras and each .tflite with python -m training.evaluate MODEL OPTIONS, "
+        help="also measure Keras and each .tflite with python -m tfgan.evaluate MODEL OPTIONS, "
         'such as "--metrics swd avatar-fd --count 600"; StyleGANs with the fixed noise of the '
         "files, so that all can be compared",
     )

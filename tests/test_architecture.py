@@ -138,7 +138,7 @@ PROCESSES = {
     "tfgan.data.prepare": {"tfgan.__main__"},
     "tfgan.generate": {"tfgan.__main__"},
     "tfgan.importers": {"tfgan.__main__"},
-    "training.evaluate": {"export.metrics", "tfgan.__main__"},
+    "tfgan.evaluate": {"export.metrics", "tfgan.__main__", "training.evaluate"},
     "training.run": {"mobile_demo.exports", "tfgan.__main__", "training.launch"},
 }
 
@@ -335,7 +335,10 @@ def test_importers_import_models_and_nothing_imports_them():
         lambda module, name: (
             inside(name, "tfgan.importers")
             and not (
-                (inside(module, "training.evaluate") or module == "export.metrics")
+                (
+                    inside(module, "tfgan.evaluate")
+                    or module in ("export.metrics", "training.measurements")
+                )
                 and (name == "tfgan.importers" or inside(name, "tfgan.importers.feature_networks"))
             )
         ),
@@ -364,7 +367,8 @@ def test_nothing_imports_an_entry_or_lets_a_system_see_the_loop():
                 "mobile_demo.__main__",
                 "tfgan.__main__",
                 "tfgan.generate.__main__",
-                "training.evaluate.__main__",
+                "tfgan.evaluate.__main__",
+                "training.evaluate",
                 "training.run",
             )
         ),

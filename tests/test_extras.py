@@ -20,8 +20,8 @@ MODULES = [module for names in EXTRAS.values() for module in names]
 MISSING = {
     "export.run MODEL.keras": ("ai-edge-litert ai-edge-quantizer", "export"),
     "export.run MODEL.keras --formats saved-model float16": ("ai-edge-litert", "export"),
-    "training.evaluate MODEL.keras --tflite a.tflite": ("ai-edge-litert", "export"),
-    "training.evaluate MODEL.keras --metrics swd separability": ("scipy scikit-learn", "metrics"),
+    "tfgan.evaluate MODEL.keras --tflite a.tflite": ("ai-edge-litert", "export"),
+    "tfgan.evaluate MODEL.keras --metrics swd separability": ("scipy scikit-learn", "metrics"),
     "training.run --model stylegan2 --evaluate-every 1 --metrics separability": (
         "scipy scikit-learn",
         "metrics",

@@ -150,13 +150,20 @@ def test_durations_are_as_exact_as_they_deserve(seconds, words):
 
 COMMANDS = [
     *["training.run", "training.launch", "training.evaluate", "export.run", "mobile_demo"],
-    *["tfgan.generate", "tfgan.importers", "tfgan.align", "tfgan.data.prepare"],
+    *["tfgan.evaluate", "tfgan.generate", "tfgan.importers", "tfgan.align", "tfgan.data.prepare"],
     *["tfgan.data.avatars", "tfgan"],
 ]
 
 
 # Those of one file; the others are folders with a __main__.py.
-ENTRIES = ["training.run", "training.launch", "export.run", "tfgan.align", "tfgan.data.prepare"]
+ENTRIES = [
+    "training.run",
+    "training.launch",
+    "training.evaluate",
+    "export.run",
+    "tfgan.align",
+    "tfgan.data.prepare",
+]
 
 
 def test_the_commands_are_all_that_there_are():
@@ -227,7 +234,7 @@ MISTYPED = {
     "training.run --model stylegan2 --resolutoin 64": "Did you mean --resolution?",
     "training.run --model stylegan2 --devces 2": "Did you mean --devices?",
     "training.launch --wrkers 2 -- --modle stylegan2": "Did you mean --workers?",
-    "training.evaluate MODEL --metrcs=fid": "Did you mean --metrics? See python",
+    "tfgan.evaluate MODEL --metrcs=fid": "Did you mean --metrics? See python",
     "tfgan.generate MODEL.keras gird": "Did you mean grid?",
     "tfgan.generate MODEL.keras grid --rosw 2": "Did you mean --rows?",
     "tfgan.importers FILE --nmaes a": "Did you mean --names?",

@@ -23,7 +23,7 @@ class Command(NamedTuple):
 COMMANDS = {
     "train": Command("training.run", "train a model from pictures, or resume a run"),
     "generate": Command("tfgan.generate", "make pictures, figures and videos with a model"),
-    "evaluate": Command("training.evaluate", "measure a model: FID, LPIPS, precision and others"),
+    "evaluate": Command("tfgan.evaluate", "measure a model: FID, LPIPS, precision and others"),
     "export": Command("export.run", "write a model as SavedModel and .tflite, and compare them"),
     "import": Command("tfgan.importers", "make .keras files of published checkpoints"),
     "prepare": Command("tfgan.data.prepare", "pack a folder of pictures for fast reading"),

@@ -94,18 +94,18 @@ class TrainingConfig:
     log_seconds: float = 5.0  # seconds between points of the curves in TensorBoard and stats.jsonl
     # measure the model after each so many thousand images; default: never
     evaluate_every: float | None = None
-    # most pictures of each measurement; default: see python -m training.evaluate --help
+    # most pictures of each measurement; default: see python -m tfgan.evaluate --help
     evaluate_count: int | None = None
-    # what --evaluate-every measures; names and default: see python -m training.evaluate --help
+    # what --evaluate-every measures; names and default: see python -m tfgan.evaluate --help
     metrics: tuple[str, ...] = ()
-    # weights of Inception, for --metrics fid, kid, pr and is; see python -m training.evaluate
+    # weights of Inception, for --metrics fid, kid, pr and is; see python -m tfgan.evaluate
     # --help
     inception: tuple[str, ...] = ()
-    # weights of LPIPS on AlexNet, for --metrics lpips; see python -m training.evaluate --help
+    # weights of LPIPS on AlexNet, for --metrics lpips; see python -m tfgan.evaluate --help
     lpips_alex: tuple[str, ...] = ()
-    # weights of LPIPS on VGG16, for --metrics ppl; see python -m training.evaluate --help
+    # weights of LPIPS on VGG16, for --metrics ppl; see python -m tfgan.evaluate --help
     lpips_vgg: tuple[str, ...] = ()
-    # weights of VGG16, for --metrics pr-vgg16; see python -m training.evaluate --help
+    # weights of VGG16, for --metrics pr-vgg16; see python -m tfgan.evaluate --help
     vgg16: tuple[str, ...] = ()
 
     # Whether the system learns from label sets, of one or several data sets at once.

@@ -64,7 +64,7 @@ _NUMBERS = {
     "images_per_second": "Speed of training, all devices together.",
     "memory/process": "Most memory that the process has held so far, GB.",
     "memory/gpu": "Most memory that TensorFlow has held on this GPU so far, GB.",
-    "metrics/": "Quality, as python -m training.evaluate measures it: see its --help.",
+    "metrics/": "Quality, as python -m tfgan.evaluate measures it: see its --help.",
 }
 _PICTURES = {
     REAL: "Real pictures that are trained on, before any distortion; the same each time.",

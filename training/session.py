@@ -27,9 +27,9 @@ from training.config import TrainingConfig, list_changes
 from training.data import Data, open_data
 from training.distribution import join
 from training.dry_run import dry_run
-from training.evaluate.while_training import Measurements
 from training.half_precision import fit_precision
 from training.loop import Trainer, check_batch_sizes
+from training.measurements import Measurements
 from training.options import SYSTEMS
 from training.pace import advice_for
 from training.phases import Stage, System

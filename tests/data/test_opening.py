@@ -13,10 +13,10 @@ from tfgan.data.folders import FolderSource
 from tfgan.data.labelled import for_label_set, open_labelled
 from tfgan.data.opening import DataOptions, SourceType, are_drawn, open_source, part_name
 from tfgan.data.sources import DataError, Picture
+from tfgan.evaluate.real_pictures import find_test_split, read_two_draws
 from training import run
 from training.config import TrainingConfig
 from training.data import open_data
-from training.evaluate.real_pictures import find_test_split, read_two_draws
 from training.systems import stargan_options, stargan_v2_options, stylegan2_options
 
 

@@ -326,7 +326,7 @@ def test_metrics_of_training_evaluate_are_asked_of_keras_and_each_file(
     options = ["--formats", "saved-model", "float32", "--evaluate", "--metrics swd --count 4"]
     assert run.main([str(tmp_path / "face.keras"), *options]) == 0
     for command in asked:
-        assert command[1:4] == ["-m", "training.evaluate", str(tmp_path / "face.keras")]
+        assert command[1:4] == ["-m", "tfgan.evaluate", str(tmp_path / "face.keras")]
         assert command[-6:-2] == ["--metrics", "swd", "--count", "4"]
     assert asked[0][4:-6] == []
     assert asked[1][asked[1].index("--tflite") + 1].endswith("/float32.tflite")
@@ -364,6 +364,6 @@ def test_metrics_that_cannot_be_stop_before_anything_is_converted(tmp_path, capf
     assert run.main([str(tmp_path / "face.keras"), *options]) == 2
     shown = capfd.readouterr()
     assert "--metrics of StarGAN are translation" in shown.err
-    assert "--evaluate must be options of python -m training.evaluate" in shown.err
+    assert "--evaluate must be options of python -m tfgan.evaluate" in shown.err
     assert "Writing" not in shown.out
     assert [path.name for path in tmp_path.iterdir()] == ["face.keras"]

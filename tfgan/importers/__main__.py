@@ -119,7 +119,7 @@ SYSTEMS = {
             lambda model: model((127.5 * _noise(299) + 127.5).astype(np.uint8)),
         ),
         (),
-        ("python -m training.evaluate MODEL --metrics fid --inception {file}",),
+        ("python -m tfgan.evaluate MODEL --metrics fid --inception {file}",),
     ),
     "vgg16": System(
         "VGG16 of precision and recall (torchvision's vgg16-397923af.pth, or vgg16.pt of "
@@ -131,7 +131,7 @@ SYSTEMS = {
             lambda model: model((127.5 * _noise(224) + 127.5).astype(np.uint8)),
         ),
         (),
-        ("python -m training.evaluate MODEL --metrics pr-vgg16 --vgg16 {file}",),
+        ("python -m tfgan.evaluate MODEL --metrics pr-vgg16 --vgg16 {file}",),
     ),
     "lpips": System(
         "LPIPS (torchvision's alexnet-owt-7be5be79.pth or vgg16-397923af.pth, together with "
@@ -140,8 +140,8 @@ SYSTEMS = {
         alone(lpips.convert, "LPIPS", lambda model: model(_noise(64), -_noise(64))),
         (),
         (
-            "python -m training.evaluate MODEL --metrics lpips --lpips-alex {file}   # AlexNet",
-            "python -m training.evaluate MODEL --metrics ppl --lpips-vgg {file}      # VGG16",
+            "python -m tfgan.evaluate MODEL --metrics lpips --lpips-alex {file}   # AlexNet",
+            "python -m tfgan.evaluate MODEL --metrics ppl --lpips-vgg {file}      # VGG16",
         ),
     ),
 }

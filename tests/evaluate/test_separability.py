@@ -1,0 +1,122 @@
+"""Separability of generators whose attributes are known beforehand, and who names these."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.training.runs import mirrored
+from tfgan.devices import Replicas
+from tfgan.evaluate import classifier
+from tfgan.evaluate.kinds import EvaluationError, PictureOptions, Request
+from tfgan.evaluate.separability import describe, find, open_classifier
+from tfgan.evaluate.subjects import Reals, Subject
+from tfgan.models.classifier import Classifier
+
+Z, SIZE, COUNT = 4, 8, 400
+
+
+class Painter:
+    """The first style is the brightness; styles are latents, the first of them squared."""
+
+    latent_dim = Z
+    truncation_cutoff = None
+    class_names = ()
+    variables = ()
+
+    def __init__(self):
+        self.synthesis = Synthesis()
+        self.mapping = Mapping()
+
+    def truncate(self, styles, psi, cutoff):
+        return styles[:, None]
+
+    def get_config(self):
+        return {}
+
+
+class Mapping:
+    average = tf.zeros([Z])
+
+    def __call__(self, latents, labels):
+        return tf.concat([latents[:, :1] ** 2 - 0.5, latents[:, 1:]], axis=1)
+
+
+class Synthesis:
+    noise_sizes = ()
+
+    def __call__(self, styles, noise):
+        return tf.tanh(styles[:, :, :1, None] * tf.ones([1, SIZE, SIZE, 3]))
+
+
+class Brightness(Classifier):
+    """Says how bright a picture is, and always that it is red."""
+
+    def call(self, images, training=False):
+        bright = tf.reduce_mean(images, axis=[1, 2, 3])
+        return tf.stack([bright, 1.0 + 0.0 * bright], axis=1)
+
+
+@pytest.fixture
+def reals_of(tmp_path):
+    def make(resolution=SIZE, data="faces", **options):
+        config = PictureOptions(
+            data=(data,), resolution=resolution, data_dir=str(tmp_path / "sets"), avatars_count=60
+        )
+        replicas = Replicas(mirrored(1), 50)
+        cache = tmp_path / "cache"
+        counts = {"separability": COUNT}
+        return Reals(Request(config, None, replicas, counts, 0, cache, **options), None, ())
+
+    return make
+
+
+def test_what_styles_say_in_a_line_is_separable_in_w_alone(reals_of, tmp_path, monkeypatch):
+    judge = Brightness(SIZE, ("Bright", "Red"), exclusive=False)
+    monkeypatch.setattr("tfgan.evaluate.separability.open_classifier", lambda reals: (judge, "k"))
+    found = find(Subject(Painter(), reals_of(), tmp_path), "separability")
+    bright, red = (found["attributes"][name] for name in ("Bright", "Red"))
+    # z^2 > 1/2 is no half-space of Z, but one of W.
+    assert bright["z"]["entropy"] > 0.5
+    assert bright["w"]["entropy"] < 0.05
+    assert red["z"]["one_class"]
+    assert red["w"]["entropy"] == 0
+    for space in "zw":
+        np.testing.assert_allclose(found["score"][space].value, 2 ** bright[space]["entropy"])
+    assert found["facts"]["generated"]["count"] == COUNT
+    shown = describe(found)
+    assert "all samples alike" in shown
+    assert "2 attributes at 8 pixels (k)" in shown
+
+
+def test_a_classifier_is_taken_from_a_file(reals_of, tmp_path):
+    judge = Classifier(8, ("a", "b"), exclusive=False)
+    judge.build()
+    judge.save(tmp_path / "judge.keras")
+    model, key = open_classifier(reals_of(32, classifier=tmp_path / "judge.keras"))
+    assert model.class_names == ("a", "b")
+    judge.logits.bias.assign([1.0, 1.0])
+    judge.save(tmp_path / "other.keras")
+    assert open_classifier(reals_of(classifier=tmp_path / "other.keras"))[1] != key
+
+
+def test_a_classifier_of_larger_pictures_is_a_mistake(reals_of, tmp_path):
+    judge = Classifier(16, ("a", "b"))
+    judge.build()
+    judge.save(tmp_path / "judge.keras")
+    with pytest.raises(EvaluationError, match=r"8 pixels or smaller.*takes 16"):
+        open_classifier(reals_of(classifier=tmp_path / "judge.keras"))
+
+
+def test_a_classifier_is_trained_on_a_labelled_set(reals_of, monkeypatch):
+    monkeypatch.setattr(classifier, "RECIPE", classifier.Recipe(images=20, batch_size=10))
+    model, _ = open_classifier(reals_of(16, labelled="avatars:expression"))
+    assert len(model.class_names) == 8
+    assert model.exclusive
+
+
+def test_avatars_have_their_own_classifier(reals_of):
+    reals = reals_of(data="avatars")
+    reals.networks.avatar = SimpleNamespace(model="the network", key="its key")
+    assert open_classifier(reals) == ("the network", "its key")
