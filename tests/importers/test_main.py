@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from tests.importers import pickled, saved
 from tests.parity.published import DATA, Case
 from tfgan.importers import CheckpointError, stargan, stargan_v2, stylegan, stylegan2
-from tfgan.importers.__main__ import find_parts, main
+from tfgan.importers.__main__ import main
 from tfgan.importers.face_landmarks import NAMES
 from tfgan.importers.files import read_each
 from tfgan.importers.parts import Labels, Options
+from tfgan.importers.systems import find_parts
 from tfgan.loading import load_model
 from tfgan.models.landmarks import FaceLandmarks
 from tfgan.terminal import UserError

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from tests.parity.published import Case
 from tfgan.importers import CheckpointError, files, named_arrays
-from tfgan.importers.__main__ import SYSTEMS, find_parts, recognize
 from tfgan.importers.parts import Options
+from tfgan.importers.systems import SYSTEMS, find_parts, recognize
 
 KINDS = {kind: name for name, kind in named_arrays._KINDS.items() if name != "BF16"}
 ARRAYS = {
