@@ -66,7 +66,8 @@ examples:
   python -m tfgan.importers stylegan2-ffhq-config-f.pkl -o ffhq.keras
   python -m tfgan.importers cifar10.pkl --names plane car bird cat deer dog frog horse ship truck
   python -m tfgan.importers stylegan-256px-new.model --resolution 256
-  python -m tfgan.importers 100000_nets_ema.ckpt wing.ckpt --names female male -o celeba-hq.keras
+  python -m tfgan.importers 100000_nets_ema.ckpt wing.ckpt --names female male --w-hpf 1 \\
+    -o celeba-hq.keras
   python -m tfgan.importers 100000_nets_ema.ckpt 100000_nets.ckpt --names cat dog wild -o afhq.keras
   python -m tfgan.importers 200000-G.ckpt 200000-D.ckpt \\
     --attributes Black_Hair Blond_Hair Brown_Hair Male Young \\
