@@ -61,8 +61,8 @@ def check_layer(
 
     assert tuple(y.shape) == tuple(output_shape)
     assert y.dtype == tf.float32
-    found = {v.path.split("/", 1)[1]: (tuple(v.shape), bool(v.trainable)) for v in layer.variables}
-    assert found == variables
+    built = {v.path.split("/", 1)[1]: (tuple(v.shape), bool(v.trainable)) for v in layer.variables}
+    assert built == variables
     check_config(layer)
 
     # The same kernels run in another order or fused: a few float32 roundings.

@@ -27,12 +27,12 @@ def test_arguments_become_attributes_and_configuration():
     assert Scale.from_config(config).get_config() == config
 
 
-@pytest.mark.parametrize("kind", [Noise, StyleGAN2Generator])
-def test_defaults_stand_in_the_configuration_too(kind):
+@pytest.mark.parametrize("layer_class", [Noise, StyleGAN2Generator])
+def test_defaults_stand_in_the_configuration_too(layer_class):
     # So that a file of today means the same after a default has changed.
-    required = {"resolution": 8} if kind is StyleGAN2Generator else {}
-    config = kind(**required).get_config()
-    parameters = inspect.signature(kind.__init__).parameters.values()
+    required = {"resolution": 8} if layer_class is StyleGAN2Generator else {}
+    config = layer_class(**required).get_config()
+    parameters = inspect.signature(layer_class.__init__).parameters.values()
     defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
     assert defaults
     for name, default in defaults.items():

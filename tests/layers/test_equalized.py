@@ -41,15 +41,15 @@ CONVOLUTIONS = [
 ]
 
 
-def output_gain(kind):
+def output_gain(arguments):
     """Of leaky ReLU: on the output, unless the kernel has one."""
-    return 1.0 if "kernel_gain" in kind else np.sqrt(2)
+    return 1.0 if "kernel_gain" in arguments else np.sqrt(2)
 
 
-@pytest.mark.parametrize("kind", DENSE)
-def test_dense_passes_the_shared_check(kind, tmp_path):
+@pytest.mark.parametrize("arguments", DENSE)
+def test_dense_passes_the_shared_check(arguments, tmp_path):
     check_layer(
-        lambda dtype: EqualizedDense(7, **kind, dtype=dtype),
+        lambda dtype: EqualizedDense(7, **arguments, dtype=dtype),
         [normal(3, 5)],
         (3, 7),
         {"kernel": ((5, 7), True), "bias": ((7,), True)},
@@ -57,14 +57,14 @@ def test_dense_passes_the_shared_check(kind, tmp_path):
     )
 
 
-@pytest.mark.parametrize(("kind", "size"), CONVOLUTIONS)
-def test_convolution_passes_the_shared_check(kind, size, tmp_path):
-    k = kind["kernel_size"]
+@pytest.mark.parametrize(("arguments", "size"), CONVOLUTIONS)
+def test_convolution_passes_the_shared_check(arguments, size, tmp_path):
+    k = arguments["kernel_size"]
     variables = {"kernel": ((k, k, 3, 5), True)}
-    if kind.get("use_bias", True):
+    if arguments.get("use_bias", True):
         variables["bias"] = ((5,), True)
     check_layer(
-        lambda dtype: EqualizedConv2D(5, **kind, dtype=dtype),
+        lambda dtype: EqualizedConv2D(5, **arguments, dtype=dtype),
         [normal(2, 4, 6, 3)],
         (2, *size, 5),
         variables,
@@ -72,33 +72,35 @@ def test_convolution_passes_the_shared_check(kind, size, tmp_path):
     )
 
 
-@pytest.mark.parametrize("kind", DENSE)
-def test_dense_agrees_with_loops(kind):
+@pytest.mark.parametrize("arguments", DENSE)
+def test_dense_agrees_with_loops(arguments):
     x, bias = normal(3, 5), normal(7, seed=1)
-    layer = EqualizedDense(7, **kind)
+    layer = EqualizedDense(7, **arguments)
     layer(x)
     layer.bias.assign(bias)
-    m = kind.get("lr_multiplier", 1.0)
+    m = arguments.get("lr_multiplier", 1.0)
     kernel = np.float64(layer.kernel.numpy())
     expected = np.zeros((3, 7))
     for b in range(3):
         for o in range(7):
             total = bias[o] * m
             for i in range(5):
-                total += x[b, i] * kernel[i, o] * kind.get("kernel_gain", 1.0) * m / np.sqrt(5)
+                total += x[b, i] * kernel[i, o] * arguments.get("kernel_gain", 1.0) * m / np.sqrt(5)
             expected[b, o] = total
-    if kind.get("activation") == "leaky_relu":
-        expected = output_gain(kind) * plain.leaky_relu(expected)
+    if arguments.get("activation") == "leaky_relu":
+        expected = output_gain(arguments) * plain.leaky_relu(expected)
     np.testing.assert_allclose(layer(x), expected, rtol=1e-5, atol=1e-5)  # float32 sums of 6
 
 
-@pytest.mark.parametrize(("kind", "size"), CONVOLUTIONS)
-def test_convolution_agrees_with_loops(kind, size):
+@pytest.mark.parametrize(("arguments", "size"), CONVOLUTIONS)
+def test_convolution_agrees_with_loops(arguments, size):
     x, bias = normal(2, 4, 6, 3), normal(5, seed=1)
-    layer = EqualizedConv2D(5, **kind)
+    layer = EqualizedConv2D(5, **arguments)
     layer(x)
-    k = kind["kernel_size"]
-    kernel = np.float64(layer.kernel.numpy()) * kind.get("kernel_gain", 1.0) / np.sqrt(k * k * 3)
+    k = arguments["kernel_size"]
+    kernel = (
+        np.float64(layer.kernel.numpy()) * arguments.get("kernel_gain", 1.0) / np.sqrt(k * k * 3)
+    )
     convolve = {
         None: lambda x, kernel: plain.convolve(x, kernel, (k // 2, k // 2)),
         "down": plain.convolve_down,
@@ -106,16 +108,16 @@ def test_convolution_agrees_with_loops(kind, size):
         "nearest_up": plain.convolve_nearest_up,
         "mean_down": plain.convolve_mean_down,
     }
-    y = convolve[kind.get("resample")](x, kernel)
-    if kind.get("use_bias", True):
+    y = convolve[arguments.get("resample")](x, kernel)
+    if arguments.get("use_bias", True):
         layer.bias.assign(bias)
         y = y + bias
-    if kind.get("activation") == "leaky_relu":
-        y = output_gain(kind) * plain.leaky_relu(y)
-    if "clamp" in kind:
-        assert np.max(np.abs(y)) > kind["clamp"]
-        y = np.clip(y, -kind["clamp"], kind["clamp"])
-    y = y * kind.get("gain", 1.0)
+    if arguments.get("activation") == "leaky_relu":
+        y = output_gain(arguments) * plain.leaky_relu(y)
+    if "clamp" in arguments:
+        assert np.max(np.abs(y)) > arguments["clamp"]
+        y = np.clip(y, -arguments["clamp"], arguments["clamp"])
+    y = y * arguments.get("gain", 1.0)
     assert y.shape == (2, *size, 5)
     np.testing.assert_allclose(layer(x), y, rtol=1e-5, atol=1e-5)  # float32 sums of 27
 

@@ -9,7 +9,7 @@ from tests.layers.derivatives import check_derivatives
 from tests.layers.layer_check import check_layer
 from tfgan.layers.modulated_conv import ModulatedConv2D
 
-KINDS = [
+ARGUMENTS = [
     {"kernel_size": 3},
     {"kernel_size": 3, "upsample": True},
     {"kernel_size": 3, "demodulate": False},
@@ -33,38 +33,38 @@ def make_plain(size, upsample=False, demodulate=True):
     return operator
 
 
-def split(kind):
-    kind = dict(kind)
-    return kind.pop("kernel_size"), kind
+def split(arguments):
+    arguments = dict(arguments)
+    return arguments.pop("kernel_size"), arguments
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_layer_passes_the_shared_check(kind, tmp_path):
-    size = (10, 12) if kind.get("upsample") else (5, 6)
+@pytest.mark.parametrize("arguments", ARGUMENTS)
+def test_layer_passes_the_shared_check(arguments, tmp_path):
+    size = (10, 12) if arguments.get("upsample") else (5, 6)
     check_layer(
-        lambda dtype: ModulatedConv2D(3, **kind, dtype=dtype),
+        lambda dtype: ModulatedConv2D(3, **arguments, dtype=dtype),
         make_inputs(),
         (2, *size, 3),
-        {"kernel": ((kind["kernel_size"], kind["kernel_size"], 4, 3), True)},
+        {"kernel": ((arguments["kernel_size"], arguments["kernel_size"], 4, 3), True)},
         tmp_path,
     )
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_result_is_a_convolution_per_example_with_explicit_weights(kind):
+@pytest.mark.parametrize("arguments", ARGUMENTS)
+def test_result_is_a_convolution_per_example_with_explicit_weights(arguments):
     x, styles = make_inputs(batch=3)
-    layer = ModulatedConv2D(3, **kind)
+    layer = ModulatedConv2D(3, **arguments)
     y = layer(x, styles)
-    size, rest = split(kind)
+    size, rest = split(arguments)
     expected = make_plain(size, **rest)(x, styles, layer.kernel.numpy())
     np.testing.assert_allclose(y, expected, rtol=1e-4, atol=1e-5)  # float32 sums of 36 products
 
 
-@pytest.mark.parametrize("kind", [KINDS[0], KINDS[1], KINDS[3]])
-def test_derivatives_agree_with_the_plain_form_to_the_second(kind):
-    size, rest = split(kind)
+@pytest.mark.parametrize("arguments", [ARGUMENTS[0], ARGUMENTS[1], ARGUMENTS[3]])
+def test_derivatives_agree_with_the_plain_form_to_the_second(arguments):
+    size, rest = split(arguments)
     x, styles = np.float64(normal(2, 2, 3, 2)), np.float64(1.0 + 0.5 * normal(2, 2, seed=1))
-    layer = ModulatedConv2D(2, **kind, dtype="float64")
+    layer = ModulatedConv2D(2, **arguments, dtype="float64")
     layer.build(x.shape)
 
     def fast(x, styles, kernel):

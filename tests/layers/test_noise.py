@@ -81,12 +81,12 @@ def test_strengths_of_channels_agree_with_loops():
 
 def test_drawn_maps_have_their_sizes_and_follow_the_seed():
     maps = draw_noise([4, 8, 8], 3, seed=1)
-    assert [tuple(one.shape) for one in maps] == [(3, 4, 4, 1), (3, 8, 8, 1), (3, 8, 8, 1)]
+    assert [tuple(noise.shape) for noise in maps] == [(3, 4, 4, 1), (3, 8, 8, 1), (3, 8, 8, 1)]
     assert np.std(maps[1] - maps[2]) > 0.5
-    for one, again, other in zip(maps, draw_noise([4, 8, 8], 3, 1), draw_noise([4, 8, 8], 3, 2),
+    for noise, again, other in zip(maps, draw_noise([4, 8, 8], 3, 1), draw_noise([4, 8, 8], 3, 2),
                                  strict=True):  # fmt: skip
-        np.testing.assert_array_equal(one, again)
-        assert np.any(one != other)
+        np.testing.assert_array_equal(noise, again)
+        assert np.any(noise != other)
 
 
 def test_modes_choose_what_a_network_takes():

@@ -28,7 +28,7 @@ def test_fir_agrees_with_loops_to_the_second_derivative(padding, gain, stride):
 @pytest.fixture(params=["joined", "apart"])
 def joining(request, monkeypatch):
     """Both ways to repeat and to average pixels beside a convolution, whatever the size."""
-    monkeypatch.setattr(resample, "JOINED_FROM", {"joined": 1, "apart": 1024}[request.param])
+    monkeypatch.setattr(resample, "FUSED_FROM", {"joined": 1, "apart": 1024}[request.param])
 
 
 @pytest.mark.parametrize("name", ["upsample", "downsample", "blur", "nearest_up", "mean_down"])

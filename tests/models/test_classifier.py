@@ -12,12 +12,12 @@ from tfgan.models.classifier import Classifier, width_at
 def model():
     """A classifier whose weights and statistics are all off their first values."""
     keras.utils.set_random_seed(0)
-    made = Classifier(16, ("cat", "dog", "wild"))
-    made.build()
+    classifier = Classifier(16, ("cat", "dog", "wild"))
+    classifier.build()
     random = np.random.default_rng(0)
-    for variable in made.variables:
+    for variable in classifier.variables:
         variable.assign(np.abs(variable + 0.1 * random.standard_normal(variable.shape)))
-    return made
+    return classifier
 
 
 def pictures(count, size=16):
@@ -26,11 +26,11 @@ def pictures(count, size=16):
 
 @pytest.mark.parametrize("resolution", [8, 32, 64])
 def test_every_resolution_gives_logits_and_features(resolution):
-    made = Classifier(resolution, ("a", "b"))
-    made.build()
+    classifier = Classifier(resolution, ("a", "b"))
+    classifier.build()
     images = pictures(2, resolution)
-    assert made(images).shape == (2, 2)
-    assert made.features(images).shape == (2, width_at(4))
+    assert classifier(images).shape == (2, 2)
+    assert classifier.features(images).shape == (2, width_at(4))
 
 
 def test_widths_double_within_bounds():
@@ -45,13 +45,13 @@ def test_logits_are_linear_in_features(model):
 
 
 def test_features_are_those_of_a_loop():
-    made = Classifier(8, ("a", "b"))
-    made.build()
+    classifier = Classifier(8, ("a", "b"))
+    classifier.build()
     random = np.random.default_rng(0)
-    for variable in made.variables:
+    for variable in classifier.variables:
         variable.assign(random.uniform(0.5, 1.5, variable.shape) - 0.5 * (variable.ndim == 4))
     x = pictures(1, 8).astype(np.float64)
-    for conv, norm in zip(made.convs, made.norms, strict=True):
+    for conv, norm in zip(classifier.convs, classifier.norms, strict=True):
         kernel = conv.kernel.numpy().astype(np.float64)
         size = x.shape[1]
         padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
@@ -64,7 +64,7 @@ def test_features_are_those_of_a_loop():
         if size > 4:
             x = x.reshape(1, size // 2, 2, size // 2, 2, -1).max(axis=(2, 4))
     # Sums of up to 1152 products in float32.
-    np.testing.assert_allclose(made.features(pictures(1, 8)), x.mean(axis=(1, 2)), rtol=1e-4)
+    np.testing.assert_allclose(classifier.features(pictures(1, 8)), x.mean(axis=(1, 2)), rtol=1e-4)
 
 
 def test_a_picture_is_judged_alike_in_any_company(model):

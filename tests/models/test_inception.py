@@ -7,7 +7,7 @@ import tensorflow as tf
 from PIL import Image
 
 from tests.layers.layer_check import check_config
-from tfgan.models.inception import FORMS, InceptionV3, resize_pillow, resize_tf1
+from tfgan.models.inception import VARIANTS, InceptionV3, resize_pillow, resize_tf1
 
 
 def pictures(*shape, seed=0):
@@ -41,7 +41,8 @@ def test_resizing_of_tensorflow_1_agrees_with_a_plain_loop(size):
 def test_resizing_of_pillow_agrees_with_pillow(size):
     x = pictures(2, *size)
     expected = [
-        np.asarray(Image.fromarray(one).resize((299, 299), Image.Resampling.BILINEAR)) for one in x
+        np.asarray(Image.fromarray(image).resize((299, 299), Image.Resampling.BILINEAR))
+        for image in x
     ]
     np.testing.assert_array_equal(resize_pillow(x), expected)
 
@@ -64,7 +65,7 @@ def test_forms_differ_in_what_they_pool():
     average = plain_pool(x, lambda window: np.mean(window, axis=(1, 2)))
     padded = plain_pool(x, lambda window: np.sum(window, axis=(1, 2)) / 9)
     largest = plain_pool(x, lambda window: np.max(window, axis=(1, 2)))
-    tensorflow, torchvision = FORMS["2015-12-05"], FORMS["torchvision"]
+    tensorflow, torchvision = VARIANTS["2015-12-05"], VARIANTS["torchvision"]
     for pool, expected in {
         tensorflow.pool: average,
         tensorflow.last_pool: largest,

@@ -141,14 +141,14 @@ def test_landmarks_agree_with_plain_loops_over_maps_that_are_not_square():
     places, heat = find_landmarks(maps)
     for b in range(3):
         for k in range(40):
-            one = maps[b, :, :, k]
-            row, column = np.unravel_index(np.argmax(one), one.shape)
+            heat_map = maps[b, :, :, k]
+            row, column = np.unravel_index(np.argmax(heat_map), heat_map.shape)
             x, y = column + 0.5, row + 0.5
             if 0 < row < 15 and 0 < column < 31:
-                x += 0.25 * np.sign(one[row, column + 1] - one[row, column - 1])
-                y += 0.25 * np.sign(one[row + 1, column] - one[row - 1, column])
+                x += 0.25 * np.sign(heat_map[row, column + 1] - heat_map[row, column - 1])
+                y += 0.25 * np.sign(heat_map[row + 1, column] - heat_map[row - 1, column])
             np.testing.assert_array_equal(places[b, k], [x * 8, y * 16])
-            assert heat[b, k] == one[row, column]
+            assert heat[b, k] == heat_map[row, column]
 
 
 def test_landmark_between_equal_neighbours_is_in_the_middle_of_its_cell():

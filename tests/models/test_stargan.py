@@ -200,20 +200,20 @@ def test_every_label_and_the_mask_change_the_picture():
     x, labels = images_of(1), np.zeros((1, 7), np.float32)
     before = model.translate(x, labels)
     for place in range(model.label_width):
-        one = labels.copy()
-        one[0, place] = 1.0
-        assert np.max(np.abs(model.translate(x, one) - before)) > 1e-3, place
+        changed = labels.copy()
+        changed[0, place] = 1.0
+        assert np.max(np.abs(model.translate(x, changed) - before)) > 1e-3, place
 
 
 def test_vectors_are_made_as_the_model_says():
     model = make_model()
-    own = encode_labels(model.label_sets, 0, [[1, 0, 1]])
-    happy = with_label(model.label_sets, own, 1, "happy")
-    assert own.shape == happy.shape == (1, model.label_width)
+    source = encode_labels(model.label_sets, 0, [[1, 0, 1]])
+    happy = with_label(model.label_sets, source, 1, "happy")
+    assert source.shape == happy.shape == (1, model.label_width)
     x = images_of(1)
     images = model(x, happy)
     np.testing.assert_array_equal(images, model.generator(x, happy))
-    assert np.max(np.abs(images - model(x, own))) > 1e-3
+    assert np.max(np.abs(images - model(x, source))) > 1e-3
     assert np.max(np.abs(images)) <= 1.0
 
 
@@ -249,10 +249,10 @@ def test_saved_model_keeps_every_variable_and_the_labels(tmp_path):
     assert type(loaded) is StarGAN
     assert loaded.label_sets == SETS
     assert loaded.get_config() == model.get_config()
-    saved, found = ({v.path: v.numpy() for v in m.variables} for m in (model, loaded))
-    assert set(found) == set(saved)
+    saved, restored = ({v.path: v.numpy() for v in m.variables} for m in (model, loaded))
+    assert set(restored) == set(saved)
     for path, value in saved.items():
-        np.testing.assert_array_equal(found[path], value, path)
+        np.testing.assert_array_equal(restored[path], value, path)
     x, labels = images_of(2), labels_of(2)
     np.testing.assert_array_equal(loaded(x, labels), model(x, labels))
 
@@ -262,8 +262,8 @@ def test_saved_discriminator_keeps_every_variable(tmp_path):
     model.save(tmp_path / "critic.keras")
     loaded = keras.saving.load_model(tmp_path / "critic.keras")
     assert {v.path for v in loaded.variables} == {v.path for v in model.variables}
-    for found, expected in zip(loaded(images_of(2)), model(images_of(2)), strict=True):
-        np.testing.assert_array_equal(found, expected)
+    for restored, expected in zip(loaded(images_of(2)), model(images_of(2)), strict=True):
+        np.testing.assert_array_equal(restored, expected)
 
 
 def test_graph_with_an_unknown_batch_size_makes_the_same_images():
@@ -322,8 +322,8 @@ def test_all_convolutions_but_the_heads_use_the_precision_that_was_asked_for():
     [
         (lambda: StarGAN(16, SETS), "power of two from 32 to 512. Received: 16"),
         (lambda: StarGAN(48, SETS), "Received: 48"),
-        (lambda: StarGAN(32, []), "label_sets must be one or more"),
-        (lambda: StarGAN(32, [MOODS, MOODS]), "of different names. Received: "),
+        (lambda: StarGAN(32, []), "label_sets must be one set or more"),
+        (lambda: StarGAN(32, [MOODS, MOODS]), "with different names. Received: "),
         (lambda: StarGAN(32, SETS, conv_dim=0), "conv_dim must be at least 1. Received: 0"),
         (lambda: StarGAN(32, SETS, precision="half"), "precision must be one of"),
         (lambda: StarGANDiscriminator(1024, 5), "Received: 1024"),

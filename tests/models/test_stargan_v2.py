@@ -345,10 +345,10 @@ def test_saved_model_keeps_every_variable_and_the_domain_names(w_hpf, tmp_path):
     assert type(loaded) is StarGANv2
     assert loaded.domain_names == DOMAINS
     assert loaded.get_config() == model.get_config()
-    saved, found = ({v.path: v.numpy() for v in m.variables} for m in (model, loaded))
-    assert set(found) == set(saved)
+    saved, restored = ({v.path: v.numpy() for v in m.variables} for m in (model, loaded))
+    assert set(restored) == set(saved)
     for path, value in saved.items():
-        np.testing.assert_array_equal(found[path], value, path)
+        np.testing.assert_array_equal(restored[path], value, path)
     x, latents, labels = images_of(2), normal(2, 5), np.array([2, 0])
     np.testing.assert_array_equal(loaded(x, latents, labels), model(x, latents, labels))
 
@@ -357,8 +357,8 @@ def test_saved_discriminator_keeps_every_variable(tmp_path):
     model = make_discriminator()
     model.save(tmp_path / "critic.keras")
     loaded = keras.saving.load_model(tmp_path / "critic.keras")
-    saved, found = ({v.path: v.numpy() for v in m.variables} for m in (model, loaded))
-    assert set(found) == set(saved)
+    saved, restored = ({v.path: v.numpy() for v in m.variables} for m in (model, loaded))
+    assert set(restored) == set(saved)
     x, labels = images_of(2), np.array([2, 0])
     np.testing.assert_array_equal(loaded(x, labels), model(x, labels))
 
@@ -444,14 +444,14 @@ def test_wrong_arguments_are_refused_with_what_was_given(make, arguments, messag
 
 @pytest.mark.parametrize("names", [(), ("cat",), ("cat", "dog", "cat")])
 def test_domains_that_are_too_few_or_repeated_are_refused(names):
-    with pytest.raises(ValueError, match=r"domain_names must be two or more, all different"):
+    with pytest.raises(ValueError, match=r"domain_names must be two names or more, all different"):
         StarGANv2(32, names)
 
 
 def test_high_pass_without_landmarks_is_refused_and_so_is_the_reverse():
     with pytest.raises(ValueError, match=r"Received: w_hpf 1.0 and None. Use w_hpf=0"):
         StarGANv2(32, DOMAINS, w_hpf=1.0)
-    with pytest.raises(ValueError, match=r"landmarks must be given where w_hpf is above 0"):
+    with pytest.raises(ValueError, match=r"landmarks must be given if w_hpf is above 0"):
         StarGANv2(32, DOMAINS, landmarks=BrightnessMasks())
     with pytest.raises(ValueError, match=r"w_hpf must be 0.*Received: -1"):
         StarGANv2Generator(32, w_hpf=-1)
@@ -459,5 +459,5 @@ def test_high_pass_without_landmarks_is_refused_and_so_is_the_reverse():
 
 def test_missing_masks_are_refused():
     layer = StarGANv2Generator(32, 4, 1.0, **SMALL)
-    with pytest.raises(ValueError, match=r"masks are needed by a network of w_hpf 1.0"):
+    with pytest.raises(ValueError, match=r"A network with w_hpf 1.0 needs masks"):
         layer(images_of(1), normal(1, 4))

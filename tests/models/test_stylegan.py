@@ -12,7 +12,7 @@ from tests.layers.layer_check import check_config, check_layer, randomize
 from tfgan.layers.resample import mean_down, nearest_up
 from tfgan.layers.widths import channels_at, resolutions_to
 from tfgan.models.stylegan import (
-    FORMS,
+    VARIANTS,
     StyledLayer,
     StyleGANGenerator,
     StyleGANMapping,
@@ -70,7 +70,7 @@ def test_mapping_passes_the_shared_check(tmp_path):
     )
 
 
-@pytest.mark.parametrize("form", list(FORMS))
+@pytest.mark.parametrize("form", list(VARIANTS))
 @pytest.mark.parametrize("kind", ["constant", "same", "up"])
 def test_styled_layer_passes_the_shared_check(kind, form, tmp_path):
     size = (8, 12) if kind == "up" else (4, 6)
@@ -96,33 +96,33 @@ def test_styled_layer_passes_the_shared_check(kind, form, tmp_path):
     )
 
 
-@pytest.mark.parametrize("form", list(FORMS))
+@pytest.mark.parametrize("form", list(VARIANTS))
 def test_styled_layer_agrees_with_loops(form):
-    facts = FORMS[form]
+    variant = VARIANTS[form]
     layer = StyledLayer(3, "up", 1.2, form)
     x, style, noise = normal(2, 4, 6, 4), normal(2, 5, seed=1), normal(2, 8, 12, 1, seed=2)
     layer(x, style, noise)
     randomize(layer)
     kernel = np.float64(layer.conv.kernel.numpy()) * 1.2 / np.sqrt(9 * 4)
     y = plain.convolve_nearest_up(x, kernel)
-    if facts.early_bias:
+    if variant.early_bias:
         y = y + layer.conv.bias.numpy()
     y = plain.blur(y)
-    strength = layer.noise.strength.numpy() * (np.sqrt(2 / 3) if facts.equalized_noise else 1.0)
+    strength = layer.noise.strength.numpy() * (np.sqrt(2 / 3) if variant.equalized_noise else 1.0)
     y = y + strength * np.float64(noise)
-    if not facts.early_bias:
+    if not variant.early_bias:
         y = y + layer.bias.numpy()
     y = plain.leaky_relu(y)
     fc = layer.adain.fc
-    styles = style @ fc.kernel.numpy() * facts.linear_gain / np.sqrt(5) + fc.bias.numpy()
+    styles = style @ fc.kernel.numpy() * variant.linear_gain / np.sqrt(5) + fc.bias.numpy()
     scale, shift = np.split(styles[:, None, None], 2, axis=-1)
     y = y - y.mean(axis=(1, 2), keepdims=True)
-    y = y / np.sqrt(np.square(y).mean(axis=(1, 2), keepdims=True) + facts.epsilon)
+    y = y / np.sqrt(np.square(y).mean(axis=(1, 2), keepdims=True) + variant.epsilon)
     expected = (1 + scale) * y + shift
     np.testing.assert_allclose(layer(x, style, noise), expected, rtol=1e-4, atol=1e-5)  # float32
 
 
-@pytest.mark.parametrize("form", list(FORMS))
+@pytest.mark.parametrize("form", list(VARIANTS))
 def test_discriminator_block_agrees_with_loops(form):
     block = StyleGANDiscriminatorBlock(3, 5, form)
     x = normal(2, 4, 6, 3)
@@ -261,8 +261,8 @@ def test_sizes_are_the_published_ones():
 
 
 def test_channels_halve_from_the_resolution_where_the_bound_ends():
-    found = [channels_at(size, 16384, 512) for size in resolutions_to(1024)]
-    assert found == [512, 512, 512, 512, 256, 128, 64, 32, 16]
+    widths = [channels_at(size, 16384, 512) for size in resolutions_to(1024)]
+    assert widths == [512, 512, 512, 512, 256, 128, 64, 32, 16]
 
 
 # What the parts do
@@ -313,7 +313,7 @@ def test_classes_steer_pictures_and_scores():
     latents = np.repeat(normal(1, 6), 3, axis=0)
     images = generator(latents, np.arange(3, dtype=np.int32))
     assert np.min(np.max(np.abs(images[1:] - images[:1]), axis=(1, 2, 3))) > 1e-3
-    with pytest.raises(ValueError, match="labels are needed by a network of 3 classes"):
+    with pytest.raises(ValueError, match="A network of 3 classes needs labels"):
         generator(latents)
     discriminator = make_discriminator(8, num_classes=3)
     images = np.repeat(normal(1, 8, 8, 3), 3, axis=0)
@@ -330,7 +330,7 @@ def test_minibatch_deviation_tells_equal_pictures_from_different_ones():
     assert abs(float(alone[0, 0] - model(images)[0, 0])) > 1e-3
 
 
-@pytest.mark.parametrize("form", list(FORMS))
+@pytest.mark.parametrize("form", list(VARIANTS))
 def test_saved_generator_draws_the_same_pictures(form, tmp_path):
     model = make_generator(16, form=form, class_names=CLASSES, fade=0.25)
     model.save(tmp_path / "model.keras")
@@ -362,9 +362,9 @@ def test_bfloat16_agrees_with_float32():
     ],
 )
 def test_wrong_arguments_are_named(arguments, message):
-    for kind in (StyleGANGenerator, StyleGANDiscriminator):
+    for network in (StyleGANGenerator, StyleGANDiscriminator):
         with pytest.raises(ValueError, match=message):
-            kind(**{"resolution": 16, **arguments})
+            network(**{"resolution": 16, **arguments})
 
 
 def test_resolutions_that_the_networks_lack_are_named():

@@ -388,9 +388,9 @@ def test_labels_change_the_scores_and_indices_equal_one_hot_rows():
 
 
 def test_missing_labels_are_refused():
-    with pytest.raises(ValueError, match="labels are needed by a network of 3 classes"):
+    with pytest.raises(ValueError, match="A network of 3 classes needs labels"):
         make_generator(8, class_names=CLASSES)(normal(2, 6))
-    with pytest.raises(ValueError, match="labels are needed by a network of 3 classes"):
+    with pytest.raises(ValueError, match="A network of 3 classes needs labels"):
         make_discriminator(8, num_classes=3)(normal(2, 8, 8, 3))
 
 
@@ -405,10 +405,10 @@ def test_saved_generator_keeps_every_variable_and_the_class_names(architecture, 
     assert type(loaded) is StyleGAN2Generator
     assert loaded.class_names == CLASSES
     assert loaded.get_config() == model.get_config()
-    saved, found = ({v.path: v.numpy() for v in m.variables} for m in (model, loaded))
-    assert set(found) == set(saved)
+    saved, restored = ({v.path: v.numpy() for v in m.variables} for m in (model, loaded))
+    assert set(restored) == set(saved)
     for path, value in saved.items():
-        np.testing.assert_array_equal(found[path], value, path)
+        np.testing.assert_array_equal(restored[path], value, path)
     latents, labels = normal(2, 6), np.array([2, 0])
     np.testing.assert_array_equal(loaded(latents, labels), model(latents, labels))
 
@@ -418,8 +418,8 @@ def test_saved_discriminator_keeps_every_variable(architecture, tmp_path):
     model = make_discriminator(8, num_classes=3, architecture=architecture)
     model.save(tmp_path / "critic.keras")
     loaded = keras.saving.load_model(tmp_path / "critic.keras")
-    saved, found = ({v.path: v.numpy() for v in m.variables} for m in (model, loaded))
-    assert set(found) == set(saved)
+    saved, restored = ({v.path: v.numpy() for v in m.variables} for m in (model, loaded))
+    assert set(restored) == set(saved)
     images, labels = normal(2, 8, 8, 3), np.array([2, 0])
     np.testing.assert_array_equal(loaded(images, labels), model(images, labels))
 

@@ -18,8 +18,8 @@ class AdaIN(StoresArguments, keras.layers.Layer):
 
     Args:
         epsilon: Added to the variance.
-        kernel_gain: Gain of the dense layer with an equalised learning rate that StyleGAN has; see
-            `EqualizedDense`. None: the He-initialised one of StarGAN v2.
+        kernel_gain: Gain of StyleGAN's dense layer with an equalised learning rate; see
+            `EqualizedDense`. None: the He-initialised dense layer of StarGAN v2.
 
     Call arguments:
         x: Feature maps, [B, H, W, C].

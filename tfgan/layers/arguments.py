@@ -1,4 +1,4 @@
-"""What a layer was made with: kept as attributes, and given back as its configuration."""
+"""Constructor arguments of layers: kept as attributes, and returned as the configuration."""
 
 import inspect
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from typing import Any
 class StoresArguments:
     """Gives a Keras layer or model `get_config` from the arguments of its constructor.
 
-    Stands before the Keras class among the bases. `__init__` calls `self.store(locals())` once the
+    Put it before the Keras class among the bases. `__init__` calls `self.store(locals())` once the
     Keras class has been initialised, which sets one attribute for each argument. All arguments are
     in the configuration, those left at their defaults too, so that a file keeps its meaning when a
     default changes; Keras's own automatic configuration leaves them out.
@@ -16,7 +16,7 @@ class StoresArguments:
 
     @classmethod
     def argument_names(cls) -> list[str]:
-        """Names of the constructor's own arguments, without those of `**kwargs`."""
+        """Names of the constructor's arguments, without those of `**kwargs`."""
         parameters = inspect.signature(cls.__init__).parameters.values()
         return [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD][1:]
 
@@ -24,7 +24,7 @@ class StoresArguments:
         """Sets the attributes; lists become tuples.
 
         Args:
-            arguments: The constructor's `locals()`; what else is among them does not count.
+            arguments: The constructor's `locals()`; other names in it are ignored.
         """
         for name in self.argument_names():
             value = arguments[name]

@@ -1,4 +1,4 @@
-"""Convolutions that know where they are."""
+"""Convolutions that see the coordinates of each pixel."""
 
 import keras
 import numpy as np

@@ -25,7 +25,7 @@ def activate(x, activation: str, gain: float = 1.0, clamp: float | None = None):
 
 
 def check_activation(activation: str) -> None:
-    """Raises ValueError unless `activation` is one that has a gain."""
+    """Raises ValueError unless `activation` is known."""
     if activation not in ACTIVATION_GAIN:
         raise ValueError(
             f"activation must be one of {list(ACTIVATION_GAIN)}. Received: {activation!r}."
@@ -38,13 +38,13 @@ class _Gains(NamedTuple):
 
 
 def _gains(activation: str, kernel_gain: float | None) -> _Gains:
-    """Where the gain of an activation acts: on the output, or as told on the kernel."""
+    """Gains of kernel and output; the activation's acts on the output unless the kernel has one."""
     if kernel_gain is None:
         return _Gains(1.0, ACTIVATION_GAIN[activation])
     return _Gains(kernel_gain, 1.0)
 
 
-# How a convolution is resampled, by name; "up" is for 1x1 kernels, which may come before the FIR.
+# Convolutions with resampling, by name; "up" is for 1x1 kernels, which may precede the FIR filter.
 CONVOLUTIONS: dict[str | None, Callable[..., Any]] = {
     None: resample.convolve,
     "down": resample.convolve_down,

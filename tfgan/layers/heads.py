@@ -9,11 +9,11 @@ from tfgan.layers.he import he_normal
 
 @keras.saving.register_keras_serializable("tfgan")
 class DomainDense(StoresArguments, keras.layers.Layer):
-    """D dense layers side by side, of which each example uses that of its domain.
+    """D dense layers side by side; each example uses the layer of its domain.
 
     y = x @ kernel[:, d] + bias[d] with d the example's domain, [fan_in, D, units] and [D, units]
-    stored flat. All branches are one matrix product, from which each example takes its part: its
-    weights are constants of a file, which quantisers and accelerators know what to do with.
+    stored flat. All branches are one matrix product, of which each example keeps its domain's
+    part. So the weights are constants of an exported file, as quantisers and accelerators expect.
 
     Args:
         units: Output width of each branch.

@@ -12,11 +12,11 @@ class MinibatchStddev(StoresArguments, keras.layers.Layer):
 
     The batch is split into M groups of G examples; example i belongs to group i mod M. G is the
     largest divisor of the batch that is at most `group_size`. The batch is that of one replica:
-    groups are those of one device as long as `group_size` divides it, and smaller below that.
+    as long as `group_size` divides it, groups are the same as on one device.
 
     Args:
         group_size: Upper bound on G. Defaults to 4.
-        features: Number of appended maps; channels are averaged in as many bundles.
+        features: Number of appended maps; channels are averaged in that many groups.
 
     Call arguments:
         x: Feature maps, [B, H, W, C] with a static B and C divisible by `features`.

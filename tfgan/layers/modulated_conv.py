@@ -35,7 +35,7 @@ class ModulatedConv2D(StoresArguments, keras.layers.Layer):
         [B, H', W', filters] in the layer's compute dtype.
 
     Raises:
-        ValueError: If `upsample` is asked for with a kernel other than 3x3.
+        ValueError: If `upsample` is given with a kernel other than 3x3.
 
     Reference:
         Karras et al. 2020, arXiv:1912.04958, section 2.2; float16 pre-normalisation:
@@ -72,7 +72,7 @@ class ModulatedConv2D(StoresArguments, keras.layers.Layer):
         fan_in = self.kernel_size**2 * x.shape[-1]
         if self.demodulate:
             if dtype == "float16":
-                # Demodulation undoes any scale, so a common one may be taken out to avoid overflow.
+                # Demodulation undoes any scale; dividing by the largest avoids overflow.
                 largest = tf.reduce_max(tf.abs(kernel), axis=[0, 1, 2], keepdims=True)
                 kernel = kernel / (largest * math.sqrt(fan_in))
                 styles = styles / tf.reduce_max(tf.abs(styles), axis=1, keepdims=True)

@@ -17,12 +17,12 @@ class Noise(StoresArguments, keras.layers.Layer):
     y = x + gain * strength * noise, with strength initially 0.
 
     Args:
-        per_channel: Whether each channel has its own strength, as in StyleGAN; StyleGAN2 has one.
+        per_channel: Whether each channel has a strength, as in StyleGAN; StyleGAN2 has one for all.
         gain: Factor on the strength.
 
     Call arguments:
         x: Feature maps, [B, H, W, C].
-        noise: [B, H, W, 1] or None for the layer's own fixed map.
+        noise: [B, H, W, 1] or None for the layer's fixed map.
 
     Returns:
         [B, H, W, C] in the dtype of `x`.
@@ -58,7 +58,7 @@ class Noise(StoresArguments, keras.layers.Layer):
 
 
 def draw_noise(sizes: Sequence[int], batch_size: int, seed: int = 0) -> list:
-    """Returns standard normal noise, one [B, H, W, 1] for each size H = W; stateless in `seed`."""
+    """Returns standard normal noise, [B, H, W, 1] for each size H = W; stateless in `seed`."""
     return [
         tf.random.stateless_normal([batch_size, size, size, 1], [seed, layer])
         for layer, size in enumerate(sizes)
@@ -66,7 +66,7 @@ def draw_noise(sizes: Sequence[int], batch_size: int, seed: int = 0) -> list:
 
 
 def choose_noise(synthesis, noise, batch_size: int, seed: int = 0):
-    """Turns a noise mode into what a synthesis network takes; maps are returned as they are.
+    """Turns a noise mode into the maps that a synthesis network takes; maps are returned unchanged.
 
     Args:
         synthesis: A network with `noise_sizes` and `fixed_noise`.

@@ -1,9 +1,9 @@
-"""Names of the arithmetic that a network may be asked to use."""
+"""Number formats that a network can compute in, by name."""
 
 PRECISIONS = {"float32": "float32", "float16": "mixed_float16", "bfloat16": "mixed_bfloat16"}
 
 
 def check_precision(precision: str) -> None:
-    """Raises ValueError unless `precision` is one that has a dtype policy."""
+    """Raises ValueError unless `precision` is known."""
     if precision not in PRECISIONS:
         raise ValueError(f"precision must be one of {list(PRECISIONS)}. Received: {precision!r}.")

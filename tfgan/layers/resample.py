@@ -4,9 +4,9 @@ StyleGAN2 filters with [1, 3, 3, 1] (`fir`, `upsample`, `downsample`, `convolve_
 `convolve_down`). The filter is separable: taps f = [1, 3, 3, 1] / 8 along H and along W.
 Zero-insertion up-sampling multiplies it by 2 per axis so that the mean is kept.
 
-StyleGAN repeats pixels and takes means of squares, beside a filter [1, 2, 1] (`nearest_up`,
-`add_nearest_up`, `mean_down`, `blur`, `convolve_nearest_up`, `convolve_mean_down`); so does StarGAN
-v2, without that filter.
+StyleGAN repeats pixels and averages 2x2 squares, beside a filter [1, 2, 1] (`nearest_up`,
+`add_nearest_up`, `mean_down`, `blur`, `convolve_nearest_up`, `convolve_mean_down`); StarGAN
+v2 does the same without that filter.
 
 Reference:
     Karras et al. 2020, arXiv:1912.04958, appendix B; NVlabs/stylegan2-ada-pytorch,
@@ -18,9 +18,9 @@ import numpy as np
 import tensorflow as tf
 
 TAPS = (1.0, 3.0, 3.0, 1.0)
-# Pixels of the larger maps from which on repeating or averaging is part of a convolution. Below,
-# that saves little time, while an exported file holds 4x4 kernels, often of most channels, for 3x3.
-JOINED_FROM = 32
+# From this size of the larger maps on, repeating or averaging is fused with the convolution. Below,
+# that saves little time, and exported files grow: fused kernels are 4x4 instead of 3x3.
+FUSED_FROM = 32
 
 
 def fir_kernel(gain: float = 1.0) -> np.ndarray:
@@ -108,7 +108,7 @@ def nearest_up(x):
 
 
 def add_nearest_up(y, x):
-    """y + nearest_up(x), where nothing is repeated in memory: [B, 2H, 2W, C] and [B, H, W, C]."""
+    """y + nearest_up(x), without the repeated pixels in memory: [B, 2H, 2W, C] and [B, H, W, C]."""
     _, height, width, channels = x.shape
     y = tf.reshape(y, [-1, height, 2, width, 2, channels]) + x[:, :, None, :, None, :]
     return tf.reshape(y, [-1, 2 * height, 2 * width, channels])
@@ -120,7 +120,7 @@ def mean_down(x):
 
 
 def _spread(kernel):
-    """The 4x4 kernel that is a 3x3 one after, or before, a 2x2 kernel of ones."""
+    """A 3x3 kernel convolved with a 2x2 kernel of ones: a 4x4 kernel."""
     # One axis after the other: the `.tflite` converter computes constants beforehand unless a step
     # more than doubles them.
     rows = tf.pad(kernel, [[1, 0], [0, 0], [0, 0], [0, 0]])
@@ -130,9 +130,9 @@ def _spread(kernel):
 
 
 def convolve_nearest_up(x, kernel):
-    """convolve(nearest_up(x)), from `JOINED_FROM` on at 16 products a pixel of `x` instead of 36.
+    """convolve(nearest_up(x)); fused from `FUSED_FROM` on: 16 products per pixel of `x`, not 36.
 
-    StyleGAN's published code does so from 128 pixels on, and stores those kernels turned by 180
+    StyleGAN's published code fuses from 128 pixels on, and stores those kernels rotated by 180
     degrees.
 
     Args:
@@ -143,17 +143,17 @@ def convolve_nearest_up(x, kernel):
         [B, 2H, 2W, O].
     """
     batch, height, width, _ = x.shape
-    if 2 * height < JOINED_FROM:
+    if 2 * height < FUSED_FROM:
         return convolve(nearest_up(x), kernel)
     batch = tf.shape(x)[0] if batch is None else batch
     shape = [batch, 2 * height, 2 * width, kernel.shape[3]]
-    # A transposed convolution turns its kernel.
+    # A transposed convolution rotates its kernel.
     kernel = tf.transpose(_spread(kernel[::-1, ::-1]), [0, 1, 3, 2])
     return tf.nn.conv2d_transpose(x, kernel, shape, 2, "SAME")
 
 
 def convolve_mean_down(x, kernel):
-    """mean_down(convolve(x)), from `JOINED_FROM` on at 16 products a pixel of the result, not 36.
+    """mean_down(convolve(x)); fused from `FUSED_FROM` on: 16 products per result pixel, not 36.
 
     Args:
         x: Feature maps, [B, H, W, C].
@@ -162,6 +162,6 @@ def convolve_mean_down(x, kernel):
     Returns:
         [B, H/2, W/2, O].
     """
-    if x.shape[1] < JOINED_FROM:
+    if x.shape[1] < FUSED_FROM:
         return mean_down(convolve(x, kernel))
     return tf.nn.conv2d(x, _spread(kernel) * 0.25, 2, "SAME")

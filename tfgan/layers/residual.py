@@ -39,12 +39,12 @@ def activate(x):
 
 
 def convolve(layer: keras.layers.Conv2D, x, operation: Callable[..., Any]):
-    """What `layer` makes of `x`, with its convolution and a resampling in one operation.
+    """Applies `layer` to `x`, with convolution and resampling in one operation.
 
     Args:
         layer: A 3x3 convolution with a bias.
         x: [B, H, W, C] in the layer's compute dtype.
-        operation: Of `resample`: takes `x` and the kernel.
+        operation: A function of `resample` that takes `x` and the kernel.
 
     Returns:
         [B, H', W', filters] in the dtype of `x`.
@@ -112,7 +112,7 @@ class AdaINBlock(StoresArguments, keras.layers.Layer):
     """Pre-activation block of the decoder, whose style acts by AdaIN; it may double H and W.
 
     y = (shortcut(x) + conv2(act(adain2(conv1(double(act(adain1(x)))))))) / sqrt(2), with leaky
-    ReLU; without shortcut there is no division either.
+    ReLU. Without shortcut there is no division either.
 
     Args:
         filters: Output channels.
@@ -128,7 +128,7 @@ class AdaINBlock(StoresArguments, keras.layers.Layer):
 
     Reference:
         Choi et al. 2020, arXiv:1912.01865, appendix, "Network architecture". The published code
-        keeps, and never uses, weights of a shortcut that is not there.
+        keeps weights of the missing shortcut, and never uses them.
     """
 
     def __init__(self, filters: int, upsample: bool = False, shortcut: bool = True, **kwargs):

@@ -1,6 +1,6 @@
 """What the generators of StyleGAN and StyleGAN2 share: mapping, noise, truncation, and their order.
 
-Each system derives its networks from these, and adds what is its own.
+Each system derives its networks from these classes, and adds its layers.
 
 Reference:
     Karras et al. 2018, arXiv:1812.04948, sections 2 and 4.
@@ -15,13 +15,13 @@ from tfgan.layers.arguments import StoresArguments
 from tfgan.layers.noise import choose_noise, draw_noise
 from tfgan.layers.truncation import move_average, truncate
 
-AS_PUBLISHED = "as published"  # the truncation cutoff of the model's own class
+AS_PUBLISHED = "as published"  # stands for the truncation cutoff of the model's class
 
 
 class StyleMapping(StoresArguments, keras.layers.Layer):
     """Maps latents (and classes) to styles; keeps their running average.
 
-    A derived class makes `dense`, the layers, and says in `normalize` what they are applied to.
+    A derived class makes the layers, `dense`, and their input, in `normalize`.
     """
 
     latent_dim: int
@@ -31,7 +31,7 @@ class StyleMapping(StoresArguments, keras.layers.Layer):
     dense: list[Any]
 
     def build_dense(self, width: int) -> None:
-        """Builds the layers for inputs of a width, and the running average where one is kept."""
+        """Builds the layers for inputs of a width, and the running average if it has a decay."""
         for layer in self.dense:
             layer.build((None, width))
             width = self.style_dim
@@ -45,7 +45,7 @@ class StyleMapping(StoresArguments, keras.layers.Layer):
             )
 
     def normalize(self, latents, labels):
-        """Latents [B, Z] or None, and classes as in the call -> input of the layers, [B, C]."""
+        """Input of the layers, [B, C], from latents [B, Z] or None and labels as in the call."""
         raise NotImplementedError
 
     def call(self, latents, labels=None):
@@ -74,11 +74,11 @@ class StyleSynthesis(StoresArguments, keras.layers.Layer):
         return [size for size, _ in self.noisy_layers]
 
     def draw_noise(self, batch_size: int, seed: int = 0) -> list:
-        """Returns standard normal noise, one [B, H, W, 1] per map; stateless in `seed`."""
+        """Returns standard normal noise, [B, H, W, 1] per map; stateless in `seed`."""
         return draw_noise(self.noise_sizes, batch_size, seed)
 
     def fixed_noise(self, scale=1.0) -> list:
-        """Returns the fixed maps times `scale`, one [1, H, W, 1] per map."""
+        """Returns the fixed maps times `scale`, [1, H, W, 1] each."""
         return [tf.convert_to_tensor(x.noise.fixed)[None] * scale for _, x in self.noisy_layers]
 
 
@@ -97,7 +97,7 @@ class StyleGenerator(StoresArguments, keras.Model):
         Images, float32 [B, resolution, resolution, 3], about [-1, 1].
 
     Attributes:
-        truncation_cutoff: Number of style layers that are truncated unless it is said, as
+        truncation_cutoff: Number of style layers that are truncated where a call does not say, as
             published; None: all.
     """
 
@@ -134,7 +134,7 @@ class StyleGenerator(StoresArguments, keras.Model):
         return truncate(styles, self.mapping.average, self.num_styles, psi, layers)
 
     def make_noise(self, noise, batch_size: int, seed: int = 0):
-        """Turns a noise mode into what the synthesis network takes."""
+        """Turns a noise mode into the maps that the synthesis network takes."""
         return choose_noise(self.synthesis, noise, batch_size, seed)
 
     def call(

@@ -26,13 +26,13 @@ def truncate(styles, average, num_styles: int, psi=1.0, cutoff: int | None = Non
     layers = num_styles if cutoff is None else cutoff
     truncated = (np.arange(num_styles) < layers).astype(np.float32)[:, None]
     scale = 1.0 + (tf.cast(psi, tf.float32) - 1.0) * truncated  # [L, 1]
-    # At psi 1 the scale is exactly 1, and styles must come out untouched.
+    # At psi 1 the scale is exactly 1, so styles come out untouched.
     return styles * scale + tf.convert_to_tensor(average) * (1.0 - scale)
 
 
 def style_of(styles, layer: int):
     """The style of one layer: [B, L, W] -> [B, W]."""
-    # XNNPACK does not take an index, but a slice of one.
+    # XNNPACK cannot index, but can take a slice of length 1.
     return tf.reshape(styles[:, layer : layer + 1], [-1, styles.shape[-1]])
 
 

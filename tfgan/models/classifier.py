@@ -1,4 +1,4 @@
-"""A small convolutional classifier of pictures, which judges what generators make."""
+"""A small convolutional classifier, which judges generated pictures."""
 
 import math
 from collections.abc import Sequence
@@ -18,15 +18,15 @@ def width_at(resolution: int) -> int:
 
 @keras.saving.register_keras_serializable("tfgan")
 class Classifier(StoresArguments, keras.Model):
-    """Says which classes pictures belong to, by logits.
+    """Gives logits of the classes that pictures belong to.
 
-    At each resolution down to 4: 3x3 convolution, batch norm, ReLU, and the largest of each 2 x 2
-    pixels. The mean over what is left gives the features; logits are linear in them.
+    At each resolution down to 4: 3x3 convolution, batch norm, ReLU and 2x2 max pooling. The mean
+    over H and W gives the features; logits are linear in them.
 
     Args:
         resolution: Size of the images, a power of two from 8 to 1024.
         class_names: Names of the classes L, at least two, or of the attributes.
-        exclusive: Whether a picture belongs to one class alone; else each is true or false of it,
+        exclusive: Whether a picture belongs to exactly one class; else each class is true or false,
             as attributes are.
 
     Call arguments:
@@ -34,7 +34,7 @@ class Classifier(StoresArguments, keras.Model):
         training: Whether the statistics are those of the batch.
 
     Returns:
-        Logits, float32 [B, L]: of a softmax where classes are exclusive, else of a sigmoid each.
+        Logits, float32 [B, L]: of a softmax if classes are exclusive, else of sigmoids.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -79,7 +79,7 @@ class Classifier(StoresArguments, keras.Model):
         self.built = True
 
     def features(self, images, training: bool = False):
-        """What the logits are linear in: [B, H, W, 3] -> float32 [B, C], each 0 or more."""
+        """Input of the last dense layer: [B, H, W, 3] -> float32 [B, C], each 0 or more."""
         x = images
         for conv, norm in zip(self.convs, self.norms, strict=True):
             x = tf.nn.relu(norm(conv(x), training=training))

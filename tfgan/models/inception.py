@@ -1,4 +1,4 @@
-"""Inception-v3, whose features FID, KID, precision, recall and the inception score are made of.
+"""Inception-v3: the features of FID, KID, precision, recall and the inception score.
 
 Reference:
     Szegedy et al. 2015, "Rethinking the Inception Architecture for Computer Vision",
@@ -31,19 +31,19 @@ class Conv:
 
 @dataclass(frozen=True)
 class Halve:
-    """The largest of each 3 x 3, every second one."""
+    """Max pooling, 3 x 3 at stride 2."""
 
 
 @dataclass(frozen=True)
 class Pool:
-    """3 x 3 around each place, in a way that differs between forms and blocks: see `Form`."""
+    """Pooling, 3 x 3 at stride 1, by maximum or mean: see `Variant`."""
 
     last: bool = False
 
 
 @dataclass(frozen=True)
 class Fork:
-    """Paths from the same maps; what they give is concatenated."""
+    """Parallel paths from the same maps, whose results are concatenated."""
 
     paths: tuple["Path", ...]
 
@@ -61,13 +61,13 @@ def _path(block: str, branch: str, *steps: tuple) -> Path:
 
 
 def _split(block: str, branch: str, number: int) -> Fork:
-    """1 x 3 and 3 x 1 side by side, where a 3 x 3 would cost more."""
+    """1 x 3 and 3 x 1 side by side, cheaper than 3 x 3."""
     name = f"{block}_{branch}_{number}"
     return Fork(((Conv(f"{name}a", 384, (1, 3)),), (Conv(f"{name}b", 384, (3, 1)),)))
 
 
 def _block_35(block: str, pooled: int) -> Fork:
-    """At 35 x 35: figure 5 of the paper, with 5 x 5 for one of the paths."""
+    """At 35 x 35: figure 5 of the paper, with 5 x 5 in one of the paths."""
     return Fork(
         (
             _path(block, "branch1x1", (64, 1)),
@@ -109,7 +109,7 @@ def _block_8(block: str, last: bool = False) -> Fork:
 
 
 _HALF: tuple = (3, 2, "valid")
-# The four maps that features are taken of in the literature are the results of these parts.
+# The results of these parts are the four maps that the literature takes features from.
 PARTS: tuple[Path, ...] = (
     (
         Conv("conv2d_1a_3x3", 32, *_HALF),
@@ -152,8 +152,8 @@ PARTS: tuple[Path, ...] = (
 def resize_tf1(images):
     """Bilinear resizing of TensorFlow 1, uint8 [B, H, W, 3] -> float32 [B, 299, 299, 3], 0 to 255.
 
-    The pixel i of the result is at i * H / 299 of the source, without the half pixels by which
-    corners would agree, and is made of two neighbours however many lie between.
+    Pixel i of the result is at i * H / 299 of the source, without half-pixel offsets, and is
+    interpolated between two neighbours, however many pixels are skipped.
     """
     return tf.raw_ops.ResizeBilinear(
         images=images, size=[SIZE, SIZE], align_corners=False, half_pixel_centers=False
@@ -164,7 +164,7 @@ def resize_pillow(images):
     """Bilinear resizing of Pillow, uint8 [B, H, W, 3] -> float32 [B, 299, 299, 3], whole numbers.
 
     First along W, then along H, with weights of 22 bits, and each rounded to whole numbers. Where
-    the image gets smaller, the triangle of weights grows with the step. (Late versions of Pillow
+    the image gets smaller, the triangle of weights widens with the step. (Late versions of Pillow
     begin with H for some pictures that are higher than wide.)
     """
     images = tf.cast(images, tf.float64)  # holds the products and their sums exactly
@@ -181,12 +181,12 @@ def resize_pillow(images):
 
 
 def _average(x):
-    """Mean of each 3 x 3; at the border, of those within the map."""
+    """3 x 3 mean; at the border, of the pixels within the map."""
     return tf.nn.avg_pool2d(x, 3, 1, "SAME")
 
 
 def _average_padded(x):
-    """Mean of each 3 x 3; what is beyond the border counts as 0."""
+    """3 x 3 mean, with zeros beyond the border."""
     return tf.nn.avg_pool2d(tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]]), 3, 1, "VALID")
 
 
@@ -194,15 +194,15 @@ def _largest(x):
     return tf.nn.max_pool2d(x, 3, 1, "SAME")
 
 
-class Form(NamedTuple):
-    """What differs between published networks.
+class Variant(NamedTuple):
+    """Differences between published networks.
 
     Attributes:
         classes: Number of logits.
-        resize: Images as they are -> float32 [B, 299, 299, 3] from 0 to 255.
+        resize: uint8 images of any size -> float32 [B, 299, 299, 3] from 0 to 255.
         mean, scale: Of each channel; the network sees (image - mean) / scale.
         pool: 3 x 3 pooling of the blocks, with a stride of 1.
-        last_pool: That of the last block.
+        last_pool: Pooling of the last block.
     """
 
     classes: int
@@ -213,12 +213,12 @@ class Form(NamedTuple):
     last_pool: Callable[[Any], Any]
 
 
-FORMS = {
+VARIANTS = {
     # The last block of this graph has a maximum where the paper has an average.
-    "2015-12-05": Form(1008, resize_tf1, (128.0,) * 3, (128.0,) * 3, _average, _largest),
-    # Its authors trained on (image - 127.5) / 127.5. StarGAN v2 takes the parts of the network
-    # alone, so that torchvision's change from ImageNet's scale to that one is lost.
-    "torchvision": Form(
+    "2015-12-05": Variant(1008, resize_tf1, (128.0,) * 3, (128.0,) * 3, _average, _largest),
+    # Its authors trained on (image - 127.5) / 127.5. StarGAN v2 takes only the layers of the
+    # network, so that torchvision's conversion from ImageNet's scale to that scale is lost.
+    "torchvision": Variant(
         1000,
         resize_pillow,
         (255 * 0.485, 255 * 0.456, 255 * 0.406),
@@ -231,16 +231,16 @@ FORMS = {
 
 @keras.saving.register_keras_serializable("tfgan")
 class InceptionV3(StoresArguments, keras.Model):
-    """The network of FID. Its weights are given, never trained here; it always uses float32.
+    """The network of FID. Its weights are loaded and never trained; it always uses float32.
 
     Args:
-        form: "2015-12-05": the TensorFlow graph of that day, which published FID, KID and inception
-            scores are of. "torchvision": the network of StarGAN v2's FID, with its preprocessing.
+        form: "2015-12-05": the TensorFlow graph of that day, used for published FID, KID and
+            inception scores. "torchvision": the network of StarGAN v2's FID, with preprocessing.
             Numbers of the two must never be compared.
 
     Call arguments:
-        images: uint8 [B, H, W, 3] of any size. It is resized to 299 x 299 in the way of the form:
-            as TensorFlow 1 did, or as Pillow does.
+        images: uint8 [B, H, W, 3] of any size. They are resized to 299 x 299 as TensorFlow 1
+            did, or as Pillow does, depending on `form`.
 
     Returns:
         Features, float32 [B, 2048].
@@ -251,12 +251,12 @@ class InceptionV3(StoresArguments, keras.Model):
 
     def __init__(self, form: str = "2015-12-05", **kwargs):
         super().__init__(**{"dtype": "float32", **kwargs})
-        if form not in FORMS:
-            raise ValueError(f"form must be one of {list(FORMS)}. Received: {form!r}.")
+        if form not in VARIANTS:
+            raise ValueError(f"form must be one of {list(VARIANTS)}. Received: {form!r}.")
         self.store(locals())
         self.convs: dict[str, keras.layers.Conv2D] = {}
         self.to_logits = keras.layers.Dense(
-            FORMS[form].classes, use_bias=False, dtype=self.dtype_policy, name="to_logits"
+            VARIANTS[form].classes, use_bias=False, dtype=self.dtype_policy, name="to_logits"
         )
 
     def build(self, input_shape=None):
@@ -267,7 +267,7 @@ class InceptionV3(StoresArguments, keras.Model):
         self.built = True
 
     def _build_path(self, path: Path, width: int) -> int:
-        """Makes the convolutions of a path that gets so many channels; returns those it gives."""
+        """Makes the convolutions of a path for `width` channels; returns the channels after it."""
         for step in path:
             if isinstance(step, Conv):
                 conv = keras.layers.Conv2D(
@@ -287,7 +287,7 @@ class InceptionV3(StoresArguments, keras.Model):
         return width
 
     def _run(self, path: Path, x):
-        form = FORMS[self.form]
+        variant = VARIANTS[self.form]
         for step in path:
             match step:
                 case Conv():
@@ -295,23 +295,23 @@ class InceptionV3(StoresArguments, keras.Model):
                 case Halve():
                     x = tf.nn.max_pool2d(x, 3, 2, "VALID")
                 case Pool():
-                    x = (form.last_pool if step.last else form.pool)(x)
+                    x = (variant.last_pool if step.last else variant.pool)(x)
                 case Fork():
                     x = tf.concat([self._run(branch, x) for branch in step.paths], axis=-1)
         return x
 
     def maps(self, images):
-        """What each of `PARTS` gives, of uint8 [B, H, W, 3]: float32, the last [B, 8, 8, 2048].
+        """Results of each of `PARTS` for uint8 [B, H, W, 3]: float32, the last [B, 8, 8, 2048].
 
         The first three have 64, 192 and 768 channels, and sides of 73, 35 and 17.
         """
-        form = FORMS[self.form]
-        x = (form.resize(images) - form.mean) / form.scale
-        found = []
+        variant = VARIANTS[self.form]
+        x = (variant.resize(images) - variant.mean) / variant.scale
+        maps = []
         for part in PARTS:
             x = self._run(part, x)
-            found.append(x)
-        return found
+            maps.append(x)
+        return maps
 
     def call(self, images):
         return tf.reduce_mean(self.maps(images)[-1], axis=[1, 2])
@@ -319,7 +319,7 @@ class InceptionV3(StoresArguments, keras.Model):
     def logits(self, features):
         """Logits without their bias, float32 [B, classes], of features [B, 2048].
 
-        The published inception scores leave the bias out.
+        Published inception scores leave the bias out.
         """
         return self.to_logits(features)
 

@@ -19,9 +19,9 @@ NUM_LANDMARKS = 98
 SIZE = 256  # pixels of the images that the network sees
 
 # What each group of landmarks (numbered as in WFLW, first and past the last) adds to the masks:
-# its heat, from 0 to 1, to a power that narrows it, moved down by so many pixels of 256. The second
-# mask has those marked True. The upper ends of the face line (0 to 7, 25 to 32), the outer ends of
-# the brows (33, 46) and the corners of the mouth (76, 82) add nothing.
+# its heat, from 0 to 1, raised to a power that narrows it, and moved down by a number of pixels of
+# 256. The second mask has the groups marked True. The upper ends of the face line (0 to 7, 25 to
+# 32), the outer ends of the brows (33, 46) and the corners of the mouth (76, 82) add nothing.
 BLOBS = (
     ((8, 25), 3, 0, False),  # chin
     ((34, 46), 2, 7, False),  # left brow, upper edge of the right one
@@ -39,11 +39,11 @@ BLOBS = (
 
 
 def landmark_masks(heatmaps):
-    """Where the skips let edges of the source through.
+    """Masks of the places where skips pass edges of the source.
 
     Args:
-        heatmaps: [B, 256, 256, 98]. Heat below 0.1 is taken for none; each map is then stretched
-            to the range from 0 to 1.
+        heatmaps: [B, 256, 256, 98]. Heat below 0.1 counts as 0; each map is then stretched to the
+            range from 0 to 1.
 
     Returns:
         Two [B, 256, 256, 1], float32 from 0 to 1: chin, brows, eyes, nose and mouth; eyes and nose
@@ -63,17 +63,17 @@ def landmark_masks(heatmaps):
 
 
 def find_landmarks(heatmaps):
-    """Where each landmark is: the middle of its hottest cell, moved towards the hotter neighbours.
+    """Position of each landmark: the middle of its hottest cell, moved towards hotter neighbours.
 
     Along each axis the landmark moves by a quarter of a cell to the side of the hotter of the two
-    neighbours. Cells at the border have not all neighbours, and are taken as they are.
+    neighbours. Cells at the border lack neighbours, and are not moved.
 
     Args:
         heatmaps: [B, H, W, K].
 
     Returns:
-        Places, float32 [B, K, 2]: x and y in pixels of a picture of 256 by 256, from its upper left
-        corner. Heat of the hottest cells, [B, K].
+        Positions, float32 [B, K, 2]: x and y in pixels of a picture of 256 by 256, from the upper
+        left corner. Heat of the hottest cells, [B, K].
 
     Reference:
         Newell et al. 2016, arXiv:1603.06937, section 3.3; the quarters as in clovaai/stargan-v2.
@@ -131,11 +131,11 @@ class MultiScaleBlock(StoresArguments, keras.layers.Layer):
     def build(self, input_shape):
         width = input_shape[-1]
         self.norms, self.convs = [], []
-        for i, share in enumerate([2, 4, 4], start=1):
+        for i, divisor in enumerate([2, 4, 4], start=1):
             self.norms.append(batch_norm(f"norm{i}"))
             self.convs.append(
                 keras.layers.Conv2D(
-                    self.filters // share, 3, padding="same", use_bias=False, name=f"conv{i}"
+                    self.filters // divisor, 3, padding="same", use_bias=False, name=f"conv{i}"
                 )
             )
         self.shortcut_norm: Any = None
@@ -162,14 +162,14 @@ class MultiScaleBlock(StoresArguments, keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("tfgan")
 class Hourglass(StoresArguments, keras.layers.Layer):
-    """Sees feature maps at `depth` halved sizes, each beside a block at the full one.
+    """Processes feature maps at `depth` halved sizes, each beside a block at the full size.
 
-    y = skip(x) + double(after(inner(before(halve(x))))), where inner is an hourglass of one less,
+    y = skip(x) + double(after(inner(before(halve(x))))), where inner is an hourglass of depth - 1,
     or a block at the bottom.
 
     Args:
         depth: Number of halvings.
-        filters: Channels of everything.
+        filters: Channels of all layers.
 
     Call arguments:
         x: [B, H, W, filters] with H and W divisible by 2^depth.
@@ -207,8 +207,8 @@ class Hourglass(StoresArguments, keras.layers.Layer):
 class FaceLandmarks(keras.layers.Layer):
     """Heat maps of 98 face landmarks and of the boundaries between them.
 
-    A face alignment network of one hourglass with coordinate convolutions. Its weights are given,
-    never trained here: batch normalisation always uses its stored statistics.
+    A face alignment network of one hourglass with coordinate convolutions. Its weights are loaded
+    and never trained: batch normalisation always uses its stored statistics.
 
     Call arguments:
         x: Images of aligned faces, [B, H, W, 3] in [-1, 1], resized to 256.
@@ -257,11 +257,11 @@ class FaceLandmarks(keras.layers.Layer):
         return self.to_heatmaps(x)
 
     def landmarks(self, x):
-        """Places [B, 98, 2] and heat [B, 98] in images [B, H, W, 3], as `find_landmarks` says."""
+        """Positions [B, 98, 2] and heat [B, 98] in images [B, H, W, 3]; see `find_landmarks`."""
         return find_landmarks(self(x)[..., :NUM_LANDMARKS])
 
     def masks(self, x):
-        """Two [B, 256, 256, 1] of images [B, H, W, 3], as `landmark_masks` makes them.
+        """The two masks [B, 256, 256, 1] of images [B, H, W, 3]; see `landmark_masks`.
 
         No gradient reaches the images, as published: a translation would learn to warm landmarks.
         """

@@ -1,4 +1,4 @@
-"""LPIPS, the distance of pictures as a network sees them.
+"""LPIPS, a perceptual distance between pictures.
 
 Reference:
     Zhang et al. 2018, "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric",
@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from tfgan.layers.arguments import StoresArguments
 
-# Mean and deviation of ImageNet's channels, as they were moved to the range from -1 to 1.
+# Mean and standard deviation of ImageNet's channels, on the scale from -1 to 1.
 SHIFT = (-0.030, -0.088, -0.188)
 SCALE = (0.458, 0.448, 0.450)
 
@@ -31,8 +31,8 @@ class Stage(NamedTuple):
     """Convolutions in a row.
 
     Attributes:
-        pool: Side of the windows whose largest value they see, every second one; 0 for none.
-        convs: The convolutions; distances are those of what the last one gives.
+        pool: Side of the max pooling before them, at stride 2; 0 for none.
+        convs: The convolutions; distances are taken after the last.
     """
 
     pool: int
@@ -61,11 +61,11 @@ NETWORKS = {
 class LPIPS(StoresArguments, keras.Model):
     """Learned perceptual distance of pictures, version 0.1.
 
-    With the maps f_l of five layers, of unit length at each place, and learned weights w_l >= 0,
+    With the maps f_l of five layers, of unit length at each pixel, and learned weights w_l >= 0,
 
     d(x, y) = sum_l mean_hw sum_c w_lc * (f_lhwc(x) - f_lhwc(y))^2.
 
-    Its weights are given, never trained here; it always uses float32.
+    Its weights are loaded and never trained; it always uses float32.
 
     Args:
         network: "alex" (AlexNet: diversity of StarGAN v2) or "vgg" (VGG16: path length of
@@ -115,12 +115,12 @@ class LPIPS(StoresArguments, keras.Model):
         self.built = True
 
     def features(self, x):
-        """Maps of unit length at each place, [B, H', W', C] for each layer, of images [B, H, W, 3].
+        """Maps of unit length at each pixel, [B, H', W', C] for each layer, of images [B, H, W, 3].
 
-        Where a picture is compared with many, this need be done only once.
+        If a picture is compared with many, this is needed only once.
         """
         x = (x - SHIFT) / SCALE
-        found = []
+        features = []
         for stage, convs in zip(NETWORKS[self.network], self.stages, strict=True):
             if stage.pool:
                 x = tf.nn.max_pool2d(x, stage.pool, 2, "VALID")
@@ -128,11 +128,11 @@ class LPIPS(StoresArguments, keras.Model):
                 pad = [settings.pad] * 2
                 x = conv(tf.pad(x, [[0, 0], pad, pad, [0, 0]]))
             length = tf.sqrt(tf.reduce_sum(x**2, axis=-1, keepdims=True))
-            found.append(x / (length + 1e-10))
-        return found
+            features.append(x / (length + 1e-10))
+        return features
 
     def layer_distances(self, x, y):
-        """What each layer adds to the distance, float32 [B, 5], of two results of `features`."""
+        """Part of each layer in the distance, float32 [B, 5], of two results of `features`."""
         squares = [(a - b) ** 2 for a, b in zip(x, y, strict=True)]
         return tf.stack(
             [

@@ -1,4 +1,4 @@
-"""StarGAN: generator, discriminator, and the users' model.
+"""StarGAN: generator, discriminator, and the model that users call.
 
 Reference:
     Choi et al. 2018, "StarGAN: Unified Generative Adversarial Networks for Multi-Domain
@@ -85,8 +85,8 @@ class InstanceNormResidualBlock(keras.layers.Layer):
 class StarGANGenerator(StoresArguments, keras.layers.Layer):
     """Translates images to labels: two halvings of H and W, residual blocks, two doublings.
 
-    The labels stand beside the colours of every pixel. All convolutions pad with zeros: with
-    reflected edges a label would only shift what the first instance norm centres again.
+    The labels are concatenated to the colours of every pixel. All convolutions pad with zeros: with
+    reflected edges, labels would only shift maps that the first instance norm centres again.
 
     Args:
         resolution: Size of the images, a power of two from 32 to 512.
@@ -138,7 +138,7 @@ class StarGANGenerator(StoresArguments, keras.layers.Layer):
                 name=name,
             )
 
-        # Convolution and norm of each layer outside of the residual blocks; ReLU follows.
+        # Convolution and norm of each layer outside the residual blocks; ReLU follows.
         self.encoder = [
             (conv(conv_dim, 7, dtype=policy, name="from_rgb"), norm("from_rgb_norm")),
             (conv(2 * conv_dim, 4, 2, dtype=policy, name="down0"), norm("down0_norm")),
@@ -182,7 +182,7 @@ class StarGANGenerator(StoresArguments, keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("tfgan")
 class StarGANDiscriminator(StoresArguments, keras.Model):
-    """Scores patches of images, and says which labels the images have.
+    """Scores patches of images, and classifies their labels.
 
     Convolutions of 4x4 at stride 2 halve H and W and double the channels; two heads share them.
 
@@ -228,7 +228,7 @@ class StarGANDiscriminator(StoresArguments, keras.Model):
         self.convs = []
         width = 3
         for i in range(depth):
-            # PyTorch draws biases as it draws kernels.
+            # PyTorch draws biases from the same distribution as kernels.
             limit = 1 / math.sqrt(16 * width)
             width = conv_dim << i
             layer = keras.layers.Conv2D(
@@ -278,18 +278,18 @@ class StarGANDiscriminator(StoresArguments, keras.Model):
 class StarGAN(StoresArguments, keras.Model):
     """Changes the labels of images, as users call it. This is what `.keras` files hold.
 
-    A label vector says how a translation shall look, every label of it, not only what changes.
-    `tfgan.label_sets` makes one of a picture's own labels: with `sets = model.label_sets`,
+    A label vector holds every label of the translation, not only those that change.
+    `tfgan.label_sets` makes it from the labels of a picture: with `sets = model.label_sets`,
 
-        own = encode_labels(sets, 0, [[1, 0, 0, 1, 1]])  # the labels of set 0, as the picture is
-        blond = with_label(sets, own, 0, "Blond_Hair")  # puts the other colours of hair out
+        source = encode_labels(sets, 0, [[1, 0, 0, 1, 1]])  # labels of set 0
+        blond = with_label(sets, source, 0, "Blond_Hair")  # sets other hair colours to 0
         images = model.translate(x, blond)
 
-    Values between and beyond 0 and 1 make a label weaker and stronger.
+    Values between 0 and 1 make a label weaker; values beyond them make it stronger.
 
     Args:
         resolution: Size of the images, a power of two from 32 to 512.
-        label_sets: What the labels mean, one set or more; also as their fields in dictionaries.
+        label_sets: What the labels mean: one `LabelSet` or more, or dictionaries of their fields.
         conv_dim: Channels of the first convolution.
         num_blocks: Residual blocks.
         precision: "float32", "float16" or "bfloat16", used by all convolutions.
@@ -324,7 +324,7 @@ class StarGAN(StoresArguments, keras.Model):
         names = [label_set.name for label_set in sets]
         if not sets or len(set(names)) < len(names):
             raise ValueError(
-                f"label_sets must be one or more, of different names. Received: {names}."
+                f"label_sets must be one set or more, with different names. Received: {names}."
             )
         self.store({**locals(), "label_sets": sets})
         self.generator = StarGANGenerator(

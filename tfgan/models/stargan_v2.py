@@ -21,7 +21,7 @@ from tfgan.layers.precision import PRECISIONS, check_precision
 from tfgan.layers.residual import AdaINBlock, ResidualBlock, activate, conv
 from tfgan.layers.widths import check_channel_base, check_resolution
 
-# Size of a high-pass skip -> which of the two masks it is seen through.
+# Size of a high-pass skip -> index of its mask.
 SKIP_MASKS = {32: 0, 64: 1, 128: 1}
 
 
@@ -85,7 +85,7 @@ class StarGANv2Generator(StoresArguments, keras.layers.Layer):
         super().__init__(autocast=False, **kwargs)
         _check_network(resolution, channel_base, precision)
         if w_hpf < 0:
-            raise ValueError(f"w_hpf must be 0, for no skips, or above. Received: {w_hpf}.")
+            raise ValueError(f"w_hpf must be 0 (no skips) or more. Received: {w_hpf}.")
         self.store(locals())
         policy = PRECISIONS[precision]
         levels = int(math.log2(resolution)) - (3 if w_hpf else 4)
@@ -119,7 +119,7 @@ class StarGANv2Generator(StoresArguments, keras.layers.Layer):
 
     def call(self, x, style, masks=None):
         if self.high_pass is not None and masks is None:
-            raise ValueError(f"masks are needed by a network of w_hpf {self.w_hpf}.")
+            raise ValueError(f"A network with w_hpf {self.w_hpf} needs masks. Received: None.")
         skips = {}
         x = self.from_rgb(tf.cast(x, self.from_rgb.compute_dtype))
         for block in self.encoder:
@@ -135,15 +135,15 @@ class StarGANv2Generator(StoresArguments, keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("tfgan")
 class StarGANv2Mapping(StoresArguments, keras.layers.Layer):
-    """Maps latents to styles of the asked domains.
+    """Maps latents to styles of the given domains.
 
-    Four dense layers that all domains share, then four of each domain; ReLU between them.
+    Four dense layers that all domains share, then four for each domain; ReLU between them.
 
     Args:
         num_domains: Number of domains D.
         latent_dim: Width Z of the latents.
         style_dim: Width S of the styles.
-        width: Of the layers between.
+        width: Width of the hidden layers.
 
     Call arguments:
         latents: [B, Z], standard normal.
@@ -194,7 +194,7 @@ class StarGANv2Mapping(StoresArguments, keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("tfgan")
 class ImageFeatures(StoresArguments, keras.layers.Layer):
-    """Convolutions that style encoder and discriminator share in kind: image -> one vector.
+    """The architecture of style encoder and discriminator: image -> vector.
 
     Residual blocks without norms halve H and W down to 4; a 4x4 convolution takes them to 1.
 
@@ -263,7 +263,7 @@ class ImageFeatures(StoresArguments, keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("tfgan")
 class StarGANv2StyleEncoder(StoresArguments, keras.layers.Layer):
-    """Reads the styles of reference images, each as one of its domain.
+    """Reads the styles of reference images, each as a picture of its domain.
 
     Args:
         resolution: Size of the images, a power of two from 32 to 1024.
@@ -314,7 +314,7 @@ class StarGANv2StyleEncoder(StoresArguments, keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("tfgan")
 class StarGANv2Discriminator(StoresArguments, keras.Model):
-    """Scores images, each as one of its domain.
+    """Scores images, each as a picture of its domain.
 
     Args:
         resolution: Size of the images, a power of two from 32 to 1024.
@@ -396,7 +396,7 @@ class StarGANv2(StoresArguments, keras.Model):
         Images, float32 [B, resolution, resolution, 3], about [-1, 1].
 
     Raises:
-        ValueError: If an argument is out of range, or w_hpf and landmarks do not go together.
+        ValueError: If an argument is out of range, or only one of w_hpf and landmarks is given.
 
     Reference:
         Choi et al. 2020, arXiv:1912.01865.
@@ -421,10 +421,12 @@ class StarGANv2(StoresArguments, keras.Model):
         super().__init__(**kwargs)
         names = tuple(domain_names)
         if len(names) < 2 or len(set(names)) < len(names):
-            raise ValueError(f"domain_names must be two or more, all different. Received: {names}.")
+            raise ValueError(
+                f"domain_names must be two names or more, all different. Received: {names}."
+            )
         if (landmarks is not None) != (w_hpf > 0):
             raise ValueError(
-                "landmarks must be given where w_hpf is above 0, and nowhere else. "
+                "landmarks must be given if w_hpf is above 0, and only then. "
                 f"Received: w_hpf {w_hpf} and {landmarks}. Use w_hpf=0 for images without faces."
             )
         self.store({**locals(), "domain_names": names, "landmarks": None})
@@ -454,7 +456,7 @@ class StarGANv2(StoresArguments, keras.Model):
         # Landmarks come with their weights, or from a file that builds them first.
         if self.landmarks is not None and not self.landmarks.built:
             self.landmarks.build()
-            self.landmarks.trainable = False  # also what it is made of, from now on
+            self.landmarks.trainable = False  # and all layers inside it, from now on
         self.built = True
 
     def style_from_latent(self, latents, labels):

@@ -1,12 +1,12 @@
 """StyleGAN: mapping network, growing synthesis network, and the generator that users call.
 
 Synthesis network and discriminator hold the weights of all resolutions from the start. While they
-grow, a call names the resolution in use, and how far its layers are faded in.
+grow, each call gives the resolution in use, and how far its layers are faded in.
 
 Reference:
     Karras et al. 2018, "A Style-Based Generator Architecture for Generative Adversarial Networks",
     arXiv:1812.04948. Behaviour follows NVlabs/stylegan, training/networks_stylegan.py, or its
-    common port to PyTorch, rosinality/style-based-gan-pytorch, model.py; see `Form`.
+    common port to PyTorch, rosinality/style-based-gan-pytorch, model.py; see `Variant`.
 """
 
 import math
@@ -34,20 +34,20 @@ from tfgan.layers.widths import (
 )
 
 GAIN = math.sqrt(2.0)  # He's, on the kernels of all layers with an activation
-FUSED_FROM = 128  # pixels from which on the published code joins up-sampling and convolution
+FUSED_FROM = 128  # pixels from which on the published code fuses up-sampling and convolution
 
 
-class Form(NamedTuple):
-    """Where the official networks and those of the port differ.
+class Variant(NamedTuple):
+    """Differences between the official networks and those of the port.
 
     Attributes:
-        linear_gain: On kernels of layers without activation: styles, to RGB, the last score.
+        linear_gain: Gain on kernels of layers without activation: styles, ToRGB, the last score.
         equalized_noise: Whether strengths of noise are multiplied by sqrt(2 / channels).
-        fused_gain: On kernels of up-sampling convolutions from `FUSED_FROM` pixels on.
+        fused_gain: Gain on kernels of up-sampling convolutions from `FUSED_FROM` pixels on.
         epsilon: Of the instance norm.
         early_bias: Whether biases come before the blur, and the learned constant has none.
         shared_noise: Whether both layers of a resolution get the same map.
-        constant: What the learned constant starts from.
+        constant: Initialiser of the learned constant.
         widens_first: Whether the first convolution of a block of the discriminator widens the maps,
             not the second.
     """
@@ -62,18 +62,18 @@ class Form(NamedTuple):
     widens_first: bool
 
 
-FORMS = {
-    "official": Form(1.0, False, 1.0, 1e-8, False, False, "ones", False),
-    "rosinality": Form(GAIN, True, 0.25, 1e-5, True, True, "random_normal", True),
+VARIANTS = {
+    "official": Variant(1.0, False, 1.0, 1e-8, False, False, "ones", False),
+    "rosinality": Variant(GAIN, True, 0.25, 1e-5, True, True, "random_normal", True),
 }
 
 
 def check_network(resolution: int, channel_base: int, precision: str, form: str) -> None:
-    """Raises ValueError for networks that cannot be."""
+    """Raises ValueError for arguments of impossible networks."""
     check_resolution(resolution, 4)
     check_channel_base(channel_base, resolution)
-    if form not in FORMS:
-        raise ValueError(f"form must be one of {list(FORMS)}. Received: {form!r}.")
+    if form not in VARIANTS:
+        raise ValueError(f"form must be one of {list(VARIANTS)}. Received: {form!r}.")
     check_precision(precision)
 
 
@@ -107,8 +107,8 @@ class StyleGANMapping(StyleMapping):
         style_dim: Width W of the styles.
         num_classes: Number of classes, 0 for none.
         num_layers: Dense layers.
-        lr_multiplier: Learning rate multiplier of the dense layers. The port has it in the
-            optimiser, and 1 here.
+        lr_multiplier: Learning rate multiplier of the dense layers. The port applies it in
+            the optimiser, and has 1 here.
         average_decay: Decay of the running average of styles.
 
     Call arguments:
@@ -175,7 +175,7 @@ class StyledLayer(StoresArguments, keras.layers.Layer):
         kind: "same"; "up" doubles H and W before the convolution and blurs after it; "constant" has
             no convolution.
         kernel_gain: Of the convolution.
-        form: Key of `FORMS`.
+        form: Key of `VARIANTS`.
 
     Call arguments:
         x: [B, H, W, C].
@@ -199,7 +199,7 @@ class StyledLayer(StoresArguments, keras.layers.Layer):
     ):
         super().__init__(autocast=False, **kwargs)
         self.store(locals())
-        facts, policy = FORMS[form], self.dtype_policy
+        variant, policy = VARIANTS[form], self.dtype_policy
         self.conv = (
             None
             if kind == "constant"
@@ -207,15 +207,15 @@ class StyledLayer(StoresArguments, keras.layers.Layer):
                 filters,
                 3,
                 {"up": "nearest_up", "same": None}[kind],
-                use_bias=facts.early_bias,
+                use_bias=variant.early_bias,
                 kernel_gain=kernel_gain,
                 dtype=policy,
                 name="conv",
             )
         )
-        gain = math.sqrt(2.0 / filters) if facts.equalized_noise else 1.0
+        gain = math.sqrt(2.0 / filters) if variant.equalized_noise else 1.0
         self.noise = Noise(per_channel=True, gain=gain, dtype=policy, name="noise")
-        self.adain = AdaIN(facts.epsilon, facts.linear_gain, dtype=policy, name="adain")
+        self.adain = AdaIN(variant.epsilon, variant.linear_gain, dtype=policy, name="adain")
 
     def build(self, x_shape, style_shape, noise_shape=None):
         batch, height, width, _ = x_shape
@@ -225,7 +225,7 @@ class StyledLayer(StoresArguments, keras.layers.Layer):
             self.conv.build(x_shape)
         self.noise.build(shape)
         self.adain.build(shape, style_shape)
-        if not FORMS[self.form].early_bias:
+        if not VARIANTS[self.form].early_bias:
             self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer="zeros")
 
     def call(self, x, style, noise=None):
@@ -234,7 +234,7 @@ class StyledLayer(StoresArguments, keras.layers.Layer):
         if self.kind == "up":
             x = blur(x)
         x = self.noise(x, noise)
-        if not FORMS[self.form].early_bias:
+        if not VARIANTS[self.form].early_bias:
             x = tf.nn.bias_add(x, tf.cast(self.bias, x.dtype))
         return self.adain(tf.nn.leaky_relu(x, LEAKY_SLOPE), style)
 
@@ -246,7 +246,7 @@ class StyleGANSynthesisBlock(StoresArguments, keras.layers.Layer):
     Args:
         filters: Channels C of the block.
         resolution: Output size; 4 starts from the learned constant.
-        form: Key of `FORMS`.
+        form: Key of `VARIANTS`.
 
     Call arguments:
         x: [B, H/2, W/2, C'], or None at resolution 4.
@@ -254,7 +254,7 @@ class StyleGANSynthesisBlock(StoresArguments, keras.layers.Layer):
         noise: One [B, H, W, 1] or None per layer.
 
     Returns:
-        [B, H, W, C] in the layer's compute dtype; `torgb` makes pictures of it.
+        [B, H, W, C] in the layer's compute dtype, which `torgb` turns into pictures.
 
     Reference:
         Karras et al. 2018, arXiv:1812.04948, figure 1b.
@@ -263,13 +263,13 @@ class StyleGANSynthesisBlock(StoresArguments, keras.layers.Layer):
     def __init__(self, filters: int, resolution: int, form: str = "official", **kwargs):
         super().__init__(autocast=False, **kwargs)
         self.store(locals())
-        facts, policy = FORMS[form], self.dtype_policy
-        gain = GAIN * (facts.fused_gain if resolution >= FUSED_FROM else 1.0)
+        variant, policy = VARIANTS[form], self.dtype_policy
+        gain = GAIN * (variant.fused_gain if resolution >= FUSED_FROM else 1.0)
         kind = "constant" if resolution == 4 else "up"
         self.layer0 = StyledLayer(filters, kind, gain, form, dtype=policy, name="layer0")
         self.layer1 = StyledLayer(filters, "same", form=form, dtype=policy, name="layer1")
         self.torgb = EqualizedConv2D(
-            3, 1, kernel_gain=facts.linear_gain, dtype="float32", name="torgb"
+            3, 1, kernel_gain=variant.linear_gain, dtype="float32", name="torgb"
         )
 
     def build(self, x_shape, styles_shape=None, noise_shape=None):
@@ -281,7 +281,7 @@ class StyleGANSynthesisBlock(StoresArguments, keras.layers.Layer):
                 "random_normal": keras.initializers.RandomNormal(stddev=1.0),
             }
             self.const = self.add_weight(
-                name="const", shape=out[1:], initializer=starts[FORMS[self.form].constant]
+                name="const", shape=out[1:], initializer=starts[VARIANTS[self.form].constant]
             )
         self.layer0.build(out if self.resolution == 4 else x_shape, style_shape)
         self.layer1.build(out, style_shape)
@@ -289,7 +289,7 @@ class StyleGANSynthesisBlock(StoresArguments, keras.layers.Layer):
 
     def call(self, x, styles, noise):
         first, second = noise
-        if FORMS[self.form].shared_noise:
+        if VARIANTS[self.form].shared_noise:
             fixed = tf.convert_to_tensor(self.layer0.noise.fixed)[None]
             second = fixed if first is None else first
         if self.resolution == 4:
@@ -301,7 +301,7 @@ class StyleGANSynthesisBlock(StoresArguments, keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("tfgan")
 class StyleGANSynthesis(StyleSynthesis):
-    """Turns one style per layer into images, at any resolution up to its own.
+    """Turns one style per layer into images, at any resolution up to the largest.
 
     Args:
         resolution: Largest output size, a power of two from 4 to 1024.
@@ -309,14 +309,14 @@ class StyleGANSynthesis(StyleSynthesis):
         channel_base: Channels times resolution.
         channel_max: Upper bound on channels.
         precision: "float32", "float16" or "bfloat16", used above 4x4.
-        form: Key of `FORMS`.
-        fade: How far the last resolution is faded in where a call does not say it.
+        form: Key of `VARIANTS`.
+        fade: How far the last resolution is faded in, unless a call says otherwise.
 
     Call arguments:
         styles: [B, L, W] with L = `num_styles`, or fewer where `size` needs fewer.
         noise: One [B, H, W, 1] per layer, as from `draw_noise`; None uses the fixed maps.
         size: Resolution in use, from 4; None: the largest.
-        fade: How far that resolution is faded in: 0 is the one before with its pixels repeated.
+        fade: How far that resolution is faded in: 0 shows the resolution before, pixels repeated.
 
     Returns:
         Images, float32 [B, size, size, 3], about [-1, 1].
@@ -402,8 +402,8 @@ class StyleGANGenerator(StyleGenerator):
         channel_base: Channels times resolution.
         channel_max: Upper bound on channels.
         precision: "float32", "float16" or "bfloat16", used above 4x4.
-        form: Key of `FORMS`.
-        fade: How far the last resolution is faded in; below 1 where training was stopped then.
+        form: Key of `VARIANTS`.
+        fade: How far the last resolution is faded in; below 1 if training stopped within a fade.
         mapping_lr_multiplier: Learning rate multiplier of the mapping network.
         style_average_decay: Decay of the running average of styles.
 
@@ -457,9 +457,9 @@ class StyleGANGenerator(StyleGenerator):
         )
 
     def in_use(self, size: int, fades: bool) -> list:
-        """Trained variables on which images of a resolution depend; fading in, or faded in."""
+        """Trained variables on which images of a resolution depend, within its fade or after it."""
         blocks = [block for block in self.synthesis.blocks if block.resolution <= size]
         idle = {v.path for b in blocks[: -2 if fades else -1] for v in b.torgb.variables}
         parts: list = [self.mapping, *blocks]
-        found = [v for part in parts for v in part.trainable_variables]
-        return [v for v in found if v.path not in idle]
+        variables = [v for part in parts for v in part.trainable_variables]
+        return [v for v in variables if v.path not in idle]

@@ -27,7 +27,7 @@ ARCHITECTURES = ("orig", "skip", "resnet")
 
 
 def check_network(resolution: int, channel_base: int, architecture: str, precision: str) -> None:
-    """Raises ValueError for networks that cannot be."""
+    """Raises ValueError for arguments of impossible networks."""
     check_resolution(resolution, 8)
     check_channel_base(channel_base, resolution)
     if architecture not in ARCHITECTURES:
@@ -50,7 +50,7 @@ class StyleGAN2Mapping(StyleMapping):
 
     Z -> pixel norm -> layers x (dense, leaky ReLU). With classes, a normalised embedding of the
     one-hot label is concatenated to the normalised latent. With `latent_dim` 0 the embedding alone
-    is mapped, which is the discriminator's use.
+    is mapped, as the discriminator needs it.
 
     Args:
         latent_dim: Width Z of the latents.

@@ -105,7 +105,7 @@ class StyleGAN2Discriminator(StoresArguments, keras.Model):
         channel_base: Channels times resolution; 32768 is config f, 16384 config e.
         channel_max: Upper bound on channels.
         architecture: "orig", "skip" or "resnet".
-        group_size: Of the minibatch standard deviation.
+        group_size: For the minibatch standard deviation.
         label_layers: Dense layers that map the class embedding.
         precision: "float32", "float16" or "bfloat16", used in the top `half_resolutions`.
         half_resolutions: Number of resolutions in reduced precision.

@@ -3,7 +3,7 @@
 Reference:
     Karras et al. 2018, "A Style-Based Generator Architecture for Generative Adversarial Networks",
     arXiv:1812.04948. Behaviour follows NVlabs/stylegan, training/networks_stylegan.py, or its
-    common port to PyTorch, rosinality/style-based-gan-pytorch, model.py; see `stylegan.Form`.
+    common port to PyTorch, rosinality/style-based-gan-pytorch, model.py; see `stylegan.Variant`.
 """
 
 import keras
@@ -16,8 +16,8 @@ from tfgan.layers.minibatch_stddev import MinibatchStddev
 from tfgan.layers.resample import blur, mean_down
 from tfgan.layers.widths import channels_at, resolutions_to
 from tfgan.models.stylegan import (
-    FORMS,
     GAIN,
+    VARIANTS,
     block_dtype,
     check_in_use,
     check_network,
@@ -32,10 +32,10 @@ class StyleGANDiscriminatorBlock(StoresArguments, keras.layers.Layer):
     Args:
         filters: Channels of the input.
         out_filters: Channels of the output.
-        form: Key of `FORMS`.
+        form: Key of `VARIANTS`.
 
     Call arguments:
-        x: [B, H, W, filters]; `fromrgb` makes it of pictures.
+        x: [B, H, W, filters], made from pictures by `fromrgb`.
 
     Returns:
         [B, H/2, W/2, out_filters] in the layer's compute dtype.
@@ -48,7 +48,7 @@ class StyleGANDiscriminatorBlock(StoresArguments, keras.layers.Layer):
         super().__init__(**kwargs)
         self.store(locals())
         policy = self.dtype_policy
-        self.middle = out_filters if FORMS[form].widens_first else filters
+        self.middle = out_filters if VARIANTS[form].widens_first else filters
         self.fromrgb = _conv(filters, 1, dtype=policy, name="fromrgb")
         self.conv0 = _conv(self.middle, 3, dtype=policy, name="conv0")
         self.conv1 = _conv(out_filters, 3, "mean_down", dtype=policy, name="conv1")
@@ -70,21 +70,21 @@ def _conv(filters: int, size: int, resample: str | None = None, **kwargs) -> Equ
 
 @keras.saving.register_keras_serializable("tfgan")
 class StyleGANDiscriminator(StoresArguments, keras.Model):
-    """Scores images of any resolution up to its own; with classes, one score for each.
+    """Scores images of any resolution up to the largest; with classes, a score for each.
 
     Args:
         resolution: Largest input size, a power of two from 4 to 1024.
         num_classes: Number of classes, 0 for none.
         channel_base: Channels times resolution.
         channel_max: Upper bound on channels.
-        group_size: Of the minibatch standard deviation; the port takes the whole batch.
+        group_size: For the minibatch standard deviation; the port takes the whole batch.
         precision: "float32", "float16" or "bfloat16", used above 4x4.
-        form: Key of `FORMS`.
+        form: Key of `VARIANTS`.
 
     Call arguments:
         images: [B, size, size, 3] in [-1, 1]; size is the resolution in use, from 4.
         labels: Class indices, int [B], or weights, float [B, num_classes] (conditional only).
-        fade: How far that resolution is faded in: 0 is the one before, on means of 2x2 pixels.
+        fade: How far that resolution is faded in: 0 is the previous one, on means of 2x2 pixels.
 
     Returns:
         Logits, float32 [B, 1].
@@ -127,7 +127,7 @@ class StyleGANDiscriminator(StoresArguments, keras.Model):
         self.conv = _conv(width, 3, name="conv")
         self.fc = EqualizedDense(width, "leaky_relu", kernel_gain=GAIN, name="fc")
         self.out = EqualizedDense(
-            max(num_classes, 1), kernel_gain=FORMS[form].linear_gain, name="out"
+            max(num_classes, 1), kernel_gain=VARIANTS[form].linear_gain, name="out"
         )
 
     @property
@@ -146,18 +146,18 @@ class StyleGANDiscriminator(StoresArguments, keras.Model):
         self.built = True
 
     def _entered_at(self, size: int) -> tuple[list, list]:
-        """Blocks that images of a resolution pass, and layers from RGB before each and the end."""
+        """Blocks that images of a resolution pass; FromRGB layers before each and after all."""
         check_in_use(size, self.resolution)
         blocks = self.blocks[len(self.blocks) - len(resolutions_to(size)) + 1 :]
         return blocks, [*(block.fromrgb for block in blocks), self.fromrgb]
 
     def in_use(self, size: int, fades: bool) -> list:
-        """Trained variables that score images of a resolution; fading in, or faded in."""
+        """Trained variables that score images of a resolution, within its fade or after it."""
         blocks, from_rgb = self._entered_at(size)
         idle = {v.path for layer in from_rgb[2 if fades else 1 :] for v in layer.variables}
         parts = [*blocks, self.fromrgb, self.conv, self.fc, self.out]
-        found = [v for part in parts for v in part.trainable_variables]
-        return [v for v in found if v.path not in idle]
+        variables = [v for part in parts for v in part.trainable_variables]
+        return [v for v in variables if v.path not in idle]
 
     def call(self, images, labels=None, fade=1.0):
         blocks, from_rgb = self._entered_at(images.shape[1])

@@ -1,4 +1,4 @@
-"""VGG16, whose features the precision and recall of StyleGAN and StyleGAN2 are made of.
+"""VGG16: the features of the precision and recall of StyleGAN and StyleGAN2.
 
 Reference:
     Simonyan and Zisserman 2015, "Very Deep Convolutional Networks for Large-Scale Image
@@ -13,9 +13,9 @@ from tfgan.layers.arguments import StoresArguments
 
 SIZE = 224  # pixels of the images that the network sees
 FEATURES = 4096  # width of the published dense layers
-# Filters of the convolutions, 3 x 3 each; the largest of each 2 x 2 goes on after a row.
+# Filters of the 3 x 3 convolutions; 2 x 2 max pooling follows each row.
 CONVS = ((64,) * 2, (128,) * 2, (256,) * 3, (512,) * 3, (512,) * 3)
-# Mean and deviation of ImageNet's channels, of images from 0 to 255.
+# Mean and standard deviation of ImageNet's channels, on the scale from 0 to 255.
 MEAN = (255 * 0.485, 255 * 0.456, 255 * 0.406)
 SCALE = (255 * 0.229, 255 * 0.224, 255 * 0.225)
 
@@ -24,14 +24,14 @@ SCALE = (255 * 0.229, 255 * 0.224, 255 * 0.225)
 class VGG16(StoresArguments, keras.Model):
     """The network of published precision and recall, up to its second dense layer.
 
-    Its weights are given, never trained here; it always uses float32.
+    Its weights are loaded and never trained; it always uses float32.
 
     Args:
-        width: Of both dense layers: 4096 in the published network.
+        width: Width of both dense layers: 4096 in the published network.
 
     Call arguments:
-        images: uint8 [B, H, W, 3] of any size. It is resized to 224 x 224 as TensorFlow 1 did it:
-            the pixel i of the result is at i * H / 224 of the source.
+        images: uint8 [B, H, W, 3] of any size. They are resized to 224 x 224 as TensorFlow 1
+            did: pixel i of the result is at i * H / 224 of the source.
 
     Returns:
         Features, "fc7" of the paper after its ReLU, float32 [B, width].
