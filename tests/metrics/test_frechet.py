@@ -31,13 +31,13 @@ def spread(random, width):
 
 def test_moments_are_those_of_loops():
     x = draw(0, 7, 3).astype(np.float64)
-    found = moments([x])
+    result = moments([x])
     mean = [sum(row[c] for row in x) / 7 for c in range(3)]
     for i, j in np.ndindex(3, 3):
         wanted = sum((row[i] - mean[i]) * (row[j] - mean[j]) for row in x) / 6
-        np.testing.assert_allclose(found.covariance[i, j], wanted, rtol=1e-12)
-    np.testing.assert_allclose(found.mean, mean, rtol=1e-12)
-    assert found.count == 7
+        np.testing.assert_allclose(result.covariance[i, j], wanted, rtol=1e-12)
+    np.testing.assert_allclose(result.mean, mean, rtol=1e-12)
+    assert result.count == 7
 
 
 @given(st.lists(st.integers(1, 59), max_size=5), st.randoms(use_true_random=False))
@@ -115,12 +115,12 @@ def test_merged_moments_are_those_of_both_sets():
 def test_the_interval_holds_the_distance_of_many_pictures():
     random = np.random.default_rng(8)
     x, y = random.standard_normal((2, 4000, 3))
-    found = frechet_interval(x, 2 * y)
+    result = frechet_interval(x, 2 * y)
     # |0|^2 + 3 (2 - 1)^2; the deviation of 4000 pictures is about 0.08.
-    assert found.low < 3.0 < found.high
-    assert found.value == pytest.approx(frechet_distance(moments([x]), moments([2 * y])))
-    assert 0.05 < found.high - found.low < 1.0
-    assert found.count == 4000
+    assert result.low < 3.0 < result.high
+    assert result.value == pytest.approx(frechet_distance(moments([x]), moments([2 * y])))
+    assert 0.05 < result.high - result.low < 1.0
+    assert result.count == 4000
 
 
 def test_wide_features_have_no_interval():

@@ -29,24 +29,24 @@ def test_the_score_is_that_of_loops():
                 a * math.log(a / b) for a, b in zip(row, marginal, strict=True) if a > 0
             )
         scores.append(math.exp(divergence / len(rows)))
-    found = inception_score([p], 43)
-    np.testing.assert_allclose(found.mean.value, np.mean(scores), rtol=1e-12)
-    np.testing.assert_allclose(found.deviation, np.std(scores), rtol=1e-9)
+    score = inception_score([p], 43)
+    np.testing.assert_allclose(score.mean.value, np.mean(scores), rtol=1e-12)
+    np.testing.assert_allclose(score.deviation, np.std(scores), rtol=1e-9)
     # 2.2622 is the quantile 0.975 of Student's t with 9 degrees of freedom.
     reach = 2.2622 * np.std(scores, ddof=1) / np.sqrt(10)
-    np.testing.assert_allclose(found.mean.high - found.mean.value, reach, rtol=1e-9)
-    assert found.mean.count == 43
+    np.testing.assert_allclose(score.mean.high - score.mean.value, reach, rtol=1e-9)
+    assert score.mean.count == 43
 
 
 def test_the_score_is_the_number_of_classes_where_each_is_sure_and_as_frequent():
-    found = inception_score([np.tile(np.eye(5), (20, 1))], 100)
-    np.testing.assert_allclose(found.mean.value, 5.0, rtol=1e-12)
+    score = inception_score([np.tile(np.eye(5), (20, 1))], 100)
+    np.testing.assert_allclose(score.mean.value, 5.0, rtol=1e-12)
 
 
 def test_the_score_is_one_where_all_pictures_look_alike():
-    found = inception_score([np.tile([[0.7, 0.3, 0.0]], (30, 1))], 30)
-    np.testing.assert_allclose(found.mean.value, 1.0, rtol=1e-12)
-    assert found.mean.low >= 1.0
+    score = inception_score([np.tile([[0.7, 0.3, 0.0]], (30, 1))], 30)
+    np.testing.assert_allclose(score.mean.value, 1.0, rtol=1e-12)
+    assert score.mean.low >= 1.0
 
 
 @given(st.lists(st.integers(1, 59), max_size=6))
@@ -55,9 +55,9 @@ def test_blocks_do_not_change_the_score(cuts):
     p = draw(60)
     parts = np.split(p, sorted(set(cuts)))
     whole = inception_score([p], 60)
-    found = inception_score(parts, 60)
-    np.testing.assert_allclose(found.mean.value, whole.mean.value, rtol=1e-12)
-    np.testing.assert_allclose(found.deviation, whole.deviation, rtol=1e-9)
+    score = inception_score(parts, 60)
+    np.testing.assert_allclose(score.mean.value, whole.mean.value, rtol=1e-12)
+    np.testing.assert_allclose(score.deviation, whole.deviation, rtol=1e-9)
 
 
 def test_too_few_pictures_are_an_error():

@@ -17,11 +17,11 @@ def plain(x, y):
     def k(a, b):
         return (sum(float(p) * float(q) for p, q in zip(a, b, strict=True)) / len(a) + 1) ** 3
 
-    def own(z):
+    def within(z):
         values = [k(z[i], z[j]) for i in range(len(z)) for j in range(len(z)) if i != j]
         return np.mean(values)
 
-    return own(x) + own(y) - 2 * np.mean([k(a, b) for a in x for b in y])
+    return within(x) + within(y) - 2 * np.mean([k(a, b) for a in x for b in y])
 
 
 def test_the_discrepancy_is_that_of_loops():
@@ -38,10 +38,10 @@ def test_blocks_do_not_change_the_discrepancy(monkeypatch):
 
 
 def test_sets_of_one_distribution_are_on_both_sides_of_nothing():
-    found = [unbiased_mmd(draw(2 * n, 20), draw(2 * n + 1, 30)) for n in range(200)]
-    assert min(found) < 0 < max(found)
+    result = [unbiased_mmd(draw(2 * n, 20), draw(2 * n + 1, 30)) for n in range(200)]
+    assert min(result) < 0 < max(result)
     # Unbiased: the mean of 200 is within three of its deviations.
-    assert abs(np.mean(found)) < 3 * np.std(found) / np.sqrt(200)
+    assert abs(np.mean(result)) < 3 * np.std(result) / np.sqrt(200)
 
 
 def test_the_distance_is_the_mean_over_drawn_subsets(monkeypatch):
@@ -52,12 +52,14 @@ def test_the_distance_is_the_mean_over_drawn_subsets(monkeypatch):
     for _ in range(100):
         a = x[random.permutation(8)[:3]]
         values.append(plain(a, y[random.permutation(9)[:3]]))
-    found = kernel_distance(x, y, seed=5)
-    np.testing.assert_allclose(found.value, np.mean(values), rtol=1e-9)
+    result = kernel_distance(x, y, seed=5)
+    np.testing.assert_allclose(result.value, np.mean(values), rtol=1e-9)
     # Two disjoint subsets: one degree of freedom, whose quantile is 12.7062.
     reach = 12.7062 * np.sqrt(np.var(values, ddof=1) * (1 + 0.01))
-    np.testing.assert_allclose([found.low, found.high], [found.value - reach, found.value + reach])
-    assert found.count == 8
+    np.testing.assert_allclose(
+        [result.low, result.high], [result.value - reach, result.value + reach]
+    )
+    assert result.count == 8
 
 
 def test_the_interval_holds_the_whole_distance_as_often_as_it_says(monkeypatch):
@@ -66,8 +68,8 @@ def test_the_interval_holds_the_whole_distance_as_often_as_it_says(monkeypatch):
     truth = unbiased_mmd(draw(98, 4000, width=2), draw(99, 4000, 1.0, width=2))
     held = 0
     for n in range(60):
-        found = kernel_distance(draw(2 * n, 200, width=2), draw(2 * n + 1, 200, 1.0, width=2), n)
-        held += found.low <= truth <= found.high
+        result = kernel_distance(draw(2 * n, 200, width=2), draw(2 * n + 1, 200, 1.0, width=2), n)
+        held += result.low <= truth <= result.high
     # Of 60, 57 are to be expected; 51 or fewer come once in a hundred times.
     assert held > 51
 

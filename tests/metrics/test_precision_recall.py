@@ -10,11 +10,11 @@ from tfgan.metrics import MetricError
 from tfgan.metrics import precision_recall as metric
 from tfgan.metrics.precision_recall import find_bounds, precision_recall, round_sets
 
-KINDS = [tf.float32, tf.bfloat16]
+DTYPES = [tf.float32, tf.bfloat16]
 
 
-@pytest.fixture(params=KINDS, ids=["float32", "bfloat16"])
-def kind(request, monkeypatch):
+@pytest.fixture(params=DTYPES, ids=["float32", "bfloat16"])
+def dtype(request, monkeypatch):
     """Both types, whichever is the faster one here."""
     monkeypatch.setattr(metric, "fastest_type", lambda: request.param)
     return request.param
@@ -38,9 +38,9 @@ def plain(x, y):
 
 
 def values(x, y):
-    found = precision_recall(x, y)
-    assert (found.precision.count, found.recall.count) == (len(y), len(x))
-    return found.precision.value, found.recall.value
+    result = precision_recall(x, y)
+    assert (result.precision.count, result.recall.count) == (len(y), len(x))
+    return result.precision.value, result.recall.value
 
 
 def draw(seed, count, width, scale=1.0):
@@ -50,24 +50,24 @@ def draw(seed, count, width, scale=1.0):
 
 @pytest.mark.parametrize(("real", "fake"), [(4, 4), (5, 70), (130, 65), (200, 200)])
 @pytest.mark.parametrize("width", [1, 3, 50])
-def test_shares_are_those_of_all_distances(kind, real, fake, width):
+def test_shares_are_those_of_all_distances(dtype, real, fake, width):
     x, y = draw(0, real, width), draw(1, fake, width, 0.9)
     assert values(x, y) == plain(x, y)
 
 
-def test_features_far_from_nothing_are_told_apart(kind):
+def test_features_far_from_nothing_are_told_apart(dtype):
     # Rounded to bfloat16, all of them would be equal.
     x, y = 1000 + draw(0, 100, 5), 1000.5 + draw(1, 90, 5)
     assert values(x, y) == plain(x, y)
     assert 0 < values(x, y)[0] < 1
 
 
-def test_collapsed_fakes_are_told_apart(kind):
+def test_collapsed_fakes_are_told_apart(dtype):
     x, y = draw(0, 100, 5), 3 + draw(1, 90, 5, 1e-4)
     assert values(x, y) == plain(x, y)
 
 
-def test_equal_pictures_count_as_neighbours(kind):
+def test_equal_pictures_count_as_neighbours(dtype):
     x = draw(0, 20, 4)
     # Each is there five times: all balls have the radius 0, which holds the equals alone.
     y = np.repeat(x[:3], 5, axis=0)
@@ -75,7 +75,7 @@ def test_equal_pictures_count_as_neighbours(kind):
     assert values(y, 1 + y) == (0.0, 0.0)
 
 
-def test_the_surface_of_a_ball_counts(kind):
+def test_the_surface_of_a_ball_counts(dtype):
     # On a line at 0, 1, 2, 3 the radius of the first is 3, of the second 2. The fakes stand on
     # surfaces of reals, or just outside of all.
     x = np.array([0.0, 1.0, 2.0, 3.0], np.float32)[:, None]
@@ -94,7 +94,7 @@ def test_ties_are_settled_as_by_all_distances(real, fake, seed, width):
     assert values(x, y) == plain(x, y)
 
 
-def test_neither_blocks_nor_order_change_a_number(kind, monkeypatch):
+def test_neither_blocks_nor_order_change_a_number(dtype, monkeypatch):
     x, y = draw(0, 150, 8), draw(1, 170, 8, 1.1)
     whole = values(x, y)
     assert values(x[::-1], y[::-1]) == whole
@@ -104,23 +104,23 @@ def test_neither_blocks_nor_order_change_a_number(kind, monkeypatch):
     assert values(x, y) == whole
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("width", [2, 100, 2048])
-def test_bounds_are_below_the_distances_and_not_far(kind, width):
+def test_bounds_are_below_the_distances_and_not_far(dtype, width):
     x, y = draw(0, 60, width) + 2, draw(1, 90, width, 3.0)
     y[:30] = np.maximum(y[:30], 0)
     y[40:45] = x[:5]
-    a, b = round_sets([x, y], kind)
+    a, b = round_sets([x, y], dtype)
     (bounds,) = find_bounds(a, b)
-    found = bounds.values.view(kind.as_numpy_dtype)[:, :90].astype(np.float64)
+    result = bounds.values.view(dtype.as_numpy_dtype)[:, :90].astype(np.float64)
     halves = np.sum((x.astype(np.float64)[:, None] - y) ** 2, axis=2) / 2
     # The bound itself is rounded, and so are limits before they are compared with it.
-    rounding = np.abs(found) * (2.0**-8 if kind == tf.bfloat16 else 2.0**-24)
+    rounding = np.abs(result) * (2.0**-8 if dtype == tf.bfloat16 else 2.0**-24)
     lengths = a.squares[:, None] + b.squares[None, :]
-    assert np.all(found - rounding <= halves)
-    assert np.all(found + rounding + a.slack * lengths >= halves)
+    assert np.all(result - rounding <= halves)
+    assert np.all(result + rounding + a.slack * lengths >= halves)
     # Rows of bfloat16 lose 2^-8 of their length at most.
-    assert a.slack < (9e-3 if kind == tf.bfloat16 else 3e-4)
+    assert a.slack < (9e-3 if dtype == tf.bfloat16 else 3e-4)
 
 
 def test_few_distances_are_computed(monkeypatch):

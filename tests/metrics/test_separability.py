@@ -28,8 +28,8 @@ def test_mean_surprisal_is_the_conditional_entropy(noise):
     random = np.random.default_rng(0)
     sides = random.random(300) < 0.3
     classes = sides ^ (random.random(300) < noise)
-    found = surprisals(sides, classes).mean()
-    np.testing.assert_allclose(found, plain_entropy(sides, classes), atol=1e-12)
+    result = surprisals(sides, classes).mean()
+    np.testing.assert_allclose(result, plain_entropy(sides, classes), atol=1e-12)
 
 
 def draw(count=600, noise=0.0):
@@ -44,33 +44,33 @@ def draw(count=600, noise=0.0):
 
 def test_the_score_is_two_to_the_entropies_of_the_surest_half():
     latents, logits = draw(noise=0.5)
-    found = separability(latents, logits)
+    result = separability(latents, logits)
     total = 0.0
     for name, values in logits.items():
         kept = sorted(range(600), key=lambda i: -abs(values[i]))[:300]
         classes = values[kept] > 0
         sides = find_sides(latents[kept], classes)
         entropy = plain_entropy(sides, classes)
-        np.testing.assert_allclose(found.attributes[name].entropy, entropy, atol=1e-12)
-        assert found.attributes[name].accuracy == np.mean(sides == classes)
-        assert not found.attributes[name].one_class
+        np.testing.assert_allclose(result.attributes[name].entropy, entropy, atol=1e-12)
+        assert result.attributes[name].accuracy == np.mean(sides == classes)
+        assert not result.attributes[name].one_class
         total += entropy
-    np.testing.assert_allclose(found.score.value, 2**total, rtol=1e-12)
-    assert found.score.low < found.score.value < found.score.high
-    assert found.score.count == 600
+    np.testing.assert_allclose(result.score.value, 2**total, rtol=1e-12)
+    assert result.score.low < result.score.value < result.score.high
+    assert result.score.count == 600
 
 
 def test_a_plane_tells_a_line_and_not_a_ring():
-    found = separability(*draw()).attributes
+    result = separability(*draw()).attributes
     # The machine gives a little of the margin away for few samples that are close to the plane.
-    assert found["line"].entropy < 0.05
-    assert found["line"].accuracy > 0.99
-    assert found["ring"].entropy > 0.8
+    assert result["line"].entropy < 0.05
+    assert result["line"].accuracy > 0.99
+    assert result["ring"].entropy > 0.8
 
 
 def test_the_interval_is_that_of_drawing_samples_anew():
     latents, logits = draw(1000, noise=1.0)
-    found = separability(latents, {"line": logits["line"]})
+    result = separability(latents, {"line": logits["line"]})
     values = logits["line"]
     kept = np.argsort(-np.abs(values))[:500]
     classes = values[kept] > 0
@@ -82,16 +82,16 @@ def test_the_interval_is_that_of_drawing_samples_anew():
         drawn.append(2 ** plain_entropy(sides[rows], classes[rows]))
     # The one takes p(class | side) as it is, and lets the number of kept samples vary.
     wanted = np.quantile(drawn, 0.975) - np.quantile(drawn, 0.025)
-    np.testing.assert_allclose(found.score.high - found.score.low, wanted, rtol=0.3)
+    np.testing.assert_allclose(result.score.high - result.score.low, wanted, rtol=0.3)
 
 
 def test_an_attribute_of_one_class_needs_no_plane():
     latents, logits = draw()
     logits["always"] = np.full(600, 2.0)
-    found = separability(latents, logits)
-    assert found.attributes["always"] == (0.0, 1.0, True)
+    result = separability(latents, logits)
+    assert result.attributes["always"] == (0.0, 1.0, True)
     without = separability(latents, {name: logits[name] for name in ("line", "ring")})
-    np.testing.assert_allclose(found.score.value, without.score.value, rtol=1e-12)
+    np.testing.assert_allclose(result.score.value, without.score.value, rtol=1e-12)
 
 
 def test_unusable_input_is_an_error():

@@ -19,8 +19,8 @@ def draw(seed, count, side=32):
 
 
 def values(images, others, seed=0):
-    found = sliced_wasserstein(images, others, seed)
-    return np.array([one.value for one in found.levels.values()])
+    result = sliced_wasserstein(images, others, seed)
+    return np.array([interval.value for interval in result.levels.values()])
 
 
 def blur_rows(images):
@@ -46,14 +46,14 @@ def blur(image):
 
 def build_pyramid(image, levels):
     """The Laplacian pyramid of one picture, by loops over pixels in float64."""
-    found, image = [], image.astype(np.float64)
+    result, image = [], image.astype(np.float64)
     for _ in range(levels - 1):
         small = blur(image)[::2, ::2]
         spread = np.zeros_like(image)
         spread[::2, ::2] = small
-        found.append(image - 4 * blur(spread))
+        result.append(image - 4 * blur(spread))
         image = small
-    return [*found, image]
+    return [*result, image]
 
 
 def test_the_distance_is_that_of_a_plain_computation():
@@ -78,11 +78,13 @@ def test_the_distance_is_that_of_a_plain_computation():
             flat = patches.transpose(0, 3, 1, 2).reshape(len(patches), -1)
             coordinates.append(np.sort(np.concatenate([flat @ d for d in directions], 1), axis=0))
         wanted.append(1000 * np.mean(np.abs(coordinates[0] - coordinates[1])))
-    found = sliced_wasserstein(*sets, seed=7)
-    assert list(found.levels) == [32, 16]
+    result = sliced_wasserstein(*sets, seed=7)
+    assert list(result.levels) == [32, 16]
     # Ours are sums of 147 numbers in float32.
-    np.testing.assert_allclose([one.value for one in found.levels.values()], wanted, rtol=1e-5)
-    np.testing.assert_allclose(found.average.value, np.mean(wanted), rtol=1e-5)
+    np.testing.assert_allclose(
+        [interval.value for interval in result.levels.values()], wanted, rtol=1e-5
+    )
+    np.testing.assert_allclose(result.average.value, np.mean(wanted), rtol=1e-5)
 
 
 def test_the_numbers_are_those_of_the_published_program():
@@ -96,9 +98,9 @@ def test_the_numbers_are_those_of_the_published_program():
 
 
 def test_a_set_is_at_no_distance_from_itself():
-    found = sliced_wasserstein(draw(0, 12), draw(0, 12))
-    for one in (*found.levels.values(), found.average):
-        assert (one.value, one.low, one.high, one.count) == (0.0, 0.0, 0.0, 12)
+    result = sliced_wasserstein(draw(0, 12), draw(0, 12))
+    for interval in (*result.levels.values(), result.average):
+        assert (interval.value, interval.low, interval.high, interval.count) == (0.0, 0.0, 0.0, 12)
 
 
 def test_the_distance_is_symmetric():
@@ -130,11 +132,11 @@ def test_what_changes_shows_at_the_level_of_its_size():
 
 def test_the_more_blur_the_larger_the_distance():
     images, blurred = draw(0, 40), draw(1, 40)
-    found = []
+    result = []
     for _ in range(3):
-        found.append(values(images, blurred.astype(np.uint8))[0])
+        result.append(values(images, blurred.astype(np.uint8))[0])
         blurred = blur_rows(blurred)
-    assert found[0] < found[1] < found[2]
+    assert result[0] < result[1] < result[2]
 
 
 def test_brightness_and_contrast_of_a_channel_do_not_count():
@@ -151,8 +153,13 @@ def test_two_draws_of_one_distribution_are_closer_the_more_pictures_there_are():
 
 
 def test_the_interval_is_no_narrower_than_other_pictures_would_have_it():
-    found = [sliced_wasserstein(draw(2 * n, 40, 16), draw(2 * n + 1, 40, 16)) for n in range(30)]
-    numbers = np.array([(one.average.value, one.average.low, one.average.high) for one in found])
+    result = [sliced_wasserstein(draw(2 * n, 40, 16), draw(2 * n + 1, 40, 16)) for n in range(30)]
+    numbers = np.array(
+        [
+            (interval.average.value, interval.average.low, interval.average.high)
+            for interval in result
+        ]
+    )
     mean = numbers[:, 0].mean()
     inside = np.mean((numbers[:, 1] <= mean) & (numbers[:, 2] >= mean))
     # 0.95 of 30, less two deviations of their binomial number.
@@ -167,17 +174,17 @@ def test_the_interval_is_no_narrower_than_other_pictures_would_have_it():
 )
 def test_levels_halve_down_to_16_pixels(side, wanted):
     assert metric.level_sides(side) == wanted
-    found = sliced_wasserstein(draw(0, 2, side), draw(1, 2, side))
-    assert list(found.levels) == wanted
-    assert np.isfinite(found.average.high)
+    result = sliced_wasserstein(draw(0, 2, side), draw(1, 2, side))
+    assert list(result.levels) == wanted
+    assert np.isfinite(result.average.high)
 
 
 def test_flat_pictures_are_at_a_finite_distance():
     flat = np.full((10, 32, 32, 3), 100, np.uint8)
     assert np.all(values(flat, flat + np.uint8(1)) == 0)
-    found = values(draw(0, 10), flat)
-    assert np.all(found > 100)
-    assert np.isfinite(found).all()
+    result = values(draw(0, 10), flat)
+    assert np.all(result > 100)
+    assert np.isfinite(result).all()
 
 
 def test_grey_pictures_have_one_channel():
@@ -187,9 +194,9 @@ def test_grey_pictures_have_one_channel():
 @pytest.mark.parametrize(
     ("shape", "other", "words"),
     [
-        ((4, 16, 16, 3), (5, 16, 16, 3), "as many pictures"),
-        ((4, 16, 16, 3), (4, 32, 32, 3), "as many pictures"),
-        ((4, 16, 8, 3), (4, 16, 8, 3), "as many pictures"),
+        ((4, 16, 16, 3), (5, 16, 16, 3), "same number of pictures"),
+        ((4, 16, 16, 3), (4, 32, 32, 3), "same number of pictures"),
+        ((4, 16, 8, 3), (4, 16, 8, 3), "same number of pictures"),
         ((4, 6, 6, 3), (4, 6, 6, 3), r"7 pixels wide or more\. Received: 6"),
         ((1, 16, 16, 3), (1, 16, 16, 3), r"two pictures or more\. Received: 1"),
     ],

@@ -15,12 +15,12 @@ class Counted:
     """Makes rows, and remembers which; stops at a row like a power cut."""
 
     def __init__(self, stop_at=None):
-        self.made, self.stop_at = [], stop_at
+        self.calls, self.stop_at = [], stop_at
 
     def __call__(self, start, stop):
         if self.stop_at is not None and stop > self.stop_at:
             raise KeyboardInterrupt
-        self.made.append((start, stop))
+        self.calls.append((start, stop))
         return make(start, stop)
 
 
@@ -32,7 +32,7 @@ def path(tmp_path):
 def test_rows_are_made_in_order_by_batches(path):
     rows, counted = Rows(path, 3, "key"), Counted()
     rows.fill(10, counted, 4)
-    assert counted.made == [(0, 4), (4, 8), (8, 10)]
+    assert counted.calls == [(0, 4), (4, 8), (8, 10)]
     np.testing.assert_array_equal(rows.read(10), make(0, 10))
     np.testing.assert_array_equal(rows.read(7), make(0, 7))
     assert rows.read(10).dtype == np.float32
@@ -51,7 +51,7 @@ def test_rows_go_on_after_an_interruption(path):
     again, counted = Rows(path, 3, "key"), Counted()
     assert len(again) == 8
     again.fill(10, counted, 4)
-    assert counted.made == [(8, 10)]
+    assert counted.calls == [(8, 10)]
     np.testing.assert_array_equal(again.read(10), make(0, 10))
 
 
@@ -62,7 +62,7 @@ def test_more_rows_extend_the_file_and_fewer_leave_it(path):
     counted = Counted()
     rows.fill(2, counted, 2)
     rows.fill(6, counted, 2)
-    assert counted.made == [(3, 5), (5, 6)]
+    assert counted.calls == [(3, 5), (5, 6)]
     np.testing.assert_array_equal(before, make(0, 3))
     np.testing.assert_array_equal(rows.read(6), make(0, 6))
 
@@ -103,9 +103,9 @@ def test_rows_from_the_first_changed_byte_on_are_made_anew(path, capsys, byte):
     path.write_bytes(data)
     rows, counted = Rows(path, 3, "key"), Counted()
     assert len(rows) == 2
-    assert "its rows from 2 on are made anew" in capsys.readouterr().err
+    assert "computing its rows again from 2 on" in capsys.readouterr().err
     rows.fill(6, counted, 3)
-    assert counted.made == [(2, 5), (5, 6)]
+    assert counted.calls == [(2, 5), (5, 6)]
     np.testing.assert_array_equal(Rows(path, 3, "key").read(6), make(0, 6))
 
 
@@ -126,7 +126,7 @@ def test_two_that_fill_one_file_share_the_work(path):
         return make(start, stop)
 
     first.fill(10, slow, 2)
-    assert counted.made == [(2, 4), (4, 6), (6, 8)]
+    assert counted.calls == [(2, 4), (4, 6), (6, 8)]
     np.testing.assert_array_equal(first.read(10), make(0, 10))
     np.testing.assert_array_equal(second.read(10), make(0, 10))
 

@@ -19,8 +19,8 @@ def test_differences_are_those_of_a_loop():
             for c in range(3):
                 difference = float(images[n, y, x, c]) - float(others[n, y, x, c])
                 sums[n] += abs(difference) / 127.5 / 3
-    found = differences(images, others, masks)
-    np.testing.assert_allclose(found, np.stack([sums, pixels], axis=1), rtol=1e-12)
+    result = differences(images, others, masks)
+    np.testing.assert_allclose(result, np.stack([sums, pixels], axis=1), rtol=1e-12)
     whole = differences(images, others)
     np.testing.assert_array_equal(whole[:, 1], 20)
     np.testing.assert_array_equal(whole, differences(others, images, np.ones_like(masks)))
@@ -32,19 +32,19 @@ def test_black_and_white_differ_by_two():
 
 
 def test_a_picture_weighs_as_much_as_it_has_pixels():
-    found = mean_difference(np.array([[1.0, 1.0], [0.0, 3.0], [0.0, 0.0]]))
-    assert (found.value, found.count) == (0.25, 2)
-    assert (found.low, found.high) == (0.0, 1.0)
+    result = mean_difference(np.array([[1.0, 1.0], [0.0, 3.0], [0.0, 0.0]]))
+    assert (result.value, result.count) == (0.25, 2)
+    assert (result.low, result.high) == (0.0, 1.0)
 
 
 def test_the_interval_of_a_mean_is_that_of_the_normal_approximation():
     values = np.random.default_rng(0).random(400)
-    found = mean_difference(np.stack([7 * values, np.full(400, 7.0)], axis=1), seed=3)
+    result = mean_difference(np.stack([7 * values, np.full(400, 7.0)], axis=1), seed=3)
     deviation = values.std() / np.sqrt(400)
-    np.testing.assert_allclose(found.value, values.mean())
+    np.testing.assert_allclose(result.value, values.mean())
     # A quantile of a thousand draws is off by 0.08 deviations: sqrt(0.025 * 0.975 / 1000) / 0.058.
     np.testing.assert_allclose(
-        [found.low, found.high],
+        [result.low, result.high],
         [values.mean() - Z * deviation, values.mean() + Z * deviation],
         atol=0.3 * deviation,
     )

@@ -1,15 +1,15 @@
-"""Features -> statistics -> numbers, one file per metric; no network is in here."""
+"""Features -> statistics -> numbers, one file per metric; without networks."""
 
 from tfgan.terminal import UserError
 
 
 class MetricError(UserError):
-    """There are too few pictures for a number, or they do not fit together."""
+    """There are too few pictures for a metric, or two sets do not fit together."""
 
 
 def check_features(features, others, least: int) -> None:
     """Raises `MetricError` unless two sets are [N, C] and [M, C] with N >= least and M >= least."""
-    shapes = [tuple(one.shape) for one in (features, others)]
+    shapes = [tuple(array.shape) for array in (features, others)]
     if any(len(shape) != 2 for shape in shapes) or shapes[0][1] != shapes[1][1]:
         raise MetricError(
             "both sets must have features of one network, [N, C] and [M, C]. "

@@ -7,10 +7,10 @@ from tfgan.metrics.intervals import Interval, mean
 
 
 def output_pairs(outputs: int) -> np.ndarray:
-    """All pairs of different outputs: int [P, 2], P = outputs (outputs - 1) / 2; 45 of 10.
+    """All pairs of different outputs: int [P, 2], P = outputs (outputs - 1) / 2; 45 for 10.
 
     Raises:
-        MetricError: If there is no pair.
+        MetricError: If there are fewer than two outputs.
     """
     if outputs < 2:
         raise MetricError(
@@ -22,12 +22,12 @@ def output_pairs(outputs: int) -> np.ndarray:
 def diversity(distances: np.ndarray, seed: int = 0) -> Interval:
     """Mean distance of two outputs of one source, with an interval by resampling of the sources.
 
-    Whole sources are drawn: the pairs of one share their outputs.
+    Whole sources are drawn, because the pairs of a source have outputs in common.
 
     Args:
         distances: Perceptual distances of the pairs of each source's outputs (see `output_pairs`),
             float [N, P].
-        seed: Of the draws.
+        seed: For the resampling.
 
     Returns:
         The mean; `count` is the number of sources.

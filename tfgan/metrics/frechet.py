@@ -1,4 +1,4 @@
-"""Frechet distance of two sets, seen as normal distributions: features -> moments -> number."""
+"""Frechet distance of two sets, as normal distributions: features -> moments -> number."""
 
 import contextlib
 import functools
@@ -10,12 +10,12 @@ import numpy as np
 from tfgan.metrics import MetricError, check_features
 from tfgan.metrics.intervals import GROUPS, Interval, jackknife
 
-WIDTH = 256  # features at most for which leaving out is cheap
+WIDTH = 256  # most features for which the jackknife is cheap
 
 
 @dataclass(frozen=True)
 class Moments:
-    """What is kept of a set of features.
+    """Count, mean and covariance of a set of features.
 
     Attributes:
         count: N.
@@ -29,7 +29,7 @@ class Moments:
 
 
 def merge(a: Moments, b: Moments) -> Moments:
-    """The moments of two sets together, from those of each.
+    """Moments of the union of two sets, from the moments of each.
 
     Reference:
         Chan et al. 1983, The American Statistician 37, 242-247.
@@ -43,7 +43,7 @@ def merge(a: Moments, b: Moments) -> Moments:
 
 
 def block_moments(features: np.ndarray) -> Moments:
-    """Moments of features in memory, [N, C], N >= 1; one picture alone has no spread."""
+    """Moments of features in memory, [N, C], N >= 1; the covariance of one picture is 0."""
     x = np.asarray(features, np.float64)
     mean = x.mean(axis=0)
     x = x - mean
@@ -51,10 +51,10 @@ def block_moments(features: np.ndarray) -> Moments:
 
 
 def moments(blocks: Iterable[np.ndarray]) -> Moments:
-    """Mean and covariance of features that come in blocks; no more than one is in memory.
+    """Moments of features that come in blocks, of which only one is in memory at a time.
 
     Args:
-        blocks: Of at least one row, [n, C]; two rows or more in all.
+        blocks: Features, [n, C] with n >= 1; at least two rows in all.
 
     Raises:
         MetricError: If there are fewer than two rows.
@@ -73,8 +73,8 @@ def moments(blocks: Iterable[np.ndarray]) -> Moments:
 def root_factor(covariance: np.ndarray) -> np.ndarray:
     """F with F F^T = covariance, [C, K], K at most C.
 
-    Cholesky's, or where that does not exist (of fewer pictures than features, or of a feature that
-    is always the same) the one with pivots, which ends where nothing is left: K is the rank then.
+    Cholesky's factor. Where it does not exist (fewer pictures than features, or constant ones), the
+    pivoted factor, which stops at the rank K.
 
     Reference:
         Higham 2002, "Accuracy and Stability of Numerical Algorithms", section 10.3.
@@ -99,12 +99,12 @@ def frechet_distance(a: Moments, b: Moments) -> float:
     """|m1 - m2|^2 + Tr(S1 + S2 - 2 (S1 S2)^1/2).
 
     Tr (S1 S2)^1/2 is the sum of the singular values of F1^T F2 for any factors S = F F^T: they are
-    the roots of the eigenvalues of S1 S2. Unlike a root of the product, which is not symmetric,
-    this is real, whatever the number of pictures; and 0 for equal moments, but for rounding.
+    the roots of the eigenvalues of S1 S2. Unlike a square root of the product, which is
+    not symmetric, it is real for any number of pictures, and 0 for equal moments up to rounding.
 
     Args:
         a: Moments of one set.
-        b: Of the other, of the same features.
+        b: Moments of the other set, with the same features.
 
     Raises:
         MetricError: If the widths differ, or a moment is not finite.
@@ -128,17 +128,17 @@ def frechet_distance(a: Moments, b: Moments) -> float:
 
 
 def frechet_interval(features: np.ndarray, others: np.ndarray) -> Interval | None:
-    """The distance with an interval by leaving out a part of each set in turn.
+    """The distance with a jackknife interval: a part of each set is left out in turn.
 
-    The parts are rows g, g + G, ... of each, with G = 10 of them, or as many as leave two rows.
+    The parts are rows g, g + G, ... of each set; G is 10, or fewer so that two rows remain.
 
     Args:
         features: float [N, C], N >= 4, in random order.
         others: float [M, C], M >= 4, likewise.
 
     Returns:
-        The interval, with the smaller set's size as count; None for more than 256 features, for
-        the distances without each part would take too long.
+        The interval, with the size of the smaller set as count; None for more than 256 features,
+        where the distances without each part take too long.
 
     Raises:
         MetricError: If a set is too small, or the widths differ.

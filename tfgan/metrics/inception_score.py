@@ -15,8 +15,8 @@ class Score(NamedTuple):
     """Inception score of a set.
 
     Attributes:
-        mean: Over the splits.
-        deviation: Of the splits, the number behind the +- in papers.
+        mean: Mean over the splits.
+        deviation: Standard deviation over the splits, the number after +- in papers.
     """
 
     mean: Interval
@@ -24,24 +24,24 @@ class Score(NamedTuple):
 
 
 def plogp(p: np.ndarray) -> np.ndarray:
-    """p log p, and 0 where p = 0."""
+    """p log p, which is 0 for p = 0."""
     return p * np.log(np.where(p > 0, p, 1.0))
 
 
 def inception_score(blocks: Iterable[np.ndarray], count: int) -> Score:
-    """exp(mean KL(p(y|x) || p(y))), for each tenth of the pictures, and the mean of these.
+    """exp(mean KL(p(y|x) || p(y))), for each tenth of the pictures, and their mean.
 
     It is between 1 and the number of classes. Split i holds pictures i N / 10 to (i + 1) N / 10, as
     published, and p(y) is the mean over a split. Mean KL = H(p(y)) - mean H(p(y|x)), so sums are
-    enough, and no more than one block is in memory.
+    enough, and only one block is in memory at a time.
 
     Args:
         blocks: Class probabilities of pictures in random order, float [n, K], each row summing
             to 1.
-        count: N, of all blocks together, >= 10.
+        count: N, rows of all blocks together, >= 10.
 
     Returns:
-        `Score`; the interval is Student's of the splits.
+        `Score`; the interval is Student's t over the splits.
 
     Raises:
         MetricError: If there are too few pictures.
@@ -51,7 +51,7 @@ def inception_score(blocks: Iterable[np.ndarray], count: int) -> Score:
     """
     if count < SPLITS:
         raise MetricError(
-            f"an Inception score needs {SPLITS} pictures or more. Received: {count}. "
+            f"an inception score needs {SPLITS} pictures or more. Received: {count}. "
             "Use more pictures."
         )
     ends = (np.arange(1, SPLITS + 1) * count) // SPLITS
@@ -70,8 +70,8 @@ def inception_score(blocks: Iterable[np.ndarray], count: int) -> Score:
         raise ValueError(f"blocks must have {count} rows together. Received: {seen}.")
     sizes = np.diff(ends, prepend=0)
     divergences = [
-        own / size - plogp(total / size).sum()
-        for total, own, size in zip(sums, negative_entropies, sizes, strict=True)
+        entropy / size - plogp(total / size).sum()
+        for total, entropy, size in zip(sums, negative_entropies, sizes, strict=True)
     ]
     scores = np.exp(divergences)
     reach = T95[SPLITS - 2] * scores.std(ddof=1) / np.sqrt(SPLITS)

@@ -7,7 +7,7 @@ from tfgan.metrics.intervals import T95, Interval
 from tfgan.terminal import Progress
 
 SUBSETS = 100
-SUBSET = 1000  # pictures of each set
+SUBSET = 1000  # pictures from each set
 BLOCK = 2048  # rows at a time
 
 
@@ -20,7 +20,7 @@ def kernel_sum(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def own_sum(x: np.ndarray) -> float:
-    """The same over all pairs of two different rows of one set, in both orders."""
+    """The same sum over all pairs of two different rows of one set, in both orders."""
     x = np.asarray(x, np.float64)
     diagonal = np.einsum("ij,ij->i", x, x) / x.shape[1] + 1.0
     return kernel_sum(x, x) - float(np.sum(diagonal**3))
@@ -31,7 +31,7 @@ def unbiased_mmd(features: np.ndarray, others: np.ndarray) -> float:
 
     mean k(x, x') + mean k(y, y') - 2 mean k(x, y), with k(x, y) = (x . y / C + 1)^3, and the first
     two means over pairs of different pictures. Its expectation does not depend on the counts, so it
-    may be below 0.
+    can be negative.
 
     Args:
         features: float [N, C], N >= 2.
@@ -60,23 +60,22 @@ def kernel_distance(
 ) -> Interval:
     """KID as published: mean of `unbiased_mmd` over 100 random subsets of 1000 pictures of each.
 
-    Of fewer than 2000 pictures a subset has half of the smaller set, so that subsets differ.
+    With fewer than 2000 pictures a subset has half of the smaller set, so that subsets differ.
 
-    The interval takes their variance s^2. Subsets of N / p pictures share pictures, and vary among
-    themselves less than independent sets would: the number that all pictures would give has the
-    variance s^2 / (p - 1), as when p parts are left out in turn, and the draw of only 100 subsets
-    adds s^2 / 100. So there are as many independent values as disjoint subsets, p, however many
-    are drawn, and Student's t has p - 1 degrees of freedom (9 at most, which is 15 % too wide for
-    many).
+    The interval takes their variance s^2. Subsets of N / p pictures overlap, and vary less than
+    independent sets would: the estimate from all pictures has the variance s^2 / (p - 1), as in a
+    jackknife with p parts, and drawing only 100 subsets adds s^2 / 100. So there are as many
+    independent values as disjoint subsets, p, however many are drawn, and Student's t has p - 1
+    degrees of freedom (at most 9, which is 15 % too wide for large p).
 
     Args:
         features: float [N, C], N >= 4.
         others: float [M, C], M >= 4.
-        seed: Of the draws.
+        seed: For the subsets.
         progress: Words before a progress bar, which shows after two seconds; None: no bar.
 
     Returns:
-        The distance, not multiplied by 1000; `count` is that of the smaller set.
+        The distance, not multiplied by 1000; `count` is the size of the smaller set.
 
     Raises:
         MetricError: If a set is too small, or the widths differ.
@@ -90,7 +89,7 @@ def kernel_distance(
     random = np.random.default_rng(seed)
     values = []
     for _ in Progress(range(SUBSETS), progress, disable=progress is None):
-        # Sorted, for files are read in order.
+        # Sorted, because files are read in order.
         drawn = [x[np.sort(random.permutation(len(x))[:size])] for x in (features, others)]
         values.append(unbiased_mmd(*drawn))
     parts = count // size

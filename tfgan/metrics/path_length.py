@@ -1,8 +1,8 @@
 """Perceptual path length: how fast pictures change along paths between latents.
 
-A small step is made at a random place (or the start) of the path between two latents; its length is
-the perceptual distance of the two pictures, divided by the square of the step. The networks are the
-caller's.
+At a random place (or the start) of the path between two latents, a small step changes the picture;
+the length is the perceptual distance of both pictures, divided by the square of the step. Callers
+run the networks.
 """
 
 from typing import NamedTuple
@@ -12,7 +12,7 @@ import numpy as np
 from tfgan.metrics import MetricError
 from tfgan.metrics.intervals import Interval, resample
 
-EPSILON = 1e-4  # published length of a step, as a share of the path
+EPSILON = 1e-4  # published length of a step, as a fraction of the path
 
 
 class Paths(NamedTuple):
@@ -30,16 +30,16 @@ class Paths(NamedTuple):
 
 
 def draw_paths(indices: np.ndarray, width: int, sampling: str, seed: int = 0) -> Paths:
-    """Draws paths, each from its own number, so that batches do not matter.
+    """Draws paths, each from its number alone, so that batches do not matter.
 
     Args:
         indices: Numbers of the paths, int [B].
         width: Z.
         sampling: "full": t is uniform in [0, 1]; "end": it is 0.
-        seed: Of all paths.
+        seed: Shared by all paths.
 
     Raises:
-        MetricError: If `sampling` is neither.
+        MetricError: If `sampling` is unknown.
     """
     if sampling not in ("full", "end"):
         raise MetricError(f"sampling must be full or end. Received: {sampling}.")
@@ -60,13 +60,13 @@ def slerp(a: np.ndarray, b: np.ndarray, t: np.ndarray) -> np.ndarray:
     """The point at t of the shorter arc of the unit sphere from a to b, for Z: [B, Z] of length 1.
 
     Reference:
-        Shoemake 1985, Computer Graphics 19, 245-254. That a and b are normalized, and the point
-        too: Karras et al. 2018, arXiv:1812.04948, section 4.1, and its code.
+        Shoemake 1985, Computer Graphics 19, 245-254. Normalization of a, b and the
+        point: Karras et al. 2018, arXiv:1812.04948, section 4.1, and its code.
     """
     a, b = (normalize(np.asarray(x, np.float64)) for x in (a, b))
     cosine = np.clip(np.sum(a * b, axis=-1, keepdims=True), -1.0, 1.0)
     across = b - cosine * a
-    # Of equal ends nothing is left, and the point stays where it is.
+    # For equal ends this is 0, and the point stays where it is.
     length = np.linalg.norm(across, axis=-1, keepdims=True)
     across = across / np.where(length > 0, length, 1.0)
     angle = np.asarray(t)[:, None] * np.arccos(cosine)
@@ -74,7 +74,7 @@ def slerp(a: np.ndarray, b: np.ndarray, t: np.ndarray) -> np.ndarray:
 
 
 def mean_without_outliers(values: np.ndarray) -> float:
-    """The mean of the values from the 1st to the 99th percentile, both among the values."""
+    """Mean of the values from the 1st to the 99th percentile, both inclusive."""
     low = (len(values) - 1) // 100
     high = len(values) - 1 - low
     low_value, high_value = np.partition(values, (low, high))[[low, high]]
@@ -84,16 +84,16 @@ def mean_without_outliers(values: np.ndarray) -> float:
 def path_length(distances: np.ndarray, epsilon: float = EPSILON, seed: int = 0) -> Interval:
     """Perceptual path length, with an interval by resampling of the paths.
 
-    Distances below the 1st or above the 99th percentile do not count, in each draw anew: where
-    these lie is part of what is uncertain.
+    Distances below the 1st or above the 99th percentile are left out, separately in each draw,
+    because the percentiles are uncertain too.
 
     Args:
         distances: Perceptual distance of the two pictures of each path, float [N], N >= 1.
-        epsilon: Length of the step between them, as a share of the path.
-        seed: Of the draws.
+        epsilon: Length of the step between them, as a fraction of the path.
+        seed: For the resampling.
 
     Raises:
-        MetricError: If there is none.
+        MetricError: If there are no paths.
 
     Reference:
         Karras et al. 2018, arXiv:1812.04948, section 4.1.

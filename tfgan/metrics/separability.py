@@ -13,14 +13,14 @@ PACKAGES = ("scipy", "sklearn")
 
 
 class Attribute(NamedTuple):
-    """How well a plane tells an attribute from latents.
+    """How well a plane separates an attribute in latent space.
 
     Attributes:
         entropy: H(Y|X) in bits, of the class Y given the side X: 0 for a plane that is always
-            right, 1 for one that says nothing of two classes that are as frequent.
-        accuracy: Share of the latents on the side of their class.
-        one_class: Whether all samples that were kept have one class: then no plane is needed, and
-            the entropy is 0.
+            right, 1 for a useless plane and two equally frequent classes.
+        accuracy: Proportion of the latents on the side of their class.
+        one_class: Whether all kept samples have the same class: then no plane is needed, and the
+            entropy is 0.
     """
 
     entropy: float
@@ -44,12 +44,12 @@ def surprisals(sides: np.ndarray, classes: np.ndarray) -> np.ndarray:
     """-log2 p(class | side) of each pair, whose mean is H(Y|X): bool [N] and [N] -> float64 [N]."""
     counts = np.zeros((2, 2))
     np.add.at(counts, (sides.astype(int), classes.astype(int)), 1)
-    own, all_of_side = counts[sides.astype(int), classes.astype(int)], counts.sum(axis=1)
-    return np.log2(all_of_side[sides.astype(int)] / own)
+    same_class, all_of_side = counts[sides.astype(int), classes.astype(int)], counts.sum(axis=1)
+    return np.log2(all_of_side[sides.astype(int)] / same_class)
 
 
 def find_sides(latents: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """The side of a linear support vector machine's plane that each latent is on: bool [N]."""
+    """Side of each latent at the plane of a linear support vector machine: bool [N]."""
     require("linear separability", *PACKAGES)
     from sklearn.svm import LinearSVC
 
@@ -62,23 +62,23 @@ def separability(
     seed: int = 0,
     progress: str | None = None,
 ) -> Separability:
-    """Linear separability: how far planes in latent space tell the attributes of pictures.
+    """Linear separability: how well planes in latent space separate the attributes of pictures.
 
-    For each attribute the half of the samples of which its classifier is surest is kept, a linear
-    support vector machine with scikit-learn's defaults learns the class from the latent, and
-    H(Y|X) is taken on the samples that it learned from. The sum over the attributes is in bits, and
-    the score 2^sum, as in the published code; exp of the sum in nats, as in the paper, is the
-    same. It grows with the number of attributes.
+    For each attribute, the half of the samples with the most confident classification is kept, a
+    linear support vector machine with scikit-learn's defaults learns the class from the latent, and
+    H(Y|X) is measured on its training samples. The sum over the attributes is in bits, and the
+    score 2^sum, as in the published code; it equals exp of the sum in nats, as in the paper. It
+    grows with the number of attributes.
 
-    The interval is cheap, and leaves the planes and what is kept alone: H(Y|X) is the mean over the
-    samples kept of -log2 p(class | side), so the sum is a mean over samples of what each adds,
-    and samples are drawn anew, each with all of its attributes.
+    The interval keeps planes and selected samples fixed, which is cheap: H(Y|X) is the mean of
+    -log2 p(class | side) over the kept samples, so the sum is a mean over samples, which are
+    resampled, each with all its attributes.
 
     Args:
         latents: Z or W of the samples, float [N, Z], N >= 2.
-        logits: By attribute: what its classifier says of each sample's picture, float [N]; above 0
-            is one class, its distance from 0 how sure it is.
-        seed: Of the interval's draws.
+        logits: By attribute, logits of its classifier for each sample's picture, float [N]; above 0
+            is one class, and the absolute value is the confidence.
+        seed: For the resampling.
         progress: Words before a progress bar, which shows after two seconds; None: no bar.
 
     Raises:

@@ -1,8 +1,8 @@
 """Sliced Wasserstein distance of Laplacian pyramids: two sets of pictures -> numbers.
 
 Patches of each level of a pyramid are the features, so no network is needed, and numbers of
-different programs can be compared. Structure of one size is compared at one level: 7x7 patches of
-the finest one see edges and noise, those at 16 pixels large shapes and colours.
+different programs can be compared. Each level compares structure of one size: 7x7 patches of the
+finest level see edges and noise, those at 16 pixels see large shapes and colours.
 """
 
 from typing import NamedTuple
@@ -14,13 +14,13 @@ from tfgan.metrics.intervals import GROUPS, Interval, jackknife
 from tfgan.terminal import Progress
 
 PATCH = 7  # pixels along a side
-PATCHES = 128  # of each picture, at each level
+PATCHES = 128  # patches of each picture, at each level
 REPEATS = 4
-DIRECTIONS = 128  # of each repeat
+DIRECTIONS = 128  # directions of each repeat
 SMALLEST = 16  # pixels along a side of the coarsest level
-SCALE = 1000.0  # of the number that is published
+SCALE = 1000.0  # factor of published numbers
 
-PIXELS = 2**20  # of the pictures whose pyramids are in memory
+PIXELS = 2**20  # pixels of the pictures whose pyramids are in memory
 BLOCK = 32  # directions at a time
 
 
@@ -28,8 +28,8 @@ class Distances(NamedTuple):
     """Sliced Wasserstein distances of two sets of pictures, times 1000.
 
     Attributes:
-        levels: By pixels along the side of a level, from fine to coarse.
-        average: Their mean.
+        levels: Distance by side of the level in pixels, from fine to coarse.
+        average: Mean of the levels.
     """
 
     levels: dict[int, Interval]
@@ -37,11 +37,12 @@ class Distances(NamedTuple):
 
 
 class Patches(NamedTuple):
-    """Patches of one level of a set of pictures, and what normalizes them.
+    """Patches of one level of a set of pictures, with the sums that normalize them.
 
     Attributes:
         values: float32 [N, 128, C, 7, 7].
-        sums: Of the values of each picture and channel and of their squares, float64 [2, N, C].
+        sums: Sums of the values of each picture and channel, and of their squares, float64
+            [2, N, C].
     """
 
     values: np.ndarray
@@ -49,10 +50,10 @@ class Patches(NamedTuple):
 
 
 def level_sides(side: int) -> list[int]:
-    """Pixels along the sides of levels: `side`, halved while that gives 16 or more, if it is even.
+    """Sides of the levels in pixels: `side`, halved while it is even and the half is 16 or more.
 
     Raises:
-        ValueError: If no patch fits in.
+        ValueError: If a patch does not fit.
     """
     if side < PATCH:
         raise ValueError(f"pictures must be {PATCH} pixels wide or more. Received: {side}.")
@@ -65,7 +66,7 @@ def level_sides(side: int) -> list[int]:
 def halve(images: np.ndarray) -> np.ndarray:
     """Blurs by [1, 4, 6, 4, 1] / 16 along H and W, and keeps every other pixel.
 
-    Beyond an edge lie the pixels on this side of it, without the one on the edge.
+    Borders are reflected, without repeating the border pixel.
 
     Args:
         images: float32 [N, H, W, C], both sides even.
@@ -92,13 +93,13 @@ def double(images: np.ndarray) -> np.ndarray:
         float32 [N, 2H, 2W, C].
     """
     for _ in range(2):
-        # Beyond the edges as in `halve`, but of the picture with zeros, whose last row is of zeros:
+        # Reflects the borders as in `halve`, but of the picture with zeros, whose last row is zero:
         # so the last pixel is repeated, and the first is not.
         x = np.concatenate([images[:, 1:2], images, images[:, -1:]], axis=1)
-        made = np.empty((len(x), 2 * images.shape[1], *images.shape[2:]), images.dtype)
-        made[:, 0::2] = (x[:, :-2] + 6 * x[:, 1:-1] + x[:, 2:]) / 8
-        made[:, 1::2] = (x[:, 1:-1] + x[:, 2:]) / 2
-        images = made.swapaxes(1, 2)
+        doubled = np.empty((len(x), 2 * images.shape[1], *images.shape[2:]), images.dtype)
+        doubled[:, 0::2] = (x[:, :-2] + 6 * x[:, 1:-1] + x[:, 2:]) / 8
+        doubled[:, 1::2] = (x[:, 1:-1] + x[:, 2:]) / 2
+        images = doubled.swapaxes(1, 2)
     return images
 
 
@@ -107,8 +108,8 @@ def pyramid_level(images: np.ndarray, level: int, last: bool) -> np.ndarray:
 
     Args:
         images: uint8 [N, H, W, C].
-        level: How often they are halved.
-        last: Whether it is the coarsest level, of which nothing is taken away.
+        level: Number of halvings.
+        last: Whether it is the coarsest level, from which nothing is subtracted.
 
     Returns:
         float32 [N, H / 2^level, W / 2^level, C].
@@ -142,8 +143,8 @@ def cut_patches(images: np.ndarray, level: int, last: bool, places: np.ndarray) 
     batch = max(1, PIXELS // images.shape[1] ** 2)
     for start in range(0, count, batch):
         rows = slice(start, start + batch)
-        made = pyramid_level(images[rows], level, last)
-        windows = sliding_window_view(made, (PATCH, PATCH), axis=(1, 2))
+        pyramid = pyramid_level(images[rows], level, last)
+        windows = sliding_window_view(pyramid, (PATCH, PATCH), axis=(1, 2))
         y, x = places[:, rows]
         cut = values[rows] = windows[np.arange(len(y))[:, None], y, x]
         sums[0, rows] = cut.sum(axis=(1, 3, 4), dtype=np.float64)
@@ -152,13 +153,13 @@ def cut_patches(images: np.ndarray, level: int, last: bool, places: np.ndarray) 
 
 
 def sorted_projections(patches: Patches, rows: np.ndarray, directions: np.ndarray) -> np.ndarray:
-    """The statistics: each direction's coordinates of normalized patches, in rising order.
+    """The statistics: sorted coordinates of normalized patches along each direction.
 
-    Each channel has mean 0 and standard deviation 1 over all pixels of all patches; a channel that
-    is the same everywhere is 0.
+    Each channel has mean 0 and standard deviation 1 over all pixels of all patches; a constant
+    channel becomes 0.
 
     Args:
-        patches: Of a set of pictures.
+        patches: Patches of a set of pictures.
         rows: The pictures that count, bool [N].
         directions: float64 [C * 7 * 7, D], each of length 1.
 
@@ -168,16 +169,16 @@ def sorted_projections(patches: Patches, rows: np.ndarray, directions: np.ndarra
     values = patches.values if np.all(rows) else patches.values[rows]
     pixels = values.size / values.shape[2]
     mean, square = patches.sums[:, rows].sum(axis=1) / pixels
-    # Of a channel that is the same everywhere the difference may be no more than rounding.
+    # For a constant channel the difference is rounding at most.
     variance = square - mean**2
     scale = 1.0 / np.sqrt(np.where(variance > 1e-9, variance, np.inf))
     # ((x - mean) * scale) . d = x . (scale * d) - mean . (scale * d): no normalized copy is needed.
     scaled = directions * np.repeat(scale, PATCH * PATCH)[:, None]
     offset = np.repeat(mean, PATCH * PATCH) @ scaled
     flat = values.reshape(-1, len(directions))
-    found = scaled.T.astype(np.float32) @ flat.T - offset.astype(np.float32)[:, None]
-    found.sort(axis=1)
-    return found
+    coordinates = scaled.T.astype(np.float32) @ flat.T - offset.astype(np.float32)[:, None]
+    coordinates.sort(axis=1)
+    return coordinates
 
 
 def mean_distance(
@@ -188,8 +189,8 @@ def mean_distance(
     Along one direction it is mean |a_i - b_i|, with a and b the coordinates in rising order.
 
     Args:
-        patches: Of one set.
-        others: Of as many pictures.
+        patches: Patches of one set.
+        others: Patches of as many pictures.
         rows: The pictures of both sets that count, bool [N].
         directions: See `sorted_projections`.
     """
@@ -207,33 +208,31 @@ def sliced_wasserstein(
 ) -> Distances:
     """Sliced Wasserstein distances of two sets of pictures, level by level.
 
-    As the authors' program computes them: of each picture and level 128 patches of 7x7 pixels at
-    random places, normalized over all patches of a set channel by channel; the mean over 4 times
-    128 random directions of the distance along each; times 1000. In one thing it differs: picture
-    i of the one set and picture i of the other have their patches at the same places, so that a
-    set is at the distance 0 from itself.
+    Computed as in the authors' program: 128 patches of 7x7 pixels at random places of each picture
+    and level, normalized per channel over all patches of a set; the mean of the distances along 4
+    times 128 random directions; times 1000. One difference: picture i has its patches at the same
+    places in both sets, so that a set has distance 0 from itself.
 
-    Two sets of one distribution are not at distance 0, and the less so the fewer pictures they
-    have: numbers of different counts cannot be compared. What is drawn alike is to be measured
-    beside them.
+    Two sets from the same distribution have a distance above 0, which grows as they get smaller:
+    numbers of different counts cannot be compared. Measure two real sets for reference.
 
     The interval, of the distance between two sets of this size, is a jackknife's: it leaves out a
-    tenth of both sets in turn, normalizes anew, and takes Student's t with as many degrees of
-    freedom as there are groups, less one. It errs on the wide side, by a factor of up to two where
-    the sets are alike. For speed it looks along the first 32 directions alone.
+    tenth of both sets in turn, normalizes again, and takes Student's t with one degree of freedom
+    less than groups. It is too wide rather than too narrow, by up to a factor of two for similar
+    sets. For speed it uses only the first 32 directions.
 
     Args:
         images: uint8 [N, R, R, C], N >= 2 and R >= 7, in random order.
         others: As many pictures of the same size, likewise.
-        seed: Of places and directions.
+        seed: For places and directions.
         progress: Words before a progress bar, which shows after two seconds; None: no bar.
 
     Returns:
-        `Distances` at sides R, R / 2, ... down to 16; of R from 7 to 16 at that alone. `count` of
-        an interval is N.
+        `Distances` at sides R, R / 2, ... down to 16; for R from 7 to 16 only at R. `count` of an
+        interval is N.
 
     Raises:
-        ValueError: If the sets are not of the same shape, not square, or too small.
+        ValueError: If the sets differ in shape, are not square, or are too small.
 
     Reference:
         Karras et al. 2017, arXiv:1710.10196, section 5. Intervals: Efron and Stein 1981, The Annals
@@ -241,7 +240,7 @@ def sliced_wasserstein(
     """
     if images.shape != others.shape or images.ndim != 4 or images.shape[1] != images.shape[2]:
         raise ValueError(
-            "both sets must have as many pictures of one size, [N, R, R, C]. Received: "
+            "both sets must have the same number of pictures of one size, [N, R, R, C]. Received: "
             f"{list(images.shape)} and {list(others.shape)}."
         )
     if images.dtype != np.uint8 or others.dtype != np.uint8:
@@ -275,8 +274,8 @@ def sliced_wasserstein(
                 leaving_out[level, group] = mean_distance(sets[0], sets[1], rest, few)
                 bar.update()
     intervals = [
-        jackknife(SCALE * value, SCALE * found, count)
-        for value, found in zip(values, leaving_out, strict=True)
+        jackknife(SCALE * value, SCALE * without, count)
+        for value, without in zip(values, leaving_out, strict=True)
     ]
     average = jackknife(SCALE * values.mean(), SCALE * leaving_out.mean(axis=0), count)
     return Distances(dict(zip(sides, intervals, strict=True)), average)

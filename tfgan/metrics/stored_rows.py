@@ -1,4 +1,4 @@
-"""Rows of numbers on a disk that are computed in order, and go on after an interruption."""
+"""Rows of numbers on disk, computed in order and resumed after an interruption."""
 
 import os
 import struct
@@ -17,26 +17,26 @@ from tfgan.terminal import Progress
 
 MAGIC = b"tfgan rows 2\n"
 START = 4096  # bytes before the first row
-LENGTHS = struct.Struct("<QQ")  # of finished rows, and bytes of the key
+LENGTHS = struct.Struct("<QQ")  # number of finished rows, and bytes of the key
 BLOCK = 4096  # rows
 
 
 class Rows:
-    """A float32 array [N, width] in a file, of which as many rows are made as are asked for.
+    """A float32 array [N, width] in a file, which is filled up to the number of rows needed.
 
-    The file says what its rows were made of, and how many of them are finished. A row counts only
-    once it is on the disk, so after a crash what was under way is made again. A file of another key
-    or width, or a damaged one, is made anew. Each row has a checksum (CRC-32); from the first that
-    does not fit, rows are made anew.
+    The file records what its rows depend on, and how many are finished. A row counts only once it
+    is on disk, so after a crash unfinished rows are computed again. A file with another key or
+    width, or a damaged file, is replaced. Each row has a checksum (CRC-32); rows are computed again
+    from the first wrong checksum on.
 
-    Two processes may fill one file: a row depends on the key and its number alone, so they write
-    the same, and each goes on where the other is. Where they differ in the key, the later one puts
-    a new file in the place of the other's, which goes on in its own, without a name.
+    Two processes may fill the same file: a row depends only on the key and its number, so they
+    write the same values, and each continues where the other is. If their keys differ, the later
+    process replaces the file, and the other continues in its file, which no longer has a name.
 
     Args:
         path: The file; its folder is made if absent.
-        width: Numbers in a row: 1 for distances.
-        key: Whatever the rows depend on, as text of up to 4000 bytes: a digest, say.
+        width: Numbers in a row; 1 for distances.
+        key: Everything that the rows depend on, as text of up to 4000 bytes, such as a digest.
 
     Raises:
         MetricError: If the width or the key is out of bounds.
@@ -58,7 +58,7 @@ class Rows:
         self._file = self._open(written)
 
     def _open(self, key: bytes) -> BinaryIO:
-        """The file, with rows of this key in it or none."""
+        """The file, empty or with rows of this key."""
         try:
             file = self.path.open("r+b", buffering=0)
         except FileNotFoundError:
@@ -68,11 +68,11 @@ class Rows:
         count, length = LENGTHS.unpack_from(head.ljust(START), len(MAGIC))
         first = len(MAGIC) + LENGTHS.size
         if not head.startswith(MAGIC) or size < self._place(count) or size < START:
-            print(f"Note        {self.path} is damaged, and is made anew", file=sys.stderr)
+            print(f"Note        {self.path} is damaged; computing all rows again", file=sys.stderr)
         elif head[first : first + length] == key:
             sound = self._count_sound(file, count)
             if sound < count:
-                what = f"{self.path} is damaged, and its rows from {sound} on are made anew"
+                what = f"{self.path} is damaged; computing its rows again from {sound} on"
                 print(f"Note        {what}", file=sys.stderr)
                 file.seek(len(MAGIC))
                 file.write(struct.pack("<Q", sound))
@@ -81,7 +81,7 @@ class Rows:
         return self._create(key)
 
     def _count_sound(self, file: BinaryIO, count: int) -> int:
-        """Finished rows before the first one whose checksum does not fit."""
+        """Number of finished rows before the first wrong checksum."""
         for start in range(0, count, BLOCK):
             size = min(BLOCK, count - start)
             file.seek(self._place(start))
@@ -101,14 +101,14 @@ class Rows:
             return partial.open("r+b", buffering=0)
 
     def _place(self, row: int) -> int:
-        """Where a row starts, in bytes."""
+        """Position of a row, in bytes."""
         return START + self._record.itemsize * row
 
     def __len__(self) -> int:
-        """Finished rows."""
+        """Number of finished rows."""
         self._file.seek(len(MAGIC))
         written = LENGTHS.unpack(self._file.read(LENGTHS.size))[0]
-        # A slower process may have written a smaller one since.
+        # A slower process may have written a smaller number since.
         self._count = max(self._count, written)
         return self._count
 
@@ -119,17 +119,17 @@ class Rows:
         batch: int,
         progress: str | None = None,
     ) -> None:
-        """Makes the rows that are missing up to `count`, in order.
+        """Computes the missing rows up to `count`, in order.
 
         Args:
-            count: Rows that are wanted; those beyond it stay.
-            make: First row and the one after the last -> these rows, float [n, width].
+            count: Number of rows needed; rows beyond it stay.
+            make: First row and row after the last -> these rows, float [n, width].
             batch: Rows at a time.
             progress: Words before a progress bar, which shows after two seconds; None: no bar.
 
         Raises:
-            MetricError: If a row that was made is not finite.
-            ValueError: If `make` gives another shape.
+            MetricError: If a computed row is not finite.
+            ValueError: If `make` returns another shape.
         """
         start = len(self)
         with Progress(
@@ -159,7 +159,7 @@ class Rows:
                 start = len(self)
 
     def _write(self, place: int, data: bytes) -> None:
-        """Writes all of the data, through to the disk."""
+        """Writes all data through to the disk."""
         self._file.seek(place)
         rest = memoryview(data)
         while rest:
@@ -170,11 +170,11 @@ class Rows:
         """The first `count` rows, read-only, float32 [count, width], without loading them.
 
         Raises:
-            ValueError: If they are not all there.
+            ValueError: If there are fewer rows.
         """
         if not 1 <= count <= len(self):
             raise ValueError(
-                f"{self.path} has {len(self)} rows, and 1 or more are read. Received: {count}."
+                f"{self.path} has {len(self)} rows; count must be 1 to that. Received: {count}."
             )
         return np.memmap(self._file, self._record, "r", START, (count,))["values"]
 

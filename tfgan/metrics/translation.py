@@ -1,4 +1,4 @@
-"""What translations leave alone: pictures -> numbers."""
+"""How much translations change pictures: pictures -> numbers."""
 
 import numpy as np
 
@@ -8,12 +8,12 @@ from tfgan.metrics.intervals import Interval, resample
 def differences(
     images: np.ndarray, others: np.ndarray, masks: np.ndarray | None = None
 ) -> np.ndarray:
-    """Sum of |image - other| over the pixels of each picture that count, and their number.
+    """Sum of |image - other| over the selected pixels of each picture, and their number.
 
     Args:
         images: uint8 [N, H, W, C].
         others: uint8 [N, H, W, C].
-        masks: The pixels that count, bool [N, H, W]; None: all.
+        masks: The selected pixels, bool [N, H, W]; None: all.
 
     Returns:
         float64 [N, 2]. The difference of a pixel is the mean over its channels, for values in
@@ -26,17 +26,17 @@ def differences(
 
 
 def mean_difference(parts: np.ndarray, seed: int = 0) -> Interval | None:
-    """Mean difference of a pixel, with an interval by resampling of the pictures.
+    """Mean difference of a pixel, with an interval by resampling the pictures.
 
-    It is over all the pixels of all pictures, so a picture weighs as much as it has pixels that
-    count.
+    It is over all selected pixels of all pictures, so a picture weighs as much as it has such
+    pixels.
 
     Args:
-        parts: What `differences` gave, of any number of calls, [N, 2].
-        seed: Of the draws.
+        parts: Results of `differences`, of any number of calls, [N, 2].
+        seed: For the resampling.
 
     Returns:
-        The mean, in the unit of `differences`; None where no pixel counts.
+        The mean, in the unit of `differences`; None if no pixel is selected.
     """
     parts = parts[parts[:, 1] > 0]
     if not len(parts):
