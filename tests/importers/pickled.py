@@ -40,7 +40,7 @@ def _stand_in(module: str, name: str) -> Any:
 @contextlib.contextmanager
 def stand_ins() -> Iterator[dict[str, Any]]:
     """Name -> function or class of a module that is not there."""
-    found, before = {}, dict(sys.modules)
+    by_name, before = {}, dict(sys.modules)
     try:
         for module, names in STAND_INS.items():
             parts = module.split(".")
@@ -49,9 +49,9 @@ def stand_ins() -> Iterator[dict[str, Any]]:
                 if dotted not in sys.modules or dotted == module:
                     sys.modules[dotted] = types.ModuleType(dotted)
             for name in names:
-                found[name] = _stand_in(module, name)
-                setattr(sys.modules[module], name, found[name])
-        yield found
+                by_name[name] = _stand_in(module, name)
+                setattr(sys.modules[module], name, by_name[name])
+        yield by_name
     finally:
         for dotted in set(sys.modules) - set(before):
             del sys.modules[dotted]
@@ -62,16 +62,16 @@ class Reduced:
     """Pickles to a call of a function."""
 
     def __init__(self, function: Any, *arguments: Any):
-        self.given = function, arguments
+        self.call = function, arguments
 
     def __reduce__(self):
-        return self.given
+        return self.call
 
 
 def tensor(names: Mapping[str, Any], value: np.ndarray) -> Reduced:
     """A tensor within a plain pickle, whose storage is a stream of torch.save."""
-    kind = saved.KINDS[value.dtype.str]
-    stored = saved.storage("0", kind, value.size, pickle.NONE)
+    type_name = saved.TYPE_NAMES[value.dtype.str]
+    stored = saved.storage("0", type_name, value.size, pickle.NONE)
     data = saved.stream(stored, {"0": value})
     strides = tuple(stride // value.itemsize for stride in value.strides)
     hooks: dict = collections.OrderedDict()
@@ -79,18 +79,20 @@ def tensor(names: Mapping[str, Any], value: np.ndarray) -> Reduced:
     return Reduced(names["_rebuild_tensor_v2"], storage, 0, value.shape, strides, False, hooks)
 
 
-def module(names: Mapping[str, Any], kind: str, weights: Mapping[str, Any], **state: Any) -> Any:
+def module(
+    names: Mapping[str, Any], class_name: str, weights: Mapping[str, Any], **state: Any
+) -> Any:
     """A persistent object of weights by dotted name; the attributes are of the outermost module."""
     inner: dict[str, dict[str, Any]] = {}
-    own = {}
+    parameters = {}
     for name, value in weights.items():
         first, _, rest = name.partition(".")
         if rest:
             inner.setdefault(first, {})[rest] = value
         else:
-            own[first] = Reduced(names["_rebuild_parameter"], tensor(names, value), True, {})
+            parameters[first] = Reduced(names["_rebuild_parameter"], tensor(names, value), True, {})
     attributes = {
-        "_parameters": own,
+        "_parameters": parameters,
         "_buffers": {"nothing": None},
         "_non_persistent_buffers_set": set(),
         "_modules": {key: module(names, "Module", part) for key, part in inner.items()},
@@ -100,7 +102,7 @@ def module(names: Mapping[str, Any], kind: str, weights: Mapping[str, Any], **st
         "type": "class",
         "version": 6,
         "module_src": "raise SystemExit('code was run')",
-        "class_name": kind,
+        "class_name": class_name,
         "state": attributes,
     }
     return Reduced(names["_reconstruct_persistent_obj"], about)
@@ -147,12 +149,12 @@ def save_networks(
                 for part in ("synthesis", "mapping")
                 if (inside := [i for i in variables.items() if i[0].startswith(f"{part}/")])
             }
-            own = [(k, v) for k, v in variables.items() if k.partition("/")[0] not in parts]
-            made = names["Network"].__new__(names["Network"])
-            made.__dict__.update(
-                version=4, name=name, static_kwargs=kwargs, components=parts, variables=own,
+            remaining = [(k, v) for k, v in variables.items() if k.partition("/")[0] not in parts]
+            stand_in = names["Network"].__new__(names["Network"])
+            stand_in.__dict__.update(
+                version=4, name=name, static_kwargs=kwargs, components=parts, variables=remaining,
                 build_module_src="raise SystemExit('code was run')", build_func_name="G_main",
             )  # fmt: skip
-            return made
+            return stand_in
 
         pickle.dump(tuple(network("G", variables) for variables in networks), file, protocol)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 MAGIC = 0x1950A86A20F9469CFC6C
-KINDS = {"<f4": "FloatStorage", "<i8": "LongStorage", ">f4": "FloatStorage"}
+TYPE_NAMES = {"<f4": "FloatStorage", "<i8": "LongStorage", ">f4": "FloatStorage"}
 
 
 def text(value: str) -> bytes:
@@ -30,10 +30,10 @@ def name(module: str, attribute: str) -> bytes:
     return pickle.GLOBAL + f"{module}\n{attribute}\n".encode()
 
 
-def storage(key: str, kind: str, count: int, part: bytes = b"") -> bytes:
+def storage(key: str, type_name: str, count: int, part: bytes = b"") -> bytes:
     """What stands for a storage; `part` says that it is a part of the one of that key."""
     identity = row(
-        text("storage"), name("torch", kind), text(key), text("cpu"), number(count), part
+        text("storage"), name("torch", type_name), text(key), text("cpu"), number(count), part
     )
     return identity + pickle.BINPERSID
 
@@ -71,7 +71,7 @@ def whole(value: bytes) -> bytes:
 
 def contiguous(key: str, array: np.ndarray) -> bytes:
     strides = [stride // array.itemsize for stride in array.strides]
-    stored = storage(key, KINDS[array.dtype.str], array.size)
+    stored = storage(key, TYPE_NAMES[array.dtype.str], array.size)
     return tensor(stored, array.shape, strides)
 
 

@@ -15,8 +15,8 @@ def save(path, **weights):
 def test_dictionaries_of_several_files_become_one(tmp_path):
     save(tmp_path / "a.pth", x=1, y=2)
     save(tmp_path / "b.pth", z=3)
-    found = read_together([tmp_path / "a.pth", tmp_path / "b.pth"])
-    assert {name: float(value[0]) for name, value in found.items()} == {"x": 1, "y": 2, "z": 3}
+    contents = read_together([tmp_path / "a.pth", tmp_path / "b.pth"])
+    assert {name: float(value[0]) for name, value in contents.items()} == {"x": 1, "y": 2, "z": 3}
     assert set(read_together([tmp_path / "b.pth"])) == {"z"}
 
 

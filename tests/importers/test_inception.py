@@ -80,7 +80,7 @@ def test_every_layer_has_the_weight_of_its_name_and_the_rest_is_told(weights):
     }
     network, notes = convert({**weights, **more})
     assert [note.split()[0] for note in sorted(notes)] == ["1", "1", "2"]
-    assert "1 bias of the logits, which inception scores do without" in notes
+    assert "1 bias of the logits, which inception scores leave out" in notes
     conv = network.convs["mixed_6b_branch7x7_2"]
     parts = fold_norms({n: v for n, v in weights.items() if n.startswith("Mixed_6b.branch7x7_2.")})
     kernel = parts["Mixed_6b.branch7x7_2.conv.weight"]

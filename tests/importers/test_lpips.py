@@ -58,8 +58,8 @@ def test_all_ways_of_publishing_give_the_same_model(weights):
     for other in ({**trunk, **linear}, {**trunk, **renamed}):
         assert find(other) is other
         again, _ = convert(other)
-        for one, two in zip(model.variables, again.variables, strict=True):
-            np.testing.assert_array_equal(one, two, one.path)
+        for first, second in zip(model.variables, again.variables, strict=True):
+            np.testing.assert_array_equal(first, second, first.path)
 
 
 def test_what_distances_do_without_is_left_out_and_told(weights):
@@ -81,7 +81,7 @@ def test_half_of_the_files_says_which_is_the_other(weights):
     assert find(linear) is linear
     with pytest.raises(CheckpointError, match=rf"without the linear .* Give {network}\.pth of"):
         convert(trunk)
-    with pytest.raises(CheckpointError, match=r"linear weights of LPIPS alone\. .*vgg16-397923af"):
+    with pytest.raises(CheckpointError, match=r"only the linear weights .*vgg16-397923af"):
         convert(linear)
 
 

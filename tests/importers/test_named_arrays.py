@@ -15,7 +15,7 @@ from tfgan.importers import CheckpointError, files, named_arrays
 from tfgan.importers.parts import Options
 from tfgan.importers.systems import SYSTEMS, find_parts, recognize
 
-KINDS = {kind: name for name, kind in named_arrays._KINDS.items() if name != "BF16"}
+CODES = {code: name for name, code in named_arrays._DTYPES.items() if name != "BF16"}
 ARRAYS = {
     "a.weight": np.arange(6, dtype=np.float32).reshape(2, 3),
     "b": np.array(7, np.int64),
@@ -30,9 +30,9 @@ def write_safetensors(path: Path, arrays, change=lambda header: None, tail: byte
     header: dict = {"__metadata__": {"format": "pt"}}
     data = b""
     for name, value in arrays.items():
-        kind = KINDS[value.dtype.newbyteorder("<").str.replace("|b1", "?").replace("|", "<")]
+        code = CODES[value.dtype.newbyteorder("<").str.replace("|b1", "?").replace("|", "<")]
         offsets = [len(data), len(data) + value.nbytes]
-        header[name] = {"dtype": kind, "shape": value.shape, "data_offsets": offsets}
+        header[name] = {"dtype": code, "shape": value.shape, "data_offsets": offsets}
         data += value.tobytes()
     change(header)
     text = json.dumps(header).encode()
@@ -50,12 +50,12 @@ WRITERS = {".safetensors": write_safetensors, ".npz": write_npz}
 @pytest.mark.parametrize("ending", WRITERS)
 def test_arrays_are_read_as_they_were_written(ending, tmp_path):
     WRITERS[ending](tmp_path / f"a{ending}", ARRAYS)
-    found = files.read(tmp_path / f"a{ending}")
-    assert list(found) == list(ARRAYS)
+    arrays = files.read(tmp_path / f"a{ending}")
+    assert list(arrays) == list(ARRAYS)
     for name, value in ARRAYS.items():
-        np.testing.assert_array_equal(found[name], value, err_msg=name)
-        assert (found[name].dtype, found[name].shape) == (value.dtype, value.shape)
-        assert not found[name].flags.writeable
+        np.testing.assert_array_equal(arrays[name], value, err_msg=name)
+        assert (arrays[name].dtype, arrays[name].shape) == (value.dtype, value.shape)
+        assert not arrays[name].flags.writeable
 
 
 def test_bfloat16_becomes_float32(tmp_path):
@@ -66,17 +66,17 @@ def test_bfloat16_becomes_float32(tmp_path):
         header["x"]["dtype"] = "BF16"
 
     write_safetensors(tmp_path / "a.safetensors", {"x": upper}, change)
-    found = files.read(tmp_path / "a.safetensors")["x"]
-    assert found.dtype == np.float32
-    np.testing.assert_array_equal(found, values)
+    arrays = files.read(tmp_path / "a.safetensors")["x"]
+    assert arrays.dtype == np.float32
+    np.testing.assert_array_equal(arrays, values)
 
 
 def test_compressed_and_turned_arrays_of_numpy_are_read(tmp_path):
     turned = np.asfortranarray(np.arange(6.0).reshape(2, 3))
     np.savez_compressed(tmp_path / "a.npz", turned=turned, big=np.arange(3, dtype=">i4"))
-    found = files.read(tmp_path / "a.npz")
-    np.testing.assert_array_equal(found["turned"], turned)
-    np.testing.assert_array_equal(found["big"], [0, 1, 2])
+    arrays = files.read(tmp_path / "a.npz")
+    np.testing.assert_array_equal(arrays["turned"], turned)
+    np.testing.assert_array_equal(arrays["big"], [0, 1, 2])
 
 
 def test_names_of_networks_become_dictionaries():
@@ -92,9 +92,9 @@ def test_networks_are_found_in_arrays_by_name(ending, tmp_path):
     weights = Case("stylegan2_rosinality_64").weights("generator")
     for prefix in ("", "g_ema."):
         WRITERS[ending](path, {f"{prefix}{name}": value for name, value in weights.items()})
-        system, found = recognize(files.read_each([path]))
+        system, published = recognize(files.read_each([path]))
         assert system is SYSTEMS["stylegan2"]
-        assert found.generator.keys() == weights.keys()
+        assert published.generator.keys() == weights.keys()
     case = Case("stargan_v2_small")
     networks = {
         f"{network}.{name}": value
@@ -155,8 +155,8 @@ def npz(path: Path, **members: bytes) -> Path:
     return path
 
 
-def header(shape, kind="<f4") -> bytes:
-    text = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+def header(shape, code="<f4") -> bytes:
+    text = f"{{'descr': '{code}', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
     return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text
 
 

@@ -36,13 +36,13 @@ def test_modules_give_their_parameters_and_buffers_by_name(tmp_path):
     pickled.save_modules(tmp_path / "a.pkl", G=("Generator", weights))
     contents = network_pickle.read(tmp_path / "a.pkl")
     assert contents["training_set_kwargs"] == {"resolution": 32}
-    assert contents["G"].kind == "Generator"
-    found = network_pickle.parameters(contents["G"])
-    assert set(found) == set(weights)
+    assert contents["G"].class_name == "Generator"
+    arrays = network_pickle.parameters(contents["G"])
+    assert set(arrays) == set(weights)
     for name, value in weights.items():
-        np.testing.assert_array_equal(found[name], value, err_msg=name)
-        assert found[name].dtype == value.dtype
-        assert not found[name].flags.writeable
+        np.testing.assert_array_equal(arrays[name], value, err_msg=name)
+        assert arrays[name].dtype == value.dtype
+        assert not arrays[name].flags.writeable
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
@@ -62,12 +62,12 @@ def test_modules_of_every_protocol_give_the_same(protocol, tmp_path):
     )
     assert (b"set" + b"\n" in (tmp_path / "a.pkl").read_bytes()) == (protocol < 4)
     contents = network_pickle.read(tmp_path / "a.pkl")
-    found = contents["G"].state
-    assert sorted(found["_non_persistent_buffers_set"]) == ["other", "steps"]
-    assert sorted(map(str, found["frozen"])) == ["1", "a"]
-    assert found["none"] == ([], [])
-    assert (found["gain"], found["empty"].shape) == (np.sqrt(2), (0, 2))
-    np.testing.assert_array_equal(found["filter"], [1, 3, 3, 1])
+    arrays = contents["G"].state
+    assert sorted(arrays["_non_persistent_buffers_set"]) == ["other", "steps"]
+    assert sorted(map(str, arrays["frozen"])) == ["1", "a"]
+    assert arrays["none"] == ([], [])
+    assert (arrays["gain"], arrays["empty"].shape) == (np.sqrt(2), (0, 2))
+    np.testing.assert_array_equal(arrays["filter"], [1, 3, 3, 1])
     for name, value in network_pickle.parameters(contents["G"]).items():
         np.testing.assert_array_equal(value, weights[name], err_msg=name)
     assert network_pickle.parameters(contents["D"]) == {}
@@ -79,11 +79,11 @@ def test_networks_of_tensorflow_give_their_variables_by_name(protocol, tmp_path)
     pickled.save_networks(path, VARIABLES, {}, protocol=protocol, resolution=32)
     first, second = network_pickle.read(path)
     assert first.state["static_kwargs"] == {"resolution": 32}
-    found = network_pickle.variables(first)
-    assert set(found) == set(VARIABLES)
+    arrays = network_pickle.variables(first)
+    assert set(arrays) == set(VARIABLES)
     for name, value in VARIABLES.items():
-        np.testing.assert_array_equal(found[name], value, err_msg=name)
-        assert found[name].shape == value.shape
+        np.testing.assert_array_equal(arrays[name], value, err_msg=name)
+        assert arrays[name].shape == value.shape
     assert network_pickle.variables(second) == {}
 
 
@@ -102,14 +102,14 @@ def test_files_that_ask_for_code_are_refused_and_nothing_runs(tmp_path, monkeypa
     assert list(tmp_path.iterdir()) == []
 
 
-def number_array(shape, data, kind="f4"):
+def number_array(shape, data, dtype="f4"):
     """A pickled array, whatever its parts say."""
-    made = pickle.loads(pickle.dumps(np.zeros(1, np.float32)))
+    whole = pickle.loads(pickle.dumps(np.zeros(1, np.float32)))
 
     class Lie:
         def __reduce__(self):
-            function, arguments, _ = made.__reduce__()
-            return function, arguments, (1, shape, np.dtype(kind), False, data)
+            function, arguments, _ = whole.__reduce__()
+            return function, arguments, (1, shape, np.dtype(dtype), False, data)
 
     return pickle.dumps(Lie(), protocol=4)
 

@@ -45,10 +45,10 @@ def test_plain_data_is_read_as_python_reads_it(protocol):
 @pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
 def test_sets_become_lists_and_are_never_made(protocol):
     value = {"set": {1, 2}, "frozen": frozenset({"a", (3, 4)}), "none": [set(), frozenset()]}
-    found, _ = load(pickle.dumps(value, protocol=protocol), pickles.PLAIN)
-    assert sorted(found["set"]) == [1, 2]
-    assert sorted(map(str, found["frozen"])) == ["(3, 4)", "a"]
-    assert found["none"] == [[], []]
+    loaded, _ = load(pickle.dumps(value, protocol=protocol), pickles.PLAIN)
+    assert sorted(loaded["set"]) == [1, 2]
+    assert sorted(map(str, loaded["frozen"])) == ["(3, 4)", "a"]
+    assert loaded["none"] == [[], []]
 
 
 def test_bytes_are_read():
@@ -79,7 +79,9 @@ def test_allowed_functions_are_called_and_states_of_dictionaries_are_left_out():
 
     data = pickle.dumps({"p": Point()}, protocol=2)
     called = []
-    value, _ = load(data, {"__builtin__.long": lambda *given: called.append(given) or "made"})
+    value, _ = load(
+        data, {"__builtin__.long": lambda *arguments: called.append(arguments) or "made"}
+    )
     assert value == {"p": "made"}
     assert called == [("12",)]
     with_state = b"\x80\x02}}X\x09\x00\x00\x00_metadataK\x01sb."
@@ -90,10 +92,10 @@ class Command:
     """Pickles to a call of `function`."""
 
     def __init__(self, function, *arguments):
-        self.given = function, arguments
+        self.call = function, arguments
 
     def __reduce__(self):
-        return self.given
+        return self.call
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
@@ -150,7 +152,7 @@ def test_names_are_never_taken_apart():
 )
 def test_other_instructions_and_damage_are_one_kind_of_error(data):
     with pytest.raises(CheckpointError):
-        load(data, {**pickles.PLAIN, "builtins.int": lambda *given: int(*given)})
+        load(data, {**pickles.PLAIN, "builtins.int": lambda *arguments: int(*arguments)})
 
 
 def test_deep_nesting_and_far_places_take_no_memory():

@@ -57,8 +57,8 @@ def stylegan() -> Trip:
     case = OfficialStyleGANCase("stylegan_official_32")
 
     def files(folder: Path) -> list[str]:
-        found = case.found
-        networks = (found.generator, found.discriminator, found.generator)
+        weights = case.published
+        networks = (weights.generator, weights.discriminator, weights.generator)
         pickled.save_networks(folder / "karras2019.pkl", *networks)
         return [str(folder / "karras2019.pkl"), "--names", "cat", "dog", "wild"]
 

@@ -47,8 +47,8 @@ def test_published_files_give_published_images_and_scores():
     (faces,) = model.label_sets
     assert (faces.kind, faces.names, faces.exclusive) == ("attributes", FACES, (FACES[:3],))
     assert (model.resolution, model.conv_dim, model.num_blocks) == (32, 16, 2)
-    made = model(case.arrays["x"], case.arrays["c_trg"])
-    np.testing.assert_allclose(made, case.arrays["g_out"], rtol=1e-4, atol=1e-4)
+    images = model(case.arrays["x"], case.arrays["c_trg"])
+    np.testing.assert_allclose(images, case.arrays["g_out"], rtol=1e-4, atol=1e-4)
     scores, logits = discriminator(case.arrays["x"])
     # Of numbers about 1, as everywhere in the parity data: a ten-thousandth.
     np.testing.assert_allclose(scores, case.arrays["d_src"], atol=1e-4)

@@ -24,8 +24,10 @@ def test_small_pictures_are_drawn_whole(system):
 @pytest.mark.parametrize("system", DRAWS)
 def test_of_large_pictures_every_layer_draws_a_corner(system):
     make, draw = DRAWS[system]
-    kind = type(make())
-    model = kind(256, latent_dim=8, style_dim=8, mapping_layers=2, channel_base=256, channel_max=16)
+    model_class = type(make())
+    model = model_class(
+        256, latent_dim=8, style_dim=8, mapping_layers=2, channel_base=256, channel_max=16
+    )
     model.build()
     before = np.asarray(draw(model))
     assert before.shape == (1, 32, 32, 3)
@@ -42,8 +44,8 @@ def test_of_large_pictures_every_layer_draws_a_corner(system):
 def test_only_what_is_absent_is_set():
     model = stylegan2()
     values = {path: variable.numpy() for path, variable in by_path(model).items()}
-    given = {path for path in values if path != "mapping/average" and "b8" not in path}
-    set_absent(model, given)
+    loaded = {path for path in values if path != "mapping/average" and "b8" not in path}
+    set_absent(model, loaded)
     for path, variable in by_path(model).items():
         changed = path == "mapping/average" or ("b8" in path and path.endswith("noise/fixed"))
         assert np.array_equal(variable, values[path]) != changed, path

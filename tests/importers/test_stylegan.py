@@ -27,7 +27,7 @@ def port(**others):
 def official(tmp_path_factory):
     """A pickle of the official code, and its networks by name."""
     case = OfficialStyleGANCase("stylegan_official_32")
-    generator, discriminator = case.found.generator, case.found.discriminator
+    generator, discriminator = case.published.generator, case.published.discriminator
     path = tmp_path_factory.mktemp("official") / "karras2019.pkl"
 
     def write(level=0.0, path=path, **kwargs):
@@ -62,8 +62,8 @@ def test_kernels_that_were_not_joined_with_the_upsampling_fit_nowhere_above_64_p
 
 
 def test_a_pickle_of_the_official_code_gives_its_networks(official):
-    found = official(mbstd_group_size=2)
-    parts = stylegan.convert(found, Options())
+    published = official(mbstd_group_size=2)
+    parts = stylegan.convert(published, Options())
     assert [part.ending for part in parts] == ["", RAW, DISCRIMINATOR]
     model, _, discriminator = (part.make()[0] for part in parts)
     case = OfficialStyleGANCase("stylegan_official_32")
@@ -82,17 +82,17 @@ def test_networks_that_still_grow_are_imported_as_far_as_they_are(official):
     assert model.resolution == discriminator.resolution == 16
     assert notes[-1].endswith("weights of resolutions beyond 16")
     arrays = OfficialStyleGANCase("stylegan_official_32").arrays
-    made = model.synthesis(arrays["styles"][:, :6])
+    images = model.synthesis(arrays["styles"][:, :6])
     # A ten-thousandth of values about 1, as in the parity data.
-    np.testing.assert_allclose(made, arrays["img_1.6"], atol=1e-4)
+    np.testing.assert_allclose(images, arrays["img_1.6"], atol=1e-4)
     for level in (-1.0, 3.5, np.nan):
         with pytest.raises(CheckpointError, match="level of detail"):
             stylegan.convert(official(level=level), Options())
 
 
 def test_files_of_the_port_are_imported_at_the_resolution_that_is_said():
-    found = port(generator=small_weights("stylegan_progressive", "generator"))
-    parts = stylegan.convert(found, Options(resolution=32))
+    published = port(generator=small_weights("stylegan_progressive", "generator"))
+    parts = stylegan.convert(published, Options(resolution=32))
     assert [part.ending for part in parts] == ["", RAW, DISCRIMINATOR]
     (model, notes), _, (discriminator, _) = (part.make() for part in parts)
     assert model.resolution == discriminator.resolution == 32
@@ -101,13 +101,13 @@ def test_files_of_the_port_are_imported_at_the_resolution_that_is_said():
     assert float(np.ptp(by_path(model)["mapping/average"])) > 0
     for wrong in (None, 33, 2048):
         with pytest.raises(CheckpointError, match=f"one of 4, 8, .* Received: {wrong}"):
-            stylegan.convert(found, Options(resolution=wrong))
+            stylegan.convert(published, Options(resolution=wrong))
 
 
 def test_the_port_saves_the_averaged_generator_alone_as_well():
     weights = small_weights("stylegan_progressive", "generator")
-    found = stylegan.find({Path("010000.model"): weights})
-    parts = stylegan.convert(found, Options(resolution=8))
+    published = stylegan.find({Path("010000.model"): weights})
+    parts = stylegan.convert(published, Options(resolution=8))
     assert [part.ending for part in parts] == [""]
     assert parts[0].make()[0].resolution == 8
 
@@ -123,7 +123,7 @@ def test_discriminators_without_activations_after_rgb_are_left_out():
 
 
 def test_what_official_files_tell_is_not_overruled(official):
-    with pytest.raises(CheckpointError, match="--resolution must be 32, as it says itself"):
+    with pytest.raises(CheckpointError, match="--resolution must be 32, as the file says"):
         stylegan.convert(official(), Options(resolution=64))
 
 

@@ -63,7 +63,7 @@ def test_blocks_of_rosinalitys_discriminator_count_from_its_resolution():
 def test_shapes_tell_the_configuration(name):
     case = AdaCase(name)
     c = case.config
-    model, discriminator = (part.make()[0] for part in stylegan2.convert(case.found, Options()))
+    model, discriminator = (part.make()[0] for part in stylegan2.convert(case.published, Options()))
     assert model.resolution == discriminator.resolution == c["resolution"]
     assert (model.latent_dim, model.style_dim) == (c["z_dim"], c["w_dim"])
     assert len(model.class_names) == discriminator.num_classes == c["c_dim"]
@@ -89,15 +89,15 @@ def test_raw_weights_and_discriminators_are_parts_of_their_own():
     np.testing.assert_allclose(
         trained["mapping/fc0/bias"], average["mapping/fc0/bias"] + 1, rtol=1e-6
     )
-    found = rosinality()._replace(discriminator={})
-    assert [part.ending for part in stylegan2.convert(found, Options())] == [""]
+    published = rosinality()._replace(discriminator={})
+    assert [part.ending for part in stylegan2.convert(published, Options())] == [""]
 
 
 def test_what_a_file_lacks_is_the_same_in_every_import():
-    found = rosinality()  # without an average
-    kept = {k: v for k, v in found.generator.items() if not k.startswith("noises.")}
-    found = found._replace(generator=kept)
-    first, second = (stylegan2.convert(found, Options())[0].make()[0] for _ in range(2))
+    published = rosinality()  # without an average
+    kept = {k: v for k, v in published.generator.items() if not k.startswith("noises.")}
+    published = published._replace(generator=kept)
+    first, second = (stylegan2.convert(published, Options())[0].make()[0] for _ in range(2))
     values = by_path(second)
     for path, variable in by_path(first).items():
         np.testing.assert_array_equal(variable, values[path], err_msg=path)
@@ -111,16 +111,16 @@ def test_what_a_file_lacks_is_the_same_in_every_import():
 
 
 def test_classes_take_the_names_that_are_given():
-    found = AdaCase("stylegan2_conditional").found
+    published = AdaCase("stylegan2_conditional").published
     count = AdaCase("stylegan2_conditional").config["c_dim"]
     names = tuple(f"kind {i}" for i in range(count))
     options = Options(labels=[Labels("classes", names)])
-    assert stylegan2.convert(found, options)[0].make()[0].class_names == names
-    default = stylegan2.convert(found, Options())[0].make()[0].class_names
+    assert stylegan2.convert(published, options)[0].make()[0].class_names == names
+    default = stylegan2.convert(published, Options())[0].make()[0].class_names
     assert default[:2] == ("class0", "class1")
     for wrong in ([Labels("classes", names[1:])], [Labels("attributes", names)]):
         with pytest.raises(CheckpointError, match=f"--names must give {count}, all different"):
-            stylegan2.convert(found, Options(labels=wrong))
+            stylegan2.convert(published, Options(labels=wrong))
     with pytest.raises(CheckpointError, match="nothing to name"):
         stylegan2.convert(rosinality(), Options(labels=[Labels("classes", names)]))
 
@@ -140,8 +140,8 @@ def test_settings_of_modules_are_kept():
         modules = dict(network_pickle.modules(contents["D"]))
         modules["b4.mbstd"].state["group_size"] = None
 
-    found = changed(ADA, change)
-    generator, _, discriminator = (p.make()[0] for p in stylegan2.convert(found, Options()))
+    published = changed(ADA, change)
+    generator, _, discriminator = (p.make()[0] for p in stylegan2.convert(published, Options()))
     assert (generator.clamp, discriminator.clamp) == (256.0, None)
     assert generator.style_average_decay == 0.995
     assert discriminator.group_size > 10_000  # the whole batch
@@ -191,13 +191,13 @@ def test_a_few_small_weights_cannot_ask_for_a_huge_network():
         "synthesis.b8.conv1.weight": np.ones((wide, 1, 1, 1), np.float32),
         "mapping.fc0.weight": np.ones((1, wide), np.float32),
     }
-    found = AdaCase("stylegan2_small").found._replace(generator=weights)
+    published = AdaCase("stylegan2_small").published._replace(generator=weights)
     with pytest.raises(CheckpointError, match="missing"):
-        stylegan2.convert(found, Options())[0].make()
+        stylegan2.convert(published, Options())[0].make()
     for resolution in (12, 2048):
         weights[f"synthesis.b{resolution}.conv1.weight"] = np.ones((4, 4, 1, 1), np.float32)
         with pytest.raises(CheckpointError, match="resolution must be a power of two"):
-            stylegan2.convert(found, Options())[0].make()
+            stylegan2.convert(published, Options())[0].make()
 
 
 def test_other_contents_are_of_no_stylegan2(tmp_path):

@@ -33,9 +33,9 @@ def flatten(contents, prefix=""):
 def test_files_of_pytorch_give_the_values_that_were_saved(name):
     contents = torch_file.read(FILES / name)
     expected = np.load(FILES / "container_expected.npz")
-    found = dict(flatten(contents))
-    assert set(found) == set(expected.files)
-    for path, value in found.items():
+    loaded = dict(flatten(contents))
+    assert set(loaded) == set(expected.files)
+    for path, value in loaded.items():
         np.testing.assert_array_equal(value, expected[path], err_msg=path)
         assert not value.flags.writeable
     kinds = {"half": np.float16, "bf16": np.float32, "steps": np.int64, "flags": np.bool_}
@@ -64,13 +64,13 @@ def test_tensors_of_one_storage_share_their_memory(container, tmp_path):
         "none": saved.tensor(stored, [0, 4], [4, 1], 12),
     }
     saved.WRITERS[container](tmp_path / "a.pt", saved.dictionary(tensors), {"0": VALUES})
-    found = torch_file.read(tmp_path / "a.pt")
-    np.testing.assert_array_equal(found["turned"], VALUES.reshape(4, 3).T)
-    np.testing.assert_array_equal(found["every third"], [2, 5, 8, 11])
-    np.testing.assert_array_equal(found["repeated"], [[10, 11]] * 5)
-    assert found["none"].shape == (0, 4)
+    loaded = torch_file.read(tmp_path / "a.pt")
+    np.testing.assert_array_equal(loaded["turned"], VALUES.reshape(4, 3).T)
+    np.testing.assert_array_equal(loaded["every third"], [2, 5, 8, 11])
+    np.testing.assert_array_equal(loaded["repeated"], [[10, 11]] * 5)
+    assert loaded["none"].shape == (0, 4)
     for name in ("turned", "every third", "repeated"):
-        assert np.shares_memory(found["whole"], found[name])
+        assert np.shares_memory(loaded["whole"], loaded[name])
 
 
 def test_parts_of_a_storage_are_read_from_old_streams(tmp_path):
@@ -114,9 +114,9 @@ def test_files_of_python_2_are_read(tmp_path):
     parameter += pickle.REDUCE + state + pickle.BUILD
     pairs = saved.dictionary_of_pairs({"p": parameter, "t": tensor})
     saved.write_stream(tmp_path / "a.pth", pairs, {"0": VALUES})
-    found = torch_file.read(tmp_path / "a.pth")
-    assert list(found) == ["p", "t"]
-    for value in found.values():
+    loaded = torch_file.read(tmp_path / "a.pth")
+    assert list(loaded) == ["p", "t"]
+    for value in loaded.values():
         np.testing.assert_array_equal(value, [0, 1])
 
 
@@ -124,7 +124,7 @@ def test_files_of_python_2_are_read(tmp_path):
 @pytest.mark.parametrize("container", saved.WRITERS)
 def test_numbers_and_arrays_of_numpy_are_read(container, core, tmp_path):
     # torch.save writes protocol 2: their bytes are text. Losses and seeds of training are such.
-    given = {
+    saved_values = {
         "loss": np.float64(0.1),
         "steps": np.int64(-3),
         "half": np.float32(1.5),
@@ -133,15 +133,15 @@ def test_numbers_and_arrays_of_numpy_are_read(container, core, tmp_path):
         "turned": np.asfortranarray(np.arange(6.0).reshape(2, 3)),
         "kind": np.dtype(">f4"),
     }
-    value = pickle.dumps(given, protocol=2)[2:-1].replace(b"numpy._core", core.encode())
+    value = pickle.dumps(saved_values, protocol=2)[2:-1].replace(b"numpy._core", core.encode())
     # A dictionary of a dictionary, whose places must not meet those of the outer one.
     saved.WRITERS[container](tmp_path / "a.pt", saved.dictionary({"extra": value}), {})
-    found = torch_file.read(tmp_path / "a.pt")["extra"]
-    del given["kind"]
-    for name, expected in given.items():
-        assert isinstance(found[name], np.ndarray)
-        assert found[name].dtype == expected.dtype
-        np.testing.assert_array_equal(found[name], expected, err_msg=name)
+    loaded = torch_file.read(tmp_path / "a.pt")["extra"]
+    del saved_values["kind"]
+    for name, expected in saved_values.items():
+        assert isinstance(loaded[name], np.ndarray)
+        assert loaded[name].dtype == expected.dtype
+        np.testing.assert_array_equal(loaded[name], expected, err_msg=name)
 
 
 def test_a_list_of_pairs_makes_one_dictionary(tmp_path):
@@ -155,7 +155,7 @@ def test_a_list_of_pairs_makes_one_dictionary(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "given",
+    "pairs",
     [
         saved.number(3),
         saved.text("ab"),
@@ -164,15 +164,15 @@ def test_a_list_of_pairs_makes_one_dictionary(tmp_path):
         pickle.EMPTY_LIST + saved.row(pickle.EMPTY_TUPLE, pickle.NONE) + pickle.APPEND,
     ],
 )
-def test_dictionaries_of_anything_but_pairs_are_refused(given, tmp_path):
-    value = saved.name("collections", "OrderedDict") + given + pickle.TUPLE1 + pickle.REDUCE
+def test_dictionaries_of_anything_but_pairs_are_refused(pairs, tmp_path):
+    value = saved.name("collections", "OrderedDict") + pairs + pickle.TUPLE1 + pickle.REDUCE
     saved.write_zip(tmp_path / "a.pt", value, {})
     with pytest.raises(CheckpointError):
         torch_file.read(tmp_path / "a.pt")
 
 
-def storage(count=12, key="0", kind="FloatStorage", part=b""):
-    return saved.storage(key, kind, count, part)
+def storage(count=12, key="0", type_name="FloatStorage", part=b""):
+    return saved.storage(key, type_name, count, part)
 
 
 LIES = {
@@ -188,7 +188,7 @@ LIES = {
     "a storage that is not there": saved.tensor(storage(key="1"), [1], [1]),
     "a kind that is none": saved.tensor(saved.text("FloatStorage"), [1], [1]),
     "two lengths of one storage": saved.row(storage(), storage(11)),
-    "two kinds of one storage": saved.row(storage(), storage(kind="IntStorage")),
+    "two kinds of one storage": saved.row(storage(), storage(type_name="IntStorage")),
     "a part beyond the storage": saved.tensor(
         storage(part=saved.row(saved.text("p"), saved.number(8), saved.number(5))), [1], [1]
     ),
@@ -210,7 +210,7 @@ def test_archives_that_unpack_to_more_than_their_size_are_refused(tmp_path):
     zeros = np.zeros(10**6, np.float32)
     value = saved.dictionary({"x": saved.contiguous("0", zeros)})
     saved.write_zip(tmp_path / "a.pt", value, {"0": zeros}, zipfile.ZIP_DEFLATED)
-    with pytest.raises(CheckpointError, match="compressed anew"):
+    with pytest.raises(CheckpointError, match="compressed again"):
         torch_file.read(tmp_path / "a.pt")
 
     # A directory that names the same bytes a hundred times.

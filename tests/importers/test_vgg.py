@@ -104,7 +104,7 @@ def test_values_of_an_archive_must_not_be_compressed_whatever_its_code_is(weight
     ):
         for entry in good.namelist():
             bad.writestr(entry, good.read(entry))
-    with pytest.raises(CheckpointError, match="compressed anew"):
+    with pytest.raises(CheckpointError, match="compressed again"):
         torch_file.read(tmp_path / "bad.pt")
 
 

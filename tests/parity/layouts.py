@@ -22,7 +22,7 @@ class AdaCase(Case):
     """A case in the layout of NVlabs/stylegan2-ada-pytorch."""
 
     @property
-    def found(self) -> stylegan2.Weights:
+    def published(self) -> stylegan2.Weights:
         """What an import would find."""
         return stylegan2.Weights(
             "parity",
@@ -40,16 +40,16 @@ class RosinalityCase(Case):
     """A case in the layout of rosinality/stylegan2-pytorch."""
 
     @property
-    def found(self) -> stylegan2.Weights:
+    def published(self) -> stylegan2.Weights:
         contents = {
             "g_ema": self.weights("generator"),
             "d": self.weights("discriminator"),
             # The average is an entry of the checkpoint beside the generator's state.
             "latent_avg": self.arrays["latent_avg"],
         }
-        found = stylegan2.find({Path("drawn.pt"): contents})
-        assert found is not None
-        return found
+        published = stylegan2.find({Path("drawn.pt"): contents})
+        assert published is not None
+        return published
 
 
 class PickleCase(Case):
@@ -60,10 +60,10 @@ class PickleCase(Case):
         self.path = path
 
     @property
-    def found(self) -> stylegan2.Weights:
-        found = stylegan2.find({self.path: network_pickle.read(self.path)})
-        assert found is not None
-        return found
+    def published(self) -> stylegan2.Weights:
+        published = stylegan2.find({self.path: network_pickle.read(self.path)})
+        assert published is not None
+        return published
 
 
 def tf1_case() -> PickleCase:
@@ -85,15 +85,15 @@ class StyleGANCase(Case):
     }
 
     @property
-    def found(self) -> stylegan.Weights:
+    def published(self) -> stylegan.Weights:
         """What an import would find."""
         contents = {
             "g_running": self.weights("generator"),
             "discriminator": self.weights("discriminator"),
         }
-        found = stylegan.find({Path("drawn.model"): contents})
-        assert found is not None
-        return found
+        published = stylegan.find({Path("drawn.model"): contents})
+        assert published is not None
+        return published
 
     def noise(self, size: int, rows: int) -> list[np.ndarray]:
         """The maps of both layers of each resolution up to a size."""
@@ -110,7 +110,7 @@ class OfficialStyleGANCase(Case):
     """A case of NVlabs/stylegan; its names count levels of detail from the full resolution down."""
 
     @property
-    def found(self) -> stylegan.Weights:
+    def published(self) -> stylegan.Weights:
         """What an import would find, but for the average style, which the case does not use."""
         weights = {
             "generator": {

@@ -34,8 +34,8 @@ def test_the_movement_is_the_published_one(case, expected):
 @pytest.mark.parametrize("case", CASES)
 def test_aligned_pictures_are_the_published_ones(case, expected):
     landmarks = faces.moved(faces.mean_face(), **CASES[case])
-    found = align(faces.draw(landmarks), landmarks, faces.mean_face(), antialias=False)
-    difference = np.abs(found[::2, ::2].astype(int) - expected[case])
+    aligned = align(faces.draw(landmarks), landmarks, faces.mean_face(), antialias=False)
+    difference = np.abs(aligned[::2, ::2].astype(int) - expected[case])
     # Of 255. The published code cuts off rather than rounds on its way to bytes, which darkens a
     # quarter of the values by one; and its float32 matrix puts some pixels on the next step of
     # 1/32 pixel, where the picture has changed by one at most (on white noise by up to 11).

@@ -21,12 +21,12 @@ def test_the_frechet_distance_is_the_published_one(case):
 
 
 def test_the_kernel_distance_is_the_published_one(case):
-    found = unbiased_mmd(case.arrays["real"], case.arrays["fake"])
-    np.testing.assert_allclose(found, case.scalars["kid"], rtol=1e-4)  # as above
+    result = unbiased_mmd(case.arrays["real"], case.arrays["fake"])
+    np.testing.assert_allclose(result, case.scalars["kid"], rtol=1e-4)  # as above
 
 
 def test_precision_and_recall_are_the_published_ones(case):
-    found = precision_recall(case.arrays["real"], case.arrays["fake"])
+    result = precision_recall(case.arrays["real"], case.arrays["fake"])
     # Shares of 450 and of 400: a picture more or less is 4e-3 of them.
-    np.testing.assert_allclose(found.precision.value, case.scalars["precision"], rtol=1e-4)
-    np.testing.assert_allclose(found.recall.value, case.scalars["recall"], rtol=1e-4)
+    np.testing.assert_allclose(result.precision.value, case.scalars["precision"], rtol=1e-4)
+    np.testing.assert_allclose(result.recall.value, case.scalars["recall"], rtol=1e-4)

@@ -91,12 +91,12 @@ class Kinks:
 
     def __init__(self, turned=None):
         self.turned = turned  # (call, place)
-        self.found: list[tuple[int, int]] = []
+        self.places: list[tuple[int, int]] = []
         self._calls = 0
 
     def __call__(self, x):
         open_ = np.abs(x.numpy()) < 3e-6  # a few roundings of sums of numbers about 1
-        self.found += [(self._calls, place) for place in np.flatnonzero(open_)]
+        self.places += [(self._calls, place) for place in np.flatnonzero(open_)]
         positive = x.numpy() > 0
         if self.turned is not None and self.turned[0] == self._calls:
             positive.flat[self.turned[1]] ^= True
@@ -157,7 +157,7 @@ def test_losses_and_gradients_of_both_updates_are_the_published_ones(name, monke
         for ours, theirs in other_names.items():
             assert stats[ours] == pytest.approx(scalars[theirs], rel=SCALAR), ours
         error = largest_error(norms, expected)
-        for kink in kinks.found:
+        for kink in kinks.places:
             if error > GRADIENT:
                 monkeypatch.setattr(tf.nn, "relu", Kinks(turned=kink))
                 error = min(error, largest_error(case.update(phase, network)[2], expected))

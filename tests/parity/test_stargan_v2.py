@@ -57,8 +57,8 @@ def test_imports_tell_the_configuration_and_give_published_outputs(name):
     contents = {n: case.weights(n) for n in [*NETWORKS, "discriminator"]}
     if c["w_hpf"]:
         contents["fan"] = Case("stargan_v2_landmarks").weights("fan")
-    found = stargan_v2.find({Path("nets.ckpt"): contents})
-    parts = stargan_v2.convert(found, Options(w_hpf=c["w_hpf"]))
+    weights = stargan_v2.find({Path("nets.ckpt"): contents})
+    parts = stargan_v2.convert(weights, Options(w_hpf=c["w_hpf"]))
     model, discriminator = (part.make()[0] for part in parts)
     assert (model.resolution, model.w_hpf) == (c["img_size"], c["w_hpf"])
     assert (model.latent_dim, len(model.domain_names)) == (c["latent_dim"], c["num_domains"])
@@ -78,13 +78,13 @@ class GivenLandmarks(keras.layers.Layer):
 
     def __init__(self, masks):
         super().__init__()
-        self.given = masks
+        self.fixed = masks
 
     def build(self, input_shape=None):
         self.built = True
 
     def masks(self, x):
-        return self.given
+        return self.fixed
 
 
 class GivenDraws:
@@ -190,17 +190,17 @@ def test_losses_and_gradients_of_the_four_updates_are_the_published_ones(name, m
     scalars = case.scalars
     published = {"latent": "latent", "reference": "ref"}
     for phase in system.stages()[0].phases:
-        side, kind = phase.name.split("_")
-        update = f"{side}_{published[kind]}"
+        side, source = phase.name.split("_")
+        update = f"{side}_{published[source]}"
         expected = case.spec["grad_norms"][update]
         loss, stats, norms = run_update(case, system, phase, expected)
         assert loss == pytest.approx(scalars[f"{update}_loss"], rel=SCALAR), update
         for ours, theirs, factor in (
-            (f"penalty/r1_{kind}", "r1", 0.5),
-            (f"loss/g_{kind}", "adv", 1.0),
-            (f"style/{kind}", "sty", 1.0),
-            (f"diversity/{kind}", "ds", 1.0),
-            (f"cycle/{kind}", "cyc", 1.0),
+            (f"penalty/r1_{source}", "r1", 0.5),
+            (f"loss/g_{source}", "adv", 1.0),
+            (f"style/{source}", "sty", 1.0),
+            (f"diversity/{source}", "ds", 1.0),
+            (f"cycle/{source}", "cyc", 1.0),
         ):
             if ours in stats:
                 value = factor * np.mean(stats[ours])

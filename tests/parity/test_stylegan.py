@@ -25,20 +25,20 @@ CASES = [
 def networks(request):
     """Case, generator and discriminator, filled."""
     case = StyleGANCase(request.param)
-    parts = stylegan.convert(case.found, Options(resolution=1024))
-    found = models(parts)
-    return case, found["generator"], found["discriminator"]
+    parts = stylegan.convert(case.published, Options(resolution=1024))
+    networks = models(parts)
+    return case, networks["generator"], networks["discriminator"]
 
 
-def outputs(case: StyleGANCase, kind: str) -> list[tuple[str, int, float]]:
+def outputs(case: StyleGANCase, prefix: str) -> list[tuple[str, int, float]]:
     """Name, resolution in use and fade of each expected output of a kind."""
-    found = []
+    cases = []
     for name in case.arrays:
-        match = re.fullmatch(kind + r"_s(\d)_a([\d.]+)", name)
+        match = re.fullmatch(prefix + r"_s(\d)_a([\d.]+)", name)
         if match:
-            found.append((name, 4 << int(match[1]), float(match[2])))
-    assert found
-    return found
+            cases.append((name, 4 << int(match[1]), float(match[2])))
+    assert cases
+    return cases
 
 
 def synthesize(case, generator, styles, size, fade):
@@ -124,9 +124,9 @@ def test_losses_and_gradients_are_the_published_ones(networks, step, size, fade)
     assert float(loss) == pytest.approx(scalars[f"g_loss_{step}"], rel=SCALAR)
     check_gradients(case, f"g_{step}", tape, loss, generator, size)
 
-    reals, share = tf.constant(arrays[f"x_{step}"]), arrays["eps"][:, None, None, None]
+    reals, fraction = tf.constant(arrays[f"x_{step}"]), arrays["eps"][:, None, None, None]
     with tf.GradientTape() as tape:
-        loss, stats = logistic_d_loss(config, score, reals, fakes, share)
+        loss, stats = logistic_d_loss(config, score, reals, fakes, fraction)
         loss = tf.reduce_mean(loss)
     mean = {name: float(tf.reduce_mean(value)) for name, value in stats.items()}
     assert mean["loss/d"] == pytest.approx(scalars[f"d_loss_{step}"], rel=SCALAR)
@@ -134,7 +134,7 @@ def test_losses_and_gradients_are_the_published_ones(networks, step, size, fade)
     assert penalty == pytest.approx(scalars[f"r1_{step}"], rel=SCALAR)
     check_gradients(case, f"d_{step}", tape, loss, discriminator, size)
 
-    _, stats = wgan_gp_d_loss(config, score, reals, fakes, share)
+    _, stats = wgan_gp_d_loss(config, score, reals, fakes, fraction)
     mean = {name: float(tf.reduce_mean(value)) for name, value in stats.items()}
     real = mean["score/real"] - config.drift_weight * mean["penalty/drift"]
     assert real == pytest.approx(scalars[f"wgan_real_{step}"], rel=SCALAR)
@@ -148,7 +148,7 @@ def test_losses_and_gradients_are_the_published_ones(networks, step, size, fade)
 def test_networks_give_the_outputs_of_the_official_code_at_every_level(name):
     case = OfficialStyleGANCase(name)
     c, arrays = case.config, case.arrays
-    networks = models(stylegan.convert(case.found, Options()))
+    networks = models(stylegan.convert(case.published, Options()))
     generator, discriminator = networks["generator"], networks["discriminator"]
     labels, images = arrays["labels"], arrays["x"]
     assert_close(generator.mapping(arrays["z"], labels), arrays["w"], OUTPUT, "w")
@@ -156,8 +156,8 @@ def test_networks_give_the_outputs_of_the_official_code_at_every_level(name):
     for level in levels:
         size = c["resolution"] >> int(level)
         fade = 1.0 - level % 1.0
-        made = generator.synthesis(arrays["styles"], size=size, fade=fade)
-        assert_close(made, arrays[f"img_{level}"], OUTPUT, f"img_{level}")
+        output = generator.synthesis(arrays["styles"], size=size, fade=fade)
+        assert_close(output, arrays[f"img_{level}"], OUTPUT, f"img_{level}")
         factor = c["resolution"] // size
         squares = images.reshape(-1, size, factor, size, factor, 3).mean(axis=(2, 4))
         logits = discriminator(squares, labels, fade=fade)

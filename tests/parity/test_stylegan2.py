@@ -29,7 +29,7 @@ def test_networks_give_published_images_and_logits(name):
     case = AdaCase(name)
     arrays = case.arrays
     tolerance = PAPER_OUTPUT if "paper" in name else OUTPUT
-    networks = models(stylegan2.convert(case.found, Options()))
+    networks = models(stylegan2.convert(case.published, Options()))
     model, discriminator = networks["generator"], networks["discriminator"]
     labels = arrays.get("label")
     assert_close(model.mapping(arrays["z"], labels), arrays["w"], tolerance, "w")
@@ -59,7 +59,7 @@ def rosinality_case() -> RosinalityCase:
 def test_networks_of_other_layouts_give_their_images_and_logits(make_case):
     case = make_case()
     arrays = case.arrays
-    networks = models(stylegan2.convert(case.found, Options()))
+    networks = models(stylegan2.convert(case.published, Options()))
     model = networks["generator"]
     assert_close(model.mapping(arrays["z"]), arrays["w"], OUTPUT, "w")
     assert_close(model(arrays["z"]), arrays["img_const_noise"], OUTPUT, "img_const_noise")

@@ -4,7 +4,7 @@ from tfgan.terminal import UserError
 
 
 class CheckpointError(UserError):
-    """A published file is damaged, asks for code, or does not hold what is needed.
+    """A published file is damaged, asks for code, or lacks what is needed.
 
-    Its message goes on after the name of the file.
+    Its message continues the name of the file.
     """

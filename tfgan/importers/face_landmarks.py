@@ -1,7 +1,7 @@
 """The network of face landmarks: clovaai/stargan-v2's wing.ckpt as `FaceLandmarks`.
 
-The same network was published before as the first of four stacked hourglasses, in the files of
-protossw512/AdaptiveWingLoss, whose names agree.
+The same network was published earlier, as the first of four stacked hourglasses in the files of
+protossw512/AdaptiveWingLoss, with the same names.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from typing import Any
 from tfgan.importers.weights import COUNTERS, Names, by_path, fill
 
 _BRANCHES = {"1": "skip", "2": "before", "3": "after"}
-# Hourglasses are numbered from the inside, 1, to the outside.
+# Hourglasses are numbered from 1, the innermost.
 NAMES = Names(
     "the network of face landmarks",
     (
@@ -45,21 +45,21 @@ NAMES = Names(
 
 
 def find(contents: Any) -> dict[str, Any] | None:
-    """The weights of the network in what a file holds, by published name; None if it has none."""
-    for found in (contents, contents.get("state_dict") if isinstance(contents, dict) else None):
-        if isinstance(found, dict) and "m0.coordconv.conv.weight" in found:
-            return found
+    """Weights of the network in the contents of a file, by published name; None without any."""
+    for state in (contents, contents.get("state_dict") if isinstance(contents, dict) else None):
+        if isinstance(state, dict) and "m0.coordconv.conv.weight" in state:
+            return state
     return None
 
 
 def convert(weights: Mapping[str, Any]) -> tuple[Any, list[str]]:
-    """Makes the network of published weights.
+    """Makes the network from published weights.
 
     Args:
         weights: Published name -> array, in PyTorch's layout.
 
     Returns:
-        A `tfgan.models.landmarks.FaceLandmarks`, and lines that say what was left out.
+        A `tfgan.models.landmarks.FaceLandmarks`, and lines about weights that were left out.
 
     Raises:
         CheckpointError: If names are missing, left over without being known, or do not fit.

@@ -1,4 +1,4 @@
-"""Opens the networks that metrics are made with, from files of ours or from published ones."""
+"""Opens the networks of metrics, from our `.keras` files or from published files."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -49,15 +49,15 @@ def _open(
     """The model of one .keras file, or of published files.
 
     Raises:
-        UserError: If the files hold something else, or cannot be used; it says what is expected.
+        UserError: If the files hold something else or cannot be used; it says what to get.
     """
     paths = [Path(file) for file in files]
     listed = ", ".join(map(str, paths)) or "no file"
-    wanted = f"Give {expected}; or the .keras file that python -m tfgan.importers made of it."
+    wanted = f"Give {expected}; or the .keras file that python -m tfgan.importers made from it."
     if [path.suffix for path in paths] == [".keras"]:
-        found = class_of(paths[0])
-        if found != class_name:
-            raise UserError(f"{listed} must hold {class_name}. Received: {found}. {wanted}")
+        file_class = class_of(paths[0])
+        if file_class != class_name:
+            raise UserError(f"{listed} must hold {class_name}. Received: {file_class}. {wanted}")
         return in_float32(load_model(paths[0]))
     try:
         weights = find(read_together(paths))
@@ -73,10 +73,10 @@ def _open(
 
 
 def load_inception(files: Sequence[str | Path]) -> "InceptionV3":
-    """Opens Inception-v3; its `form` says which of the two published ones it is.
+    """Opens Inception-v3; its `form` says which of the two published networks it is.
 
     Args:
-        files: One: a .keras file, or the published one.
+        files: One file: a .keras file, or the published file.
 
     Raises:
         UserError: If it is another file, or cannot be used. The message says what to get.
@@ -88,7 +88,7 @@ def load_vgg16(files: Sequence[str | Path]) -> "VGG16":
     """Opens the VGG16 of precision and recall.
 
     Args:
-        files: One: a .keras file, or a published one.
+        files: One file: a .keras file, or a published file.
 
     Raises:
         UserError: If it is another file, or cannot be used. The message says what to get.
@@ -101,8 +101,7 @@ def load_lpips(network: str, files: Sequence[str | Path]) -> "LPIPS":
 
     Args:
         network: "alex" or "vgg".
-        files: A .keras file; or the published ones, which are two: the network and the linear
-            weights.
+        files: A .keras file; or two published files, the network and the linear weights.
 
     Raises:
         UserError: If they are other files, or cannot be used. The message says what to get.

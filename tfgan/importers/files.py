@@ -1,4 +1,4 @@
-"""Reads published files, whatever their container is."""
+"""Reads published files of every known format."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -9,12 +9,12 @@ from tfgan.terminal import UserError
 
 
 class Reader(NamedTuple):
-    """A kind of file.
+    """A file format.
 
     Attributes:
-        about: What wrote it.
-        matches: Whether a file may be of this kind, by its first 300 bytes.
-        read: Its contents: plain data and arrays.
+        about: The format, as messages call it.
+        matches: Whether a file may have this format, by its first 300 bytes.
+        read: Reads the contents: plain data and arrays.
     """
 
     about: str
@@ -48,7 +48,7 @@ def read(path: Path) -> Any:
     """The contents of a published file: plain data and arrays.
 
     Raises:
-        CheckpointError: If it is of no known kind, is damaged, or asks for code.
+        CheckpointError: If its format is unknown, it is damaged, or asks for code.
         OSError: If it cannot be read.
     """
     if not path.exists():
@@ -72,8 +72,8 @@ def read_each(paths: Sequence[Path]) -> dict[Path, Any]:
     """The contents of published files.
 
     Raises:
-        UserError: If a file cannot be used; it says which.
-        OSError: If one cannot be read.
+        UserError: If a file cannot be used; the message names it.
+        OSError: If a file cannot be read.
     """
     contents = {}
     for path in paths:
@@ -85,10 +85,10 @@ def read_each(paths: Sequence[Path]) -> dict[Path, Any]:
 
 
 def merge(files: Mapping[Path, Any]) -> Any:
-    """The contents of one published file, or of several as one dictionary.
+    """The contents of a published file, or of several files as one dictionary.
 
     Raises:
-        UserError: If two hold the same name, or one holds none; it says which.
+        UserError: If two files hold the same name, or one holds no names; the message names it.
     """
     if len(files) == 1:
         return next(iter(files.values()))
@@ -110,10 +110,10 @@ def merge(files: Mapping[Path, Any]) -> Any:
 
 
 def read_together(paths: Sequence[Path]) -> Any:
-    """The contents of one published file, or of several as one dictionary.
+    """The contents of a published file, or of several files as one dictionary.
 
     Raises:
-        UserError: If a file cannot be used, or two hold the same name; it says which.
-        OSError: If one cannot be read.
+        UserError: If a file cannot be used, or two hold the same name; the message names it.
+        OSError: If a file cannot be read.
     """
     return merge(read_each(paths))

@@ -1,4 +1,4 @@
-"""Inception-v3 of FID: PyTorch's files of both published forms as `InceptionV3`."""
+"""Inception-v3 of FID: PyTorch's files of both published variants as `InceptionV3`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,19 +20,19 @@ NAMES = Names(
     (
         COUNTERS,
         (r"^AuxLogits\.", "weights of the second classifier, which only training needs"),
-        (r"^fc\.bias$", "bias of the logits, which inception scores do without"),
+        (r"^fc\.bias$", "bias of the logits, which inception scores leave out"),
     ),
 )
-FORMS = {1008: "2015-12-05", 1000: "torchvision"}  # by the number of classes
+VARIANTS = {1008: "2015-12-05", 1000: "torchvision"}  # by the number of classes
 _NORM = ("weight", "bias", "running_mean", "running_var")
 _EPSILON = 1e-3  # of the published batch norms
 
 
 def fold_norms(weights: Mapping[Any, Any]) -> dict[Any, Any]:
-    """Makes batch norms a part of the convolutions before them, which get a bias by it.
+    """Folds batch norms into the convolutions before them, which get a bias.
 
     "NAME.conv.weight" and the four arrays of "NAME.bn" become "NAME.conv.weight" and
-    "NAME.conv.bias". Where some are missing or do not fit, all stay as they are.
+    "NAME.conv.bias". If some are missing or do not fit, all stay unchanged.
     """
     folded = dict(weights)
     for name, kernel in weights.items():
@@ -49,7 +49,7 @@ def fold_norms(weights: Mapping[Any, Any]) -> dict[Any, Any]:
         ):
             continue
         gamma, beta, mean, variance = (np.float64(value) for value in arrays[1:])
-        with np.errstate(invalid="ignore"):  # the filling tells of values that are no numbers
+        with np.errstate(invalid="ignore"):  # `fill` reports NaN
             scale = gamma / np.sqrt(variance + _EPSILON)
         folded[name] = (kernel * scale[:, None, None, None]).astype(np.float32)
         folded[f"{layer}.conv.bias"] = (beta - mean * scale).astype(np.float32)
@@ -59,7 +59,7 @@ def fold_norms(weights: Mapping[Any, Any]) -> dict[Any, Any]:
 
 
 def find(contents: Any) -> dict[str, Any] | None:
-    """The weights of the network in what a file holds, by published name; None if it has none."""
+    """Weights of the network in the contents of a file, by published name; None without any."""
     is_inception = (
         isinstance(contents, dict) and {"Conv2d_1a_3x3.conv.weight", "fc.weight"} <= contents.keys()
     )
@@ -67,25 +67,25 @@ def find(contents: Any) -> dict[str, Any] | None:
 
 
 def convert(weights: Mapping[str, Any]) -> tuple[Any, list[str]]:
-    """Makes the network of published weights; the number of classes tells which form it is.
+    """Makes the network from published weights; the number of classes determines the variant.
 
     Args:
         weights: Published name -> array, in PyTorch's layout.
 
     Returns:
-        A `tfgan.models.inception.InceptionV3`, and lines that say what was left out.
+        A `tfgan.models.inception.InceptionV3`, and lines about weights that were left out.
 
     Raises:
-        CheckpointError: If names are missing, left over without being known, or do not fit.
+        CheckpointError: If names are missing or unknown, or shapes do not fit.
     """
     from tfgan.models.inception import InceptionV3
 
     classes = len(weights["fc.weight"]) if np.ndim(weights["fc.weight"]) else 0
-    if classes not in FORMS:
+    if classes not in VARIANTS:
         raise CheckpointError(
             "it holds an Inception-v3 that no published metric uses: it must tell "
-            f"{' or '.join(map(str, FORMS))} classes apart. Received: {classes}."
+            f"{' or '.join(map(str, VARIANTS))} classes apart. Received: {classes}."
         )
-    network = InceptionV3(FORMS[classes], name="inception")
+    network = InceptionV3(VARIANTS[classes], name="inception")
     network.build()
     return network, fill(by_path(network), fold_norms(weights), NAMES)

@@ -14,9 +14,9 @@ import numpy as np
 from tfgan.archives import BROKEN, check_archive
 from tfgan.importers import CheckpointError, torch_file
 
-# Some hundred bytes tell of a tensor, and a network has some thousand.
+# A tensor takes some hundred bytes, and a network has some thousand.
 _LARGEST_HEADER = 2 * 2**20
-_KINDS = {
+_DTYPES = {
     "F64": "<f8",
     "F32": "<f4",
     "F16": "<f2",
@@ -31,7 +31,7 @@ _KINDS = {
     "U8": "<u1",
     "BOOL": "?",
 }
-# Networks that published checkpoints hold as dictionaries in a dictionary.
+# Networks that published checkpoints hold as nested dictionaries.
 _NETWORKS = {
     *("g_ema", "g", "d", "g_running"),
     *("generator", "discriminator", "mapping_network", "style_encoder", "fan"),
@@ -39,25 +39,25 @@ _NETWORKS = {
 
 
 def nested(arrays: Mapping[str, Any]) -> dict[str, Any]:
-    """Arrays by network and name, where all names begin with that of a network.
+    """Arrays by network and name, if all names begin with the name of a network.
 
-    Files of arrays know no dictionaries in dictionaries, so g_ema.conv1.bias or g_ema/conv1.bias
-    stands for the conv1.bias of g_ema.
+    Files of arrays have no nested dictionaries, so g_ema.conv1.bias or g_ema/conv1.bias stands for
+    conv1.bias of g_ema.
     """
     parts = {name: name.replace("/", ".", 1).partition(".") for name in arrays}
     if not {network for network, _, rest in parts.values() if rest} <= _NETWORKS:
         return dict(arrays)
-    found: dict[str, Any] = {}
+    nested_arrays: dict[str, Any] = {}
     for name, (network, _, rest) in parts.items():
         if rest:
-            found.setdefault(network, {})[name[len(network) + 1 :]] = arrays[name]
+            nested_arrays.setdefault(network, {})[name[len(network) + 1 :]] = arrays[name]
         else:
-            found[name] = arrays[name]
-    return found
+            nested_arrays[name] = arrays[name]
+    return nested_arrays
 
 
 def is_safetensors(head: bytes) -> bool:
-    """Whether a file that begins so may be a `.safetensors`."""
+    """Whether a file may be a `.safetensors`, by its first bytes."""
     return head[8:10] == b'{"' and int.from_bytes(head[:8], "little") < 2**32
 
 
@@ -65,14 +65,14 @@ def read_safetensors(path: str | Path) -> dict[str, Any]:
     """Reads a `.safetensors` file.
 
     Args:
-        path: Of the file: the length of a header, the header in JSON, and the values.
+        path: A file with the length of a header, the header in JSON, and the values.
 
     Returns:
-        Read-only arrays, see `nested`. They take memory while they are looked at; but bfloat16
-        becomes float32, which holds the same values.
+        Read-only arrays, see `nested`. They take memory only while they are read; except that
+        bfloat16 becomes float32, which holds the same values.
 
     Raises:
-        CheckpointError: If it is damaged, or has numbers of another kind.
+        CheckpointError: If it is damaged, or has numbers of another type.
         OSError: If it cannot be read.
     """
     with open(path, "rb") as file:
@@ -96,18 +96,18 @@ def read_safetensors(path: str | Path) -> dict[str, Any]:
 
 
 def _view(content: mmap.mmap, first: int, rows: list[tuple]) -> dict[str, np.ndarray]:
-    """Arrays of (start, end, name, kind, shape), which must fill a file, one after the other."""
+    """Arrays of (start, end, name, type, shape), which must fill a file without gaps."""
     arrays = {}
     reached = 0
-    for start, end, name, kind, shape in rows:
-        if kind not in _KINDS:
+    for start, end, name, code, shape in rows:
+        if code not in _DTYPES:
             raise CheckpointError(
-                f"its {name[:60]} holds {ascii(kind)[:20]}, which weights here are not made of. "
-                f"Expected: one of {', '.join(_KINDS)}."
+                f"its {name[:60]} holds {ascii(code)[:20]}, which weights here are not made of. "
+                f"Expected: one of {', '.join(_DTYPES)}."
             )
         if not all(type(value) is int and value >= 0 for value in (start, end, *shape)):
             raise ValueError(f"{name} reaches from {start} to {end}, shape {shape}")
-        if start != reached or end - start != math.prod(shape) * np.dtype(_KINDS[kind]).itemsize:
+        if start != reached or end - start != math.prod(shape) * np.dtype(_DTYPES[code]).itemsize:
             raise CheckpointError(
                 f"it is damaged: its {name[:60]} has another size than its shape {list(shape)}, or "
                 "another place than behind the one before it."
@@ -115,8 +115,8 @@ def _view(content: mmap.mmap, first: int, rows: list[tuple]) -> dict[str, np.nda
         reached = end
         if first + end > len(content):
             raise CheckpointError("it was cut short: it promises more values than it holds.")
-        arrays[name] = np.ndarray(shape, _KINDS[kind], content, first + start)
-        if kind == "BF16":
+        arrays[name] = np.ndarray(shape, _DTYPES[code], content, first + start)
+        if code == "BF16":
             arrays[name] = torch_file.widened(arrays[name])
             arrays[name].flags.writeable = False
     if first + reached != len(content):
@@ -125,7 +125,7 @@ def _view(content: mmap.mmap, first: int, rows: list[tuple]) -> dict[str, np.nda
 
 
 def is_npz(head: bytes) -> bool:
-    """Whether a file that begins so may be an `.npz`: an archive whose first member is an .npy."""
+    """Whether a file may be an `.npz`, by its first bytes: a zip that begins with an .npy file."""
     name = head[30 : 30 + int.from_bytes(head[26:28], "little")]
     return head.startswith(b"PK\x03\x04") and name.endswith(b".npy")
 
@@ -134,7 +134,7 @@ def read_npz(path: str | Path) -> dict[str, Any]:
     """Reads an `.npz` file of arrays of numbers, compressed or not.
 
     Args:
-        path: Of the file.
+        path: The file.
 
     Returns:
         Read-only arrays, see `nested`.
@@ -173,15 +173,15 @@ def _array(name: str, content: bytes) -> np.ndarray:
     if content[6] == 2:
         read = np.lib.format.read_array_header_2_0
     try:
-        shape, turned, kind = read(stream)
+        shape, turned, dtype = read(stream)
     except Exception as error:  # headers are read as Python, which fails in many ways
         raise ValueError(f"{name[:60]} has a damaged header") from error
-    if kind.kind not in "fiub":
+    if dtype.kind not in "fiub":
         raise CheckpointError(
-            f"its {name.removesuffix('.npy')[:60]} holds {str(kind)[:20]}, not numbers. Save the "
+            f"its {name.removesuffix('.npy')[:60]} holds {str(dtype)[:20]}, not numbers. Save the "
             "weights alone."
         )
-    if len(content) - stream.tell() != math.prod(shape) * kind.itemsize:
+    if len(content) - stream.tell() != math.prod(shape) * dtype.itemsize:
         raise ValueError(f"{name[:60]} has another size than its shape")
-    values = np.frombuffer(content, kind, math.prod(shape), stream.tell())
+    values = np.frombuffer(content, dtype, math.prod(shape), stream.tell())
     return values.reshape(shape, order="F" if turned else "C")

@@ -40,12 +40,12 @@ def _allowed(size: int) -> dict[str, Any]:
 
 
 def matches(head: bytes) -> bool:
-    """Whether a file that begins so may be a pickle."""
+    """Whether a file may be a pickle, by its first bytes."""
     return len(head) > 1 and head[0] == 0x80 and head[1] in _PROTOCOLS
 
 
 def _letters() -> Allowance:
-    """Bounds the names of a network: those of nested modules repeat the ones around them."""
+    """Bounds the names of a network: names of nested modules repeat those of outer modules."""
     return Allowance(2**20, "it has longer names than any model.")
 
 
@@ -60,7 +60,7 @@ def read(path: str | Path) -> Any:
         path: A pickle.
 
     Returns:
-        What was pickled: dictionaries, lists (also for sets), tuples, numbers and strings, with a
+        The pickled data: dictionaries, lists (also for sets), tuples, numbers and strings, with a
         read-only array for each array, tensor or parameter, and a `pickles.Record` for each network
         or module.
 
@@ -74,12 +74,12 @@ def read(path: str | Path) -> Any:
 
 
 def modules(outermost: Record) -> list[tuple[str, Record]]:
-    """A module of PyTorch and those inside it, each with its dotted name.
+    """A module of PyTorch and the modules inside it, each with its dotted name.
 
     Raises:
         CheckpointError: If a module is damaged.
     """
-    found = []
+    records = []
     seen = set()
     letters = _letters()
     waiting: list[tuple[str, Any]] = [("", outermost)]
@@ -91,28 +91,28 @@ def modules(outermost: Record) -> list[tuple[str, Record]]:
         for group in ("_parameters", "_buffers", "_modules"):
             if not isinstance(record.state.get(group), dict):
                 raise CheckpointError(f"its module {name[:60]!r} has no {group[1:]}.")
-        found.append((name, record))
+        records.append((name, record))
         for key, part in record.state["_modules"].items():
             letters.take(len(name) + len(str(key)))
             waiting.append((f"{name}.{key}".removeprefix("."), part))
-    return found
+    return records
 
 
 def parameters(outermost: Record) -> dict[str, Any]:
-    """The parameters and buffers of a module of PyTorch and of those inside it, by dotted name.
+    """Parameters and buffers of a module of PyTorch and of the modules inside it, by dotted name.
 
     Raises:
         CheckpointError: If a module is damaged.
     """
-    found = {}
+    arrays = {}
     letters = _letters()
     for name, record in modules(outermost):
         for group in ("_parameters", "_buffers"):
             for key, value in record.state[group].items():
                 letters.take(len(name) + len(str(key)))
                 if value is not None:
-                    found[f"{name}.{key}".removeprefix(".")] = value
-    return found
+                    arrays[f"{name}.{key}".removeprefix(".")] = value
+    return arrays
 
 
 def variables(network: Record) -> dict[str, Any]:
@@ -124,7 +124,7 @@ def variables(network: Record) -> dict[str, Any]:
     components = network.state.get("components", {})
     if not isinstance(components, dict):
         raise CheckpointError("its network has components of no kind.")
-    found: dict[str, Any] = {}
+    arrays: dict[str, Any] = {}
     letters = _letters()
     for prefix, part in {"": network, **{f"{name}/": c for name, c in components.items()}}.items():
         listed = part.state.get("variables") if isinstance(part, Record) else None
@@ -135,12 +135,12 @@ def variables(network: Record) -> dict[str, Any]:
                 raise CheckpointError(f"its network {prefix[:60]!r} has a variable without a name.")
             name, value = item
             letters.take(len(prefix) + len(str(name)))
-            found[f"{prefix}{name}"] = value
-    return found
+            arrays[f"{prefix}{name}"] = value
+    return arrays
 
 
 def arguments(network: Record) -> dict[Any, Any]:
-    """What a network of TensorFlow 1 was made with, by name.
+    """Constructor arguments of a network of TensorFlow 1, by name.
 
     Raises:
         CheckpointError: If the network is damaged.

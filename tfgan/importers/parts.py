@@ -1,4 +1,4 @@
-"""What importers make of published files: parts, each of which becomes a `.keras` file."""
+"""Parts that importers make from published files; each becomes a `.keras` file."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,11 +10,11 @@ from tfgan.importers import CheckpointError
 
 
 class Labels(NamedTuple):
-    """What a user calls the labels of a data set.
+    """Names that a user gives to the labels of a data set.
 
     Attributes:
-        kind: "classes", of which exactly one is true, or "attributes", each true or not by itself.
-        names: Of the labels; none where they are not known.
+        kind: "classes", of which exactly one is true, or "attributes", each true or false.
+        names: Names of the labels; empty if they are unknown.
     """
 
     kind: Literal["attributes", "classes"]
@@ -22,12 +22,12 @@ class Labels(NamedTuple):
 
 
 class Options(NamedTuple):
-    """What files cannot tell.
+    """Options for facts that files do not hold.
 
     Attributes:
         resolution: Size of the images in pixels.
         w_hpf: Divides the high-pass filter of StarGAN v2.
-        labels: Of each data set, in order.
+        labels: Labels of each data set, in order.
         exclusive: Groups of attributes of which at most one is true.
     """
 
@@ -41,11 +41,11 @@ class Part(NamedTuple):
     """A model in published files.
 
     Attributes:
-        ending: What the name of its file ends in: nothing where it is what users call.
-        about: What it is.
-        make: Makes the model; also gives lines that say what was left out. Raises CheckpointError
+        ending: Suffix of the file's name; empty for the model that users call.
+        about: The part, as messages describe it.
+        make: Makes the model, and lines about weights that were left out. Raises CheckpointError
             if the weights do not fit.
-        run: Its output for fixed input, to see that it makes pictures; None where it makes none.
+        run: Output of the model for a fixed input, as a trial; None if it makes no pictures.
     """
 
     ending: str
@@ -59,22 +59,22 @@ RAW = "-raw"
 
 
 def class_names(options: Options, count: int, prefix: str = "class") -> list[str]:
-    """Names of the classes or domains of a network: those that the user gives, or numbers.
+    """Names of the classes or domains of a network: from the user, or numbered.
 
     Args:
-        options: Those of the user.
-        count: Of classes; 0 for none.
-        prefix: Of numbered names.
+        options: Options of the user.
+        count: Number of classes; 0 for none.
+        prefix: Prefix of numbered names.
 
     Raises:
-        CheckpointError: If the user gives names of another kind, or not as many as there are.
+        CheckpointError: If the user's names do not fit in number, or are not of classes.
     """
-    given = list(options.labels)
-    if not given:
+    label_sets = list(options.labels)
+    if not label_sets:
         return [f"{prefix}{i}" for i in range(count)]
-    names = list(given[0].names)
-    if len(given) > 1 or given[0].kind != "classes" or len(set(names)) != count:
-        listed = "; ".join(f"{kind} {' '.join(names)}" for kind, names in given)
+    names = list(label_sets[0].names)
+    if len(label_sets) > 1 or label_sets[0].kind != "classes" or len(set(names)) != count:
+        listed = "; ".join(f"{kind} {' '.join(names)}" for kind, names in label_sets)
         raise CheckpointError(
             f"it knows {count} classes, so --names must give {count}, all different. "
             f"Received: {listed}."
@@ -87,19 +87,19 @@ def class_names(options: Options, count: int, prefix: str = "class") -> list[str
 def alone(
     convert: Callable[[Any], tuple[Any, list[str]]], about: str, run: Callable[[Any], Any]
 ) -> Callable[[Any, Options], list[Part]]:
-    """The parts of files that hold one network, which tell everything."""
+    """The parts of files that hold one network and need no options."""
     return lambda weights, options: [Part("", about, lambda: convert(weights), run)]
 
 
 def check_settings(settings: Iterable[tuple[Any, Any]], expected: Mapping[str, tuple]) -> None:
-    """Refuses networks that were made with other settings than those that ours have.
+    """Refuses networks whose settings our networks cannot have.
 
     Args:
-        settings: Names and values, of any kind.
+        settings: Names and values, of any type.
         expected: Name -> the values that it may have.
 
     Raises:
-        CheckpointError: If one has another.
+        CheckpointError: If a setting has another value.
     """
     for name, value in settings:
         if name not in expected:
@@ -114,23 +114,23 @@ def check_settings(settings: Iterable[tuple[Any, Any]], expected: Mapping[str, t
 
 
 def check_filters(weights: Mapping[str, Any], pattern: str, taps: Sequence[int]) -> None:
-    """Refuses networks whose fixed filters are others than those that ours have.
+    """Refuses networks whose fixed filters differ from ours.
 
     Args:
         weights: Published name -> array.
-        pattern: Of the names of filters, which may have any scale.
-        taps: Of the filter along each axis.
+        pattern: Pattern of the names of filters, which may have any scale.
+        taps: Taps of the filter along each axis.
 
     Raises:
-        CheckpointError: If one is another.
+        CheckpointError: If a filter has other taps.
     """
     expected = np.outer(taps, taps) / sum(taps) ** 2
     for name, value in weights.items():
         if re.search(pattern, str(name)):
-            found = np.asarray(value, np.float64).reshape(-1, *np.shape(value)[-2:])
-            scale = found.sum(axis=(-2, -1), keepdims=True)
-            if found.shape[1:] != expected.shape or np.any(
-                abs(found - scale * expected) > 1e-3 * scale
+            filters = np.asarray(value, np.float64).reshape(-1, *np.shape(value)[-2:])
+            scale = filters.sum(axis=(-2, -1), keepdims=True)
+            if filters.shape[1:] != expected.shape or np.any(
+                abs(filters - scale * expected) > 1e-3 * scale
             ):
                 raise CheckpointError(
                     f"its filter {name} is another than {list(taps)} along each axis, which no "

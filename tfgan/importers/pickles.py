@@ -1,8 +1,8 @@
 """Reads pickles without running anything that they ask for.
 
 A pickle is a program for a small stack machine, some of whose instructions name functions to call.
-This machine knows the instructions that build plain data, and calls what its caller lists, nothing
-else: it never imports by name, and never sets attributes.
+This machine knows the instructions that build plain data, and calls only functions that its caller
+lists: it never imports by name, and never sets attributes.
 """
 
 import abc
@@ -25,15 +25,15 @@ _VALUES = {
 # Published networks of 1024 pixels take some 50,000. Without a bound, a hostile pickle of some
 # gigabytes could ask for as many lists as it has bytes.
 _MOST_INSTRUCTIONS = 2**21
-_LONG = 2**18  # bytes of a piece of a file that is worth a map of its own
+_LONG = 2**18  # bytes from which a piece of a file is mapped
 
 
 class Allowance:
-    """Bounds what a file may ask for by its size, since the same values can be named repeatedly.
+    """Bounds the memory that a file may request, as it can name the same values repeatedly.
 
     Args:
         size: Bytes.
-        problem: What is wrong with a file that asks for more.
+        problem: Message about a file that requests more.
     """
 
     def __init__(
@@ -43,36 +43,36 @@ class Allowance:
         self.problem = problem
 
     def take(self, size: int) -> None:
-        """Uses up some bytes; raises CheckpointError if so many are not left."""
+        """Uses up some bytes; raises CheckpointError if fewer are left."""
         self.left -= size
         if self.left < 0:
             raise CheckpointError(self.problem)
 
 
 class Stateful(abc.ABC):
-    """Something that a pickle makes first, and then gives a state."""
+    """A value that a pickle first makes, and then gives a state."""
 
     @abc.abstractmethod
     def set_state(self, state: Any) -> Any:
-        """Takes any plain data; returns what stands in this place from then on."""
+        """Takes any plain data; returns the value that replaces this one."""
 
 
 class Record(Stateful):
-    """Stands for an object of a class that is not here: its attributes, and no methods.
+    """Stands for an object of an unknown class: its attributes, without methods.
 
     Attributes:
-        kind: Name of the class.
+        class_name: Name of the class.
         state: Name of an attribute -> value.
     """
 
-    def __init__(self, kind: str, state: Any = None):
-        self.kind = kind
+    def __init__(self, class_name: str, state: Any = None):
+        self.class_name = class_name
         self.state: dict[str, Any] = {}
         self.set_state({} if state is None else state)
 
     def set_state(self, state: Any) -> Any:
         if not isinstance(state, dict):
-            raise CheckpointError(f"its {self.kind} has a state that is no dictionary.")
+            raise CheckpointError(f"its {self.class_name} has a state that is no dictionary.")
         self.state = state
         return self
 
@@ -80,14 +80,14 @@ class Record(Stateful):
 _MEMBERS = str | bytes | int | float | complex | tuple | None
 
 
-def _set(*given: Any) -> list[Any]:
-    """A set that is written as a call, of nothing or of a list of its members: that list.
+def _set(*arguments: Any) -> list[Any]:
+    """A set, pickled as a call with its list of members or without: returns the list.
 
-    No set is made: members of a hostile file could be costly to hash.
+    No set is made: members from a hostile file could be costly to hash.
     """
-    items = given[0] if given else []
-    if len(given) > 1 or not isinstance(items, list):
-        raise CheckpointError("its pickle is damaged: a set is made of what is no list.")
+    items = arguments[0] if arguments else []
+    if len(arguments) > 1 or not isinstance(items, list):
+        raise CheckpointError("its pickle is damaged: a set is made without a list.")
     return _members(items)
 
 
@@ -100,14 +100,14 @@ def _members(items: list[Any]) -> list[Any]:
     return items
 
 
-def _bytes(*given: Any) -> bytes:
-    """Protocol 2 writes empty bytes as a call."""
-    if given:
+def _bytes(*arguments: Any) -> bytes:
+    """Empty bytes, which protocol 2 writes as a call."""
+    if arguments:
         raise CheckpointError("its pickle is damaged: it makes bytes of other values.")
     return b""
 
 
-# What protocols before 4 write as calls of Python's own types.
+# Protocols before 4 write these values as calls of Python's types.
 PLAIN: dict[str, Callable[..., Any]] = {
     f"{module}.{name}": function
     for module in ("builtins", "__builtin__")
@@ -116,15 +116,15 @@ PLAIN: dict[str, Callable[..., Any]] = {
 
 
 class _Machine:
-    """The stack, the marks in it, and the values that are remembered for later."""
+    """The stack, its marks, and the memo of values for later."""
 
     def __init__(self, allowed: Mapping[str, Any], find: Callable[[Any], Any]):
         self.allowed = allowed
         self.find = find
         self.stack: list[Any] = []
-        self.below: list[list[Any]] = []  # what lies under each mark
+        self.below: list[list[Any]] = []  # the stack under each mark
         self.memo: dict[int, Any] = {}
-        self.places: dict[int, int] = {}  # where each value that may get a state is remembered
+        self.places: dict[int, int] = {}  # position in the memo of each value that may get a state
 
     def push(self, value: Any) -> None:
         self.stack.append(value)
@@ -152,15 +152,17 @@ class _Machine:
 
     def call(self) -> None:
         function, arguments = self.pop(2)
-        # What stands on the stack may be data that only looks like a function's place.
+        # The stack may hold data that only looks like a function.
         if not callable(function) or not isinstance(arguments, tuple):
-            raise CheckpointError("its pickle is damaged: it calls what is no function.")
+            raise CheckpointError("its pickle is damaged: it calls a value that is no function.")
         self.push(function(*arguments))
 
     def set_items(self, items: list[Any]) -> None:
         target = self.stack[-1]
         if not isinstance(target, dict) or len(items) % 2:
-            raise CheckpointError("its pickle is damaged: it sets items of what is no dictionary.")
+            raise CheckpointError(
+                "its pickle is damaged: it sets items of a value that is no dictionary."
+            )
         for key, value in zip(items[::2], items[1::2], strict=True):
             # The hash of nested tuples is recursive, without a limit, in C.
             if not isinstance(key, str | int):
@@ -170,7 +172,7 @@ class _Machine:
     def extend(self, items: list[Any]) -> None:
         target = self.stack[-1]
         if not isinstance(target, list):
-            raise CheckpointError("its pickle is damaged: it appends to what is no list.")
+            raise CheckpointError("its pickle is damaged: it appends to a value that is no list.")
         target.extend(items)
 
     def set_state(self) -> None:
@@ -181,8 +183,8 @@ class _Machine:
             place = self.places.get(id(target))
             if place is not None and self.memo[place] is target:
                 self.memo[place] = self.stack[-1]
-        # Dictionaries of modules have the versions of their classes for a state, and parameters of
-        # the first PyTorch whether they are trained. Neither is needed; other data have none.
+        # Dictionaries of modules have class versions as state, parameters of the first PyTorch a
+        # flag for training. Neither is needed; other data have no state.
         elif not isinstance(target, dict | np.ndarray):
             raise CheckpointError("its pickle sets the state of an object, which may run code.")
 
@@ -220,7 +222,7 @@ _INSTRUCTIONS: dict[str, Callable[[_Machine, Any], Any]] = {
     "EMPTY_LIST": lambda machine, _: machine.push([]),
     "EMPTY_TUPLE": lambda machine, _: machine.push(()),
     "EMPTY_DICT": lambda machine, _: machine.push({}),
-    # Sets as lists: what is in one would be hashed, see set_items.
+    # Sets become lists: their members would be hashed, see set_items.
     "EMPTY_SET": lambda machine, _: machine.push([]),
     "LIST": lambda machine, _: machine.push(machine.pop_to_mark()),
     "DICT": _dictionary,
@@ -252,10 +254,9 @@ _INSTRUCTIONS: dict[str, Callable[[_Machine, Any], Any]] = {
 
 
 class _Bounded:
-    """A stream that never makes room for more than is left of it, whatever is asked for.
+    """A stream that never allocates more than is left of it, whatever the pickle requests.
 
-    Of a file, long pieces stay where they are: they are mapped, and take memory only while they are
-    looked at.
+    Long pieces of a file are mapped, and take memory only while they are read.
     """
 
     def __init__(self, stream: BinaryIO):
@@ -283,19 +284,19 @@ class _Bounded:
 def load(
     stream: BinaryIO, allowed: Mapping[str, Any], find: Callable[[Any], Any] = lambda _: None
 ) -> Any:
-    """Reads one pickle; the stream is left behind it.
+    """Reads one pickle; the stream then stands after it.
 
     Args:
-        stream: Begins with a pickle.
-        allowed: What dotted names stand for, such as "collections.OrderedDict": functions, which
+        stream: A stream that begins with a pickle.
+        allowed: Values for dotted names, such as "collections.OrderedDict": functions, which
             must take any arguments without harm, or values.
-        find: Gives the value of a persistent id: of something that is stored beside the pickle.
+        find: Gives the value of a persistent id, which is stored beside the pickle.
 
     Returns:
-        The value, made of plain data and of what `allowed` and `find` give.
+        The value, made of plain data and of values from `allowed` and `find`.
 
     Raises:
-        CheckpointError: If the pickle asks for anything else, or is damaged.
+        CheckpointError: If the pickle needs anything else, or is damaged.
         OSError: If it cannot be read.
     """
     machine = _Machine(allowed, find)
@@ -315,7 +316,7 @@ def load(
             _INSTRUCTIONS[instruction.name](machine, argument)
     except CheckpointError:
         raise
-    # Of pickletools and of the functions of `allowed`, on arguments that make no sense.
+    # From pickletools and functions of `allowed`, for nonsensical arguments.
     except (ValueError, TypeError, LookupError, OverflowError, struct.error) as error:
         raise CheckpointError("its pickle is damaged, or was cut short. Fetch it again.") from error
     (value,) = machine.pop(1)

@@ -18,15 +18,15 @@ STATISTICS = (
 )
 _SINGULAR = {"attributes": "attribute", "classes": "class"}
 _FIRST = "main.0.weight"
-_FIRST_BLOCK = 9  # place of the first residual block
+_FIRST_BLOCK = 9  # number of the first residual block
 
 
 class Weights(NamedTuple):
-    """What files hold.
+    """Weights from published files.
 
     Attributes:
         generator: Published name -> array.
-        discriminator: Empty if it is not given.
+        discriminator: The same; empty without a file.
     """
 
     generator: Mapping[str, Any]
@@ -41,14 +41,14 @@ def count_blocks(generator: Mapping[str, Any]) -> int:
 
 
 def generator_names(num_blocks: int) -> Names:
-    """Names of the generator, which are places in a row of layers and activations."""
+    """Names of the generator, which count layers and activations."""
     up = _FIRST_BLOCK + num_blocks
     firsts = {0: "from_rgb", 3: "down0", 6: "down1", up: "up0", up + 3: "up1", up + 6: "to_rgb"}
     places = {**firsts, **{place + 1: f"{name}_norm" for place, name in firsts.items()}}
 
     def in_block(match: re.Match[str]) -> str:
-        kind = {"0": "conv1", "1": "norm1", "3": "conv2", "4": "norm2"}[match[2]]
-        return f"generator.b{int(match[1]) - _FIRST_BLOCK}.{kind}"
+        layer = {"0": "conv1", "1": "norm1", "3": "conv2", "4": "norm2"}[match[2]]
+        return f"generator.b{int(match[1]) - _FIRST_BLOCK}.{layer}"
 
     return Names(
         "StarGAN's generator",
@@ -76,10 +76,10 @@ DISCRIMINATOR_NAMES = Names(
 
 
 def find(files: Mapping[Path, Any]) -> Weights | None:
-    """The weights in what one or two files hold; None if they are not of StarGAN.
+    """Weights of StarGAN in the contents of one or two files; None if they hold none.
 
     Raises:
-        CheckpointError: If they are a discriminator alone.
+        CheckpointError: If they hold only a discriminator.
     """
     generators, discriminators = [], []
     for contents in files.values():
@@ -95,22 +95,22 @@ def find(files: Mapping[Path, Any]) -> Weights | None:
         return None
     if not generators:
         raise CheckpointError(
-            "it holds a discriminator of StarGAN alone. Give the generator with it: the file of "
+            "it holds only a discriminator of StarGAN. Give the generator with it: the file of "
             "the same number that ends in -G.ckpt."
         )
     return Weights(generators[0], discriminators[0] if discriminators else {})
 
 
 def label_sets(options: Options, width: int, num_labels: int | None) -> list[LabelSet]:
-    """What the labels of a network mean.
+    """Label sets of a network.
 
     Args:
-        options: Names of the labels of each set, and which exclude each other.
-        width: Of the label vectors of the generator.
-        num_labels: Labels that the discriminator knows; None without one.
+        options: Names of the labels of each set, and groups of mutually exclusive labels.
+        width: Width of the generator's label vectors.
+        num_labels: Number of labels of the discriminator; None without one.
 
     Raises:
-        CheckpointError: If the options do not fit, or say too little.
+        CheckpointError: If the options do not fit, or are incomplete.
     """
     ways = (
         "--attributes NAME ... for labels that are true or not each by itself, such as Male, or "
@@ -155,13 +155,13 @@ def label_sets(options: Options, width: int, num_labels: int | None) -> list[Lab
 def _resolution(weights: Weights, options: Options) -> int:
     if weights.discriminator:
         kernel = np.shape(weights.discriminator["conv2.weight"])
-        found = kernel[-1] << discriminator_levels(weights.discriminator) if kernel else 0
-        if options.resolution not in (None, found):
+        resolution = kernel[-1] << discriminator_levels(weights.discriminator) if kernel else 0
+        if options.resolution not in (None, resolution):
             raise CheckpointError(
-                f"--resolution must be {found}, that of the discriminator. "
+                f"--resolution must be {resolution}, that of the discriminator. "
                 f"Received: {options.resolution}."
             )
-        return found
+        return resolution
     if options.resolution is None:
         raise CheckpointError(
             "its generator takes pictures of any size, and cannot tell which it was trained on. "
@@ -177,17 +177,17 @@ def discriminator_levels(discriminator: Mapping[str, Any]) -> int:
 
 
 def convert(weights: Weights, options: Options) -> list[Part]:
-    """The models of published weights.
+    """Converts published weights to models.
 
     Args:
-        weights: As `find` gives them.
-        options: What labels mean; the resolution where there is no discriminator.
+        weights: Result of `find`.
+        options: Label sets; also the resolution, without a discriminator.
 
     Returns:
-        The generator and, where it is given, the discriminator.
+        The generator and, if there is one, the discriminator.
 
     Raises:
-        CheckpointError: If the options do not fit, or say too little.
+        CheckpointError: If the options do not fit, or are incomplete.
     """
     known = np.shape(weights.discriminator.get("conv2.weight", 0))
     num_labels = known[0] if known else None

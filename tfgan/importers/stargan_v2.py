@@ -16,13 +16,13 @@ _HIGH_PASS = np.array([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]]) / 8
 
 
 class Weights(NamedTuple):
-    """What files hold, each by published name of the network and of the weight, "generator.a.b".
+    """Weights from published files by name of network and weight, such as "generator.a.b".
 
     Attributes:
-        average: The averaged networks, or those that were trained where these are alone.
-        raw: The networks that were trained; empty if there are no others.
-        discriminator: Empty if it is not given.
-        landmarks: The face landmark network; empty if it is not given.
+        average: The averaged networks; the raw networks if there are no others.
+        raw: The networks before averaging; empty if `average` holds them.
+        discriminator: The discriminator; empty without its file.
+        landmarks: The face landmark network; empty without its file.
     """
 
     average: Mapping[str, Any]
@@ -32,17 +32,17 @@ class Weights(NamedTuple):
 
 
 def joined_name(name: str) -> tuple[str, int]:
-    """Name of the weights of all domains that one of a single domain belongs to, and the domain.
+    """Name of the joined weights that a weight of a single domain belongs to, and the domain.
 
-    "mapping_network.unshared.1.6.bias" -> ("mapping_network.unshared.6.bias", 1). Other names come
-    back as they are, with 0.
+    "mapping_network.unshared.1.6.bias" -> ("mapping_network.unshared.6.bias", 1). Other names
+    are returned unchanged, with 0.
     """
     match = re.fullmatch(r"(.*\bunshared)\.(\d{1,4})\.(.*)", name)
     return (f"{match[1]}.{match[3]}", int(match[2])) if match else (name, 0)
 
 
 def join(networks: Mapping[str, Any]) -> dict[str, Any]:
-    """The weights of some networks, with those of all domains as one: [out, in] -> [D * out, in].
+    """Joins the weights of all domains: [out, in] each -> [D * out, in].
 
     Args:
         networks: Name of a network -> published name -> array.
@@ -69,12 +69,12 @@ def join(networks: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def count_blocks(weights: Mapping[str, Any], prefix: str) -> int:
-    """Residual blocks whose names begin so."""
+    """Residual blocks whose names have a prefix."""
     return sum(bool(re.fullmatch(rf"{prefix}\.\d{{1,2}}\.conv1\.weight", name)) for name in weights)
 
 
 def _features(published: str, ours: str, blocks: int) -> tuple[tuple[str, Any], ...]:
-    """Rules of the convolutions of style encoder and discriminator: places in a row of layers."""
+    """Rules for the convolutions of style encoder and discriminator, which count layers."""
     return (
         (rf"^{published}\.0\.", f"{ours}.from_rgb."),
         (rf"^{published}\.{blocks + 2}\.", f"{ours}.conv."),
@@ -90,7 +90,7 @@ def names(weights: Mapping[str, Any]) -> Names:
     """Names of generator, mapping network and style encoder.
 
     Args:
-        weights: As `join` gives them.
+        weights: Result of `join`.
     """
     has_high_pass = has_skips(weights)
     return Names(
@@ -102,7 +102,7 @@ def names(weights: Mapping[str, Any]) -> Names:
             (r"^generator\.(encode|decode)\.(\d+)", r"generator.\1\2"),
             (r"^(generator\.(encode\d+\.)?norm\d?)\.weight$", r"\1.gamma"),
             (r"^(generator\.(encode\d+\.)?norm\d?)\.bias$", r"\1.beta"),
-            # Every second place is that of an activation.
+            # Every second number is an activation.
             (
                 r"^mapping_network\.shared\.([0246])\b",
                 lambda m: f"mapping.shared{int(m[1]) // 2}",
@@ -139,13 +139,13 @@ def discriminator_names(weights: Mapping[str, Any]) -> Names:
     """Names of the discriminator.
 
     Args:
-        weights: As `join` gives them, of the network "discriminator".
+        weights: Result of `join` for the network "discriminator".
     """
     blocks = count_blocks(weights, r"discriminator\.main")
     heads = f"discriminator.main.{blocks + 4}"
 
     def layout(name: str, value: np.ndarray) -> np.ndarray:
-        # The heads of all domains are a 1x1 convolution.
+        # The heads of all domains are one 1x1 convolution.
         return torch_layout(name, value[:, :, 0, 0] if name == f"{heads}.weight" else value)
 
     return Names(
@@ -161,18 +161,18 @@ def discriminator_names(weights: Mapping[str, Any]) -> Names:
 
 
 def resolution_of(weights: Mapping[str, Any]) -> int:
-    """Resolution of networks, by the blocks of the style encoder."""
+    """Resolution of the networks, from the blocks of the style encoder."""
     return 4 << count_blocks(weights, r"style_encoder\.shared")
 
 
 def has_skips(weights: Mapping[str, Any]) -> bool:
-    """Whether the generator has high-pass skips, with which it has one block more on each side."""
+    """Whether the generator has high-pass skips; if so, it has one more block on each side."""
     blocks = count_blocks(weights, r"generator\.encode")
     return blocks > resolution_of(weights).bit_length() - 3
 
 
 def find(files: Mapping[Path, Any]) -> Weights | None:
-    """The weights in what one file or several hold; None if they are not of StarGAN v2."""
+    """Weights of StarGAN v2 in the contents of files; None if they hold none."""
     trained: list[dict] = []
     averaged: list[dict] = []
     landmarks: list[dict] = []
@@ -200,7 +200,7 @@ def find(files: Mapping[Path, Any]) -> Weights | None:
 
 
 def _needed(landmarks: Mapping[Any, Any]) -> dict[str, Any]:
-    """The weights of the landmark network, named with it, without those that it does without."""
+    """Weights of the landmark network, with its prefix, without those that are left out."""
     return {
         f"fan.{name}": value
         for name, value in landmarks.items()
@@ -209,7 +209,7 @@ def _needed(landmarks: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def _w_hpf(weights: Weights, options: Options) -> float:
-    """What the high-pass filter is divided by; 0 without one."""
+    """Divisor of the high-pass filter; 0 without a filter."""
     if not has_skips(weights.average):
         if options.w_hpf:
             raise CheckpointError(
@@ -236,18 +236,18 @@ def _w_hpf(weights: Weights, options: Options) -> float:
 
 
 def convert(weights: Weights, options: Options) -> list[Part]:
-    """The models of published weights.
+    """Converts published weights to models.
 
     Args:
-        weights: As `find` gives them.
-        options: Names of the domains; w_hpf where the files cannot tell.
+        weights: Result of `find`.
+        options: Names of the domains; w_hpf if the files do not hold it.
 
     Returns:
-        The networks that users call and, where they are given, the raw ones and the discriminator.
+        The networks that users call and, if there are any, the raw networks and the discriminator.
 
     Raises:
-        CheckpointError: If weights are absent that tell the configuration, or the options do not
-            fit or say too little.
+        CheckpointError: If weights that determine the configuration are missing, or the options do
+            not fit or are incomplete.
     """
     resolution = resolution_of(weights.average)
     shapes = shapes_by_path(weights.average, names(weights.average))

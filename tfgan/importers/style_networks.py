@@ -1,4 +1,4 @@
-"""What imports of StyleGAN and of StyleGAN2 share."""
+"""Shared by the imports of StyleGAN and StyleGAN2."""
 
 from collections.abc import Callable, Container
 from typing import Any
@@ -10,26 +10,26 @@ from tfgan.importers.weights import by_path
 
 Make = Callable[[], tuple[Any, list[str]]]
 
-WHOLE_BATCH = 2**16  # a group of the minibatch standard deviation that is larger than any batch
+WHOLE_BATCH = 2**16  # group size of the minibatch standard deviation, larger than any batch
 _PATCH = 16  # pixels
-_LATENTS = 10_000  # for an average style: its error is a hundredth of the styles' spread
+_LATENTS = 10_000  # for the average style: its error is a hundredth of the styles' spread
 
 
-def set_absent(generator: Any, given: Container[str]) -> None:
-    """Gives a generator what its file did not hold: fixed noise, and the average style.
+def set_absent(generator: Any, loaded: Container[str]) -> None:
+    """Sets fixed noise and the average style of a generator, if its file does not hold them.
 
     Both are the same for every import of a file.
 
     Args:
         generator: A `StyleGANGenerator` or `StyleGAN2Generator`, built.
-        given: Paths of the variables that were in the file.
+        loaded: Paths of the variables that were in the file.
     """
     import tensorflow as tf
 
     for i, (path, variable) in enumerate(by_path(generator).items()):
-        if path.endswith("noise/fixed") and path not in given:
+        if path.endswith("noise/fixed") and path not in loaded:
             variable.assign(tf.random.stateless_normal(variable.shape, [0, i]))
-    if "mapping/average" not in given:
+    if "mapping/average" not in loaded:
         latents = tf.random.stateless_normal([_LATENTS, generator.latent_dim], [0, 0])
         generator.mapping.average.assign(tf.reduce_mean(generator.mapping(latents), axis=0))
 
@@ -40,7 +40,7 @@ def _crop(maps: Any) -> Any:
 
 
 def _labels(count: int) -> Any:
-    """The first class, where there are any."""
+    """The first class, if there are classes."""
     return np.array([0]) if count else None
 
 
@@ -53,7 +53,7 @@ def _styles(generator: Any) -> Any:
 def draw_stylegan(generator: Any) -> Any:
     """A corner of the picture of a fixed latent, [1, h, w, 3], by a `StyleGANGenerator`.
 
-    All layers see a corner of their maps alone: a whole picture of 1024 pixels takes more memory
+    All layers process only a corner of their maps: a whole picture of 1024 pixels takes more memory
     than the rest of an import.
     """
     styles, noise, x = _styles(generator), generator.synthesis.fixed_noise(), None
@@ -83,11 +83,11 @@ def style_parts(
     """The parts of a file of StyleGAN or StyleGAN2.
 
     Args:
-        about: What the averaged generator is.
-        generator: Makes it, as `Part.make`.
-        raw: Makes the generator before averaging; None where the file has none.
-        discriminator: Makes the discriminator; likewise.
-        run: Tries a generator, as `Part.run`.
+        about: Description of the averaged generator.
+        generator: Makes the averaged generator, see `Part.make`.
+        raw: Makes the generator before averaging; None if the file has none.
+        discriminator: Makes the discriminator; None if the file has none.
+        run: Tries a generator, see `Part.run`.
     """
     parts = [
         Part("", about, generator, run),

@@ -1,7 +1,7 @@
 """Published StyleGAN as `StyleGANGenerator` and `StyleGANDiscriminator`.
 
-Two code bases have names and networks of their own: NVlabs/stylegan (TensorFlow 1), and its common
-port to PyTorch, rosinality/style-based-gan-pytorch; see `tfgan.models.stylegan.Form`.
+Two code bases differ in names and networks: NVlabs/stylegan (TensorFlow 1), and its common port to
+PyTorch, rosinality/style-based-gan-pytorch; see `tfgan.models.stylegan.Variant`.
 """
 
 import re
@@ -31,29 +31,29 @@ from tfgan.importers.weights import (
 )
 
 TAPS = (1, 2, 1)
-FUSED_FROM = 128  # pixels from which on the published code joins up-sampling and convolution
+FUSED_FROM = 128  # pixels from which on the published code fuses up-sampling and convolution
 _LOD = (r"(^|/)lod$", "states of growing, which the resolution and its fade-in tell")
 _FILTERS = (r"\.weight_flip$|conv1\.[12]\.weight$|conv2\.0\.weight$", "fixed filters")
 
 
 class Weights(NamedTuple):
-    """What a file holds.
+    """Weights from a published file.
 
     Attributes:
-        code: Where it was published.
-        form: Key of `tfgan.models.stylegan.FORMS`.
+        code: The code base that published it.
+        variant: Key of `tfgan.models.stylegan.VARIANTS`.
         generator: The averaged generator: published name -> array.
-        raw: The generator that was trained; empty if the file has none.
-        discriminator: Empty if the file has none.
-        generator_names: How the generator's weights are called.
-        discriminator_names: The same for the discriminator.
-        level: Halvings of the largest resolution that training has not grown beyond yet, with a
-            fraction while the last is faded in; None where the file cannot tell.
-        group_size: Of the discriminator's minibatch standard deviation.
+        raw: The generator before averaging; empty if the file has none.
+        discriminator: The discriminator; empty if the file has none.
+        generator_names: Names of the generator's weights.
+        discriminator_names: Names of the discriminator's weights.
+        level: Level of detail: halvings of the largest resolution that training has still to
+            undo, with a fraction during a fade; None if the file does not hold it.
+        group_size: Group size of the discriminator's minibatch standard deviation.
     """
 
     code: str
-    form: str
+    variant: str
     generator: Mapping[str, Any]
     raw: Mapping[str, Any]
     discriminator: Mapping[str, Any]
@@ -68,7 +68,7 @@ def _rosinality_layout(name: str, value: np.ndarray) -> np.ndarray:
         value = value[0].transpose(1, 2, 0)
         return value if "input" in name else value[0, 0]
     if name.endswith("conv1.0.weight"):
-        # Transposed convolutions turn their kernels, [in, out, kh, kw].
+        # Transposed convolutions rotate their kernels, [in, out, kh, kw].
         return value[:, :, ::-1, ::-1].transpose(2, 3, 0, 1)
     if name == "progression.8.conv2.0.conv.weight_orig":  # a dense layer on the whole map
         return value.transpose(2, 3, 1, 0).reshape(-1, len(value))
@@ -82,8 +82,8 @@ ROSINALITY_GENERATOR = Names(
     (
         # style.0 is the pixel norm, and every second entry an activation.
         (r"^style\.(\d{1,3})\.linear", lambda m: f"mapping.fc{int(m[1]) // 2}"),
-        # The digit is a place in a Sequential of up-sampling, convolution and blur. Kernels that
-        # are joined with the up-sampling have another scale, and so are told apart by resolution.
+        # The digit is an index in a Sequential of up-sampling, convolution and blur. Kernels fused
+        # with the up-sampling have another scale, and are recognised by resolution.
         (r"^(generator\.progression\.[1-4])\.conv1\.1\.conv", r"\1.layer0.conv"),
         (r"^(generator\.progression\.[5-8])\.conv1\.0\.", r"\1.layer0.conv."),
         (r"^generator\.progression\.(\d)\b", lambda m: f"synthesis.b{4 << int(m[1])}"),
@@ -96,7 +96,7 @@ ROSINALITY_GENERATOR = Names(
     ),
     (_FILTERS,),
     _rosinality_layout,
-    # The port computes its average, and draws its noise, whenever it makes pictures.
+    # The port computes its average and draws its noise at run time.
     "mapping/average$|noise/fixed$",
 )
 """Names of the generator of rosinality/style-based-gan-pytorch, whose networks go up to 1024."""
@@ -126,15 +126,15 @@ def _official_layout(name: str, value: np.ndarray) -> np.ndarray:
     if name == "4x4/Dense0/weight":  # the flattened map is C, H, W there and H, W, C here
         return value.reshape(-1, 4, 4, value.shape[1]).transpose(1, 2, 0, 3).reshape(value.shape)
     match = re.search(r"\b(\d{1,4})x\1/Conv0_up/weight$", name)
-    # From 128 pixels on the transposed convolution takes the kernel as it is, which turns it.
+    # From 128 pixels on the transposed convolution takes the kernel unchanged, which rotates it.
     return value[::-1, ::-1] if match and int(match[1]) >= FUSED_FROM else value
 
 
 def official_names(weights: Mapping[str, Any]) -> Names:
-    """Names of a network of NVlabs/stylegan, which count from the full resolution down.
+    """Names of a network of NVlabs/stylegan, which count down from the full resolution.
 
     Args:
-        weights: Published name -> value, of a generator or of a discriminator.
+        weights: Published name -> value, of a generator or a discriminator.
     """
     resolution = official_resolution(weights)
 
@@ -173,16 +173,16 @@ def official_names(weights: Mapping[str, Any]) -> Names:
 
 
 def official_resolution(weights: Mapping[str, Any]) -> int:
-    """The largest resolution of a network of NVlabs/stylegan, by its layers to or from RGB."""
+    """The largest resolution of a network of NVlabs/stylegan, from its ToRGB or FromRGB layers."""
     levels = (re.search(r"(?:To|From)RGB_lod(\d)/", name) for name in weights)
     return 4 << max((int(match[1]) for match in levels if match), default=0)
 
 
 def find(files: Mapping[Path, Any]) -> Weights | None:
-    """The weights in what a file holds; None if they are not of StyleGAN.
+    """Weights of StyleGAN in the contents of a file; None if it holds none.
 
     Raises:
-        CheckpointError: If they are, of a network with settings that ours have not.
+        CheckpointError: If their network has settings that ours cannot have.
     """
     if len(files) != 1:
         return None
@@ -195,14 +195,14 @@ def find(files: Mapping[Path, Any]) -> Weights | None:
 def _find_states(contents: dict[Any, Any]) -> Weights | None:
     first = "generator.progression.0.conv1.input"
     names = ("g_running", "generator", "discriminator")
-    # While it trains, the port also saves the averaged generator alone.
+    # During training, the port also saves files with only the averaged generator.
     states = {"g_running": contents} if first in contents else contents
     average, raw, discriminator = (states.get(name, {}) for name in names)
     if not all(isinstance(state, dict) for state in (average, raw, discriminator)):
         return None
     if first not in average:
         return None
-    # Without activations after its layers from RGB it is a network that is not here.
+    # Without activations after FromRGB it is a network that is not supported.
     if "from_rgb.8.0.conv.weight_orig" not in discriminator:
         discriminator = {}
     for state in (average, raw, discriminator):
@@ -254,7 +254,7 @@ def _find_networks(contents: Sequence[Any]) -> Weights | None:
 
 
 def grown(weights: Mapping[str, Any], names: Names, resolution: int) -> dict[str, Any]:
-    """The weights of layers up to a resolution; those above were not trained yet."""
+    """The weights of layers up to a resolution; layers above are untrained."""
 
     def is_used(name: Any) -> bool:
         return all(
@@ -265,17 +265,17 @@ def grown(weights: Mapping[str, Any], names: Names, resolution: int) -> dict[str
 
 
 def generator_config(shapes: Mapping[str, tuple[int, ...]], resolution: int) -> dict[str, Any]:
-    """Arguments of the generator, but for the names of its classes, whose number it has instead.
+    """Arguments of the generator, with "num_classes" instead of "class_names".
 
     Args:
-        shapes: Of the weights in our layout, by path.
-        resolution: Of the images.
+        shapes: Shapes of the weights in our layout, by path.
+        resolution: Size of the images.
 
     Returns:
         Arguments of `StyleGANGenerator`, and "num_classes".
 
     Raises:
-        CheckpointError: If weights are absent that tell them.
+        CheckpointError: If weights that determine them are missing.
     """
     sizes = [4 << i for i in range(resolution.bit_length() - 2)]
     widths = {size: size_of(shapes, f"synthesis/b{size}/layer1/conv/kernel", -1) for size in sizes}
@@ -292,14 +292,14 @@ def generator_config(shapes: Mapping[str, tuple[int, ...]], resolution: int) -> 
 
 
 def discriminator_config(shapes: Mapping[str, tuple[int, ...]], resolution: int) -> dict[str, Any]:
-    """Arguments of `StyleGANDiscriminator`, but for its form and group size.
+    """Arguments of `StyleGANDiscriminator`, without form and group size.
 
     Args:
-        shapes: Of the weights in our layout, by path.
-        resolution: Of the images.
+        shapes: Shapes of the weights in our layout, by path.
+        resolution: Size of the images.
 
     Raises:
-        CheckpointError: If weights are absent that tell them.
+        CheckpointError: If weights that determine them are missing.
     """
     sizes = [8 << i for i in range(resolution.bit_length() - 3)]
     widths = {size: size_of(shapes, f"b{size}/fromrgb/kernel", -1) for size in sizes}
@@ -324,35 +324,39 @@ def _resolution(weights: Weights, options: Options) -> tuple[int, float]:
     resolution = official_resolution(weights.generator)
     if not 0 <= weights.level <= resolution.bit_length() - 3:
         raise CheckpointError(f"it is damaged: its level of detail is {weights.level}.")
-    found = resolution >> int(weights.level)
-    if options.resolution not in (None, found):
+    in_use = resolution >> int(weights.level)
+    if options.resolution not in (None, in_use):
         raise CheckpointError(
-            f"--resolution must be {found}, as it says itself. Received: {options.resolution}."
+            f"--resolution must be {in_use}, as the file says. Received: {options.resolution}."
         )
-    return found, 1.0 - weights.level % 1.0
+    return in_use, 1.0 - weights.level % 1.0
 
 
 def convert(weights: Weights, options: Options) -> list[Part]:
-    """The models of published weights.
+    """Converts published weights to models.
 
     Args:
-        weights: As `find` gives them.
-        options: Names of classes; the resolution where the file cannot tell.
+        weights: Result of `find`.
+        options: Names of classes; the resolution if the file does not hold it.
 
     Returns:
-        The averaged generator and, where the file has them, the raw one and the discriminator.
+        The averaged generator and, if the file has them, the raw generator and the discriminator.
 
     Raises:
-        CheckpointError: If weights are absent that tell the configuration, or the options do not
-            fit.
+        CheckpointError: If weights that determine the configuration are missing, or the options do
+            not fit.
     """
     resolution, fade = _resolution(weights, options)
     names = weights.generator_names
     config = generator_config(shapes_by_path(weights.generator, names), resolution)
     num_classes = config.pop("num_classes")
-    config |= {"class_names": class_names(options, num_classes), "form": weights.form, "fade": fade}
-    if weights.form == "rosinality":
-        # The port has the multiplier in its optimiser.
+    config |= {
+        "class_names": class_names(options, num_classes),
+        "form": weights.variant,
+        "fade": fade,
+    }
+    if weights.variant == "rosinality":
+        # The port applies the multiplier in its optimiser.
         config["mapping_lr_multiplier"] = 1.0
 
     def generator(values: Mapping[str, Any]) -> Callable[[], tuple[Any, list[str]]]:
@@ -366,9 +370,9 @@ def convert(weights: Weights, options: Options) -> list[Part]:
 
         return make
 
-    # Parts hold what is theirs alone, so that the weights of each can be let go with it.
+    # Each part holds only its weights, so that they can be freed with it.
     scores, score_names = weights.discriminator, weights.discriminator_names
-    settings = {"form": weights.form, "group_size": weights.group_size}
+    settings = {"form": weights.variant, "group_size": weights.group_size}
 
     def discriminator() -> tuple[Any, list[str]]:
         from tfgan.models.stylegan_discriminator import StyleGANDiscriminator

@@ -1,8 +1,8 @@
 """Published StyleGAN2 as `StyleGAN2Generator` and `StyleGAN2Discriminator`.
 
-Three code bases have names of their own: NVlabs/stylegan2-ada-pytorch (with it the StyleGAN2 of
+Three code bases have different names: NVlabs/stylegan2-ada-pytorch (with it the StyleGAN2 of
 NVlabs/stylegan3), NVlabs/stylegan2 (TensorFlow 1; also NVlabs/stylegan2-ada) and
-rosinality/stylegan2-pytorch. Names of the latter two are brought to those of the first.
+rosinality/stylegan2-pytorch. Names of the latter two are first mapped to those of the first.
 """
 
 import re
@@ -39,16 +39,16 @@ _ABOUT = "StyleGAN2"
 
 
 class Weights(NamedTuple):
-    """What a file holds.
+    """Weights from a published file.
 
     Attributes:
-        code: Where it was published.
+        code: The code base that published it.
         generator: The averaged generator: published name -> array.
-        raw: The generator that was trained; empty if the file has none.
-        discriminator: Empty if the file has none.
-        generator_names: How the generator's weights are called.
-        discriminator_names: The same for the discriminator.
-        generator_settings: Arguments of the generator that shapes do not tell.
+        raw: The generator before averaging; empty if the file has none.
+        discriminator: The discriminator; empty if the file has none.
+        generator_names: Names of the generator's weights.
+        discriminator_names: Names of the discriminator's weights.
+        generator_settings: Arguments of the generator that shapes do not determine.
         discriminator_settings: The same for the discriminator.
     """
 
@@ -63,7 +63,7 @@ class Weights(NamedTuple):
 
 
 def flat_channels_last(value: np.ndarray) -> np.ndarray:
-    """A dense layer [out, in] on flattened maps of C x 4 x 4: [in, out] on those of 4 x 4 x C."""
+    """Kernel [out, in] of a dense layer on flattened C x 4 x 4 maps -> [in, out], 4 x 4 x C."""
     maps = value.reshape(len(value), -1, 4, 4)
     return maps.transpose(2, 3, 1, 0).reshape(-1, len(value))
 
@@ -97,7 +97,7 @@ def _tf1_layout(name: str, value: np.ndarray) -> np.ndarray:
     if name.endswith("mod_bias"):
         return value + 1  # stored as the distance to its initial value
     if name.endswith("Conv0_up/weight"):
-        return value[::-1, ::-1]  # turned there, before the transposed convolution
+        return value[::-1, ::-1]  # rotated in that code, before the transposed convolution
     if name == "4x4/Dense0/weight":
         return flat_channels_last(value.T)
     if re.search(r"noise\d+$", name):
@@ -140,7 +140,7 @@ def _rosinality_layout(name: str, value: np.ndarray) -> np.ndarray:
         return value.reshape(())
     if name.endswith("bias") or name == "latent_avg":
         return value.reshape(-1)  # of 1 x 3 x 1 x 1, or 1 x W
-    # Modulated kernels carry a leading 1 for the batch.
+    # Modulated kernels have a leading batch axis of 1.
     return torch_layout(name, value[0] if value.ndim == 5 else value)
 
 
@@ -164,7 +164,7 @@ ROSINALITY_GENERATOR = Names(
     ),
     (_FILTERS,),
     _rosinality_layout,
-    # Files of its training have no average, and those of its first versions no fixed noise.
+    # Training files have no average, and files of early versions no fixed noise.
     "mapping/average$|noise/fixed$",
 )
 """Names of the generator of rosinality/stylegan2-pytorch."""
@@ -179,7 +179,7 @@ def rosinality_discriminator(weights: Mapping[str, Any]) -> Names:
         (
             (r"^convs\.0\.\d", f"b{resolution}.fromrgb"),
             (r"^convs\.(\d{1,2})\b", lambda m: f"b{2 * resolution >> int(m[1])}"),
-            # The digit is a place in a Sequential of blur, convolution and activation.
+            # The digit is an index in a Sequential of blur, convolution and activation.
             (r"conv1\.\d", "conv0"),
             (r"conv2\.\d", "conv1"),
             (r"skip\.\d", "skip"),
@@ -194,10 +194,10 @@ def rosinality_discriminator(weights: Mapping[str, Any]) -> Names:
 
 
 def find(files: Mapping[Path, Any]) -> Weights | None:
-    """The weights in what a file holds; None if they are not of StyleGAN2.
+    """Weights of StyleGAN2 in the contents of a file; None if it holds none.
 
     Raises:
-        CheckpointError: If they are, of a network with settings that ours have not.
+        CheckpointError: If their network has settings that ours cannot have.
     """
     if len(files) != 1:
         return None
@@ -208,8 +208,8 @@ def find(files: Mapping[Path, Any]) -> Weights | None:
 
 
 def _find_modules(contents: dict[Any, Any]) -> Weights | None:
-    found = {key: contents.get(key) for key in ("G_ema", "G", "D")}
-    networks = {key: value for key, value in found.items() if isinstance(value, Record)}
+    entries = {key: contents.get(key) for key in ("G_ema", "G", "D")}
+    networks = {key: value for key, value in entries.items() if isinstance(value, Record)}
     weights = {key: network_pickle.parameters(network) for key, network in networks.items()}
     if "synthesis.b4.const" not in weights.get("G_ema", {}):
         return None
@@ -272,7 +272,7 @@ def _find_networks(contents: Sequence[Any]) -> Weights | None:
 
 def _find_states(contents: dict[Any, Any]) -> Weights | None:
     first = "conv1.conv.modulation.weight"
-    # A file of arrays by name may hold the averaged generator alone.
+    # A file of arrays by name may hold only the averaged generator.
     networks = {"g_ema": contents} if first in contents else contents
     states = {key: networks.get(key, {}) for key in ("g_ema", "g", "d")}
     if not all(isinstance(state, dict) for state in states.values()):
@@ -296,21 +296,21 @@ def _find_states(contents: dict[Any, Any]) -> Weights | None:
 
 def _numbers(shapes: Mapping[str, Any], pattern: str) -> list[int]:
     """Numbers in paths that match a pattern, in order."""
-    found = (re.fullmatch(pattern, path) for path in shapes)
-    return sorted(int(match[1]) for match in found if match)
+    matches = (re.fullmatch(pattern, path) for path in shapes)
+    return sorted(int(match[1]) for match in matches if match)
 
 
 def generator_config(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
-    """Arguments of the generator, but for the names of its classes, whose number it has instead.
+    """Arguments of the generator, with "num_classes" instead of "class_names".
 
     Args:
-        shapes: Of the weights in our layout, by path.
+        shapes: Shapes of the weights in our layout, by path.
 
     Returns:
         Arguments of `StyleGAN2Generator`, and "num_classes".
 
     Raises:
-        CheckpointError: If weights are absent that tell them.
+        CheckpointError: If weights that determine them are missing.
     """
     sizes = _numbers(shapes, r"synthesis/b(\d{1,4})/conv1/conv/kernel")
     widths = {size: size_of(shapes, f"synthesis/b{size}/conv1/conv/kernel", -1) for size in sizes}
@@ -333,10 +333,10 @@ def discriminator_config(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any
     """Arguments of `StyleGAN2Discriminator`.
 
     Args:
-        shapes: Of the weights in our layout, by path.
+        shapes: Shapes of the weights in our layout, by path.
 
     Raises:
-        CheckpointError: If weights are absent that tell them.
+        CheckpointError: If weights that determine them are missing.
     """
     sizes = _numbers(shapes, r"b(\d{1,4})/conv0/kernel")
     widths = {size: size_of(shapes, f"b{size}/conv0/kernel", -1) for size in sizes}
@@ -352,18 +352,18 @@ def discriminator_config(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any
 
 
 def convert(weights: Weights, options: Options) -> list[Part]:
-    """The models of published weights.
+    """Converts published weights to models.
 
     Args:
-        weights: As `find` gives them.
+        weights: Result of `find`.
         options: Names of classes.
 
     Returns:
-        The averaged generator and, where the file has them, the raw one and the discriminator.
+        The averaged generator and, if the file has them, the raw generator and the discriminator.
 
     Raises:
-        CheckpointError: If weights are absent that tell the configuration, or the options do not
-            fit.
+        CheckpointError: If weights that determine the configuration are missing, or the options do
+            not fit.
     """
     names = weights.generator_names
     config = generator_config(shapes_by_path(weights.generator, names))
@@ -382,7 +382,7 @@ def convert(weights: Weights, options: Options) -> list[Part]:
 
         return make
 
-    # Parts hold what is theirs alone, so that the weights of each can be let go with it.
+    # Each part holds only its weights, so that they can be freed with it.
     scores, score_names = weights.discriminator, weights.discriminator_names
     settings = weights.discriminator_settings
 

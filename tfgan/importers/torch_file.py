@@ -1,9 +1,9 @@
-"""Reads what PyTorch's torch.save wrote, without PyTorch and without running what is in it.
+"""Reads files of PyTorch's torch.save, without PyTorch and without running anything in them.
 
 Both containers hold a pickle of dictionaries, lists and numbers. For each tensor the pickle has the
 key of a storage, an offset, a shape and strides; several tensors may share a storage. The values
-stand beside the pickle: in a zip archive, one entry a storage; in the older stream (before PyTorch
-1.6), one after the other behind the pickles.
+are stored beside the pickle: in a zip archive, one entry per storage; in the older stream (before
+PyTorch 1.6), one storage after the other behind the pickles.
 """
 
 import errno
@@ -22,7 +22,7 @@ from tfgan.importers import CheckpointError, numpy_values, pickles
 from tfgan.importers.pickles import Allowance, Record
 
 _ZIP = b"PK\x03\x04"
-_STREAM = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # a number, as a pickle says it
+_STREAM = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # a magic number, pickled
 # A thousand tensors take some 200 kB. Without a bound, a hostile pickle of some gigabytes could ask
 # for as many lists as it has bytes.
 _LARGEST_PICKLE = 2 * 2**20
@@ -30,11 +30,11 @@ _LARGEST_PICKLE = 2 * 2**20
 _PROGRAM = "__torch__."
 _LISTS = ("int", "double", "bool", "tensor")
 
-_KINDS = {
+_DTYPES = {
     "torch.DoubleStorage": "<f8",
     "torch.FloatStorage": "<f4",
     "torch.HalfStorage": "<f2",
-    "torch.BFloat16Storage": "<u2",  # NumPy has none: these bits are the upper half of a float32
+    "torch.BFloat16Storage": "<u2",  # the upper half of a float32; NumPy has no bfloat16
     "torch.LongStorage": "<i8",
     "torch.IntStorage": "<i4",
     "torch.ShortStorage": "<i2",
@@ -47,24 +47,24 @@ _KINDS = {
 
 
 def widened(upper: np.ndarray) -> np.ndarray:
-    """The float32 of which these bits are the upper half: bfloat16, which NumPy has not."""
+    """float32 from its upper half: bfloat16, which NumPy lacks."""
     return (upper.astype("<u4") << 16).view("<f4")
 
 
 class _Storage:
-    """Values in a row, which tensors see parts of. They are read after the tensors are made."""
+    """Flat values that tensors are views of. They are read after the tensors are made."""
 
-    def __init__(self, kind: str, count: int):
-        self.kind = kind
+    def __init__(self, type_name: str, count: int):
+        self.type_name = type_name
         self.is_read = False
-        widened = "<f4" if kind == "torch.BFloat16Storage" else _KINDS[kind]
+        widened = "<f4" if type_name == "torch.BFloat16Storage" else _DTYPES[type_name]
         self.values = np.empty(count, widened)
 
     def read(self, stream: Any, byte_order: str = "little") -> None:
-        """Takes the values from a stream; raises CheckpointError if it ends within them."""
+        """Reads the values from a stream; raises CheckpointError if it ends too early."""
         raw = self.values
-        if self.kind == "torch.BFloat16Storage":
-            raw = np.empty(len(self.values), _KINDS[self.kind])
+        if self.type_name == "torch.BFloat16Storage":
+            raw = np.empty(len(self.values), _DTYPES[self.type_name])
         if stream.readinto(raw.view(np.uint8).data) != raw.nbytes:
             raise CheckpointError("it was cut short: values of a tensor are missing.")
         if byte_order == "big":
@@ -78,7 +78,7 @@ class _Storages:
     """The storages of one file, by key.
 
     Args:
-        limit: Bytes of the file. More than that is not taken into memory, whatever it promises.
+        limit: Bytes of the file; more are never read into memory, whatever the file claims.
         added: Called with the key of each new storage.
     """
 
@@ -88,21 +88,19 @@ class _Storages:
         self.by_key: dict[str, _Storage] = {}
 
     def find(self, identity: Any) -> np.ndarray:
-        """Values of ("storage", kind, key, device, count), with older files a part of them."""
-        word, kind, key, _, count, *part = identity
+        """Values of ("storage", type, key, device, count); older files may name a part of them."""
+        word, type_name, key, _, count, *part = identity
         if word != "storage":
-            raise CheckpointError(
-                "it holds a whole module with its source code, not weights alone."
-            )
-        if kind not in _KINDS or not isinstance(key, str) or not _are_counts(count):
+            raise CheckpointError("it holds a whole module with its source code, not only weights.")
+        if type_name not in _DTYPES or not isinstance(key, str) or not _are_counts(count):
             raise ValueError(f"{identity} is no storage")
         if key not in self.by_key:
-            self.allowance.take(count * np.dtype(_KINDS[kind]).itemsize)
-            self.by_key[key] = _Storage(kind, count)
+            self.allowance.take(count * np.dtype(_DTYPES[type_name]).itemsize)
+            self.by_key[key] = _Storage(type_name, count)
             self.added(key)
         storage = self.by_key[key]
-        if (storage.kind, len(storage.values)) != (kind, count):
-            raise CheckpointError(f"it is damaged: storage {key[:40]!r} has two kinds or lengths.")
+        if (storage.type_name, len(storage.values)) != (type_name, count):
+            raise CheckpointError(f"it is damaged: storage {key[:40]!r} has two types or lengths.")
         if not part or part[0] is None:
             return storage.values
         _, start, length = part[0]
@@ -116,7 +114,7 @@ def _are_counts(*values: Any) -> bool:
 
 
 def _tensor(values: Any, start: Any, shape: Any, strides: Any, *_: Any) -> np.ndarray:
-    """A view of some values; the rest says how gradients are made."""
+    """A view of some values; further arguments are about gradients."""
     if not isinstance(values, np.ndarray) or not isinstance(shape, tuple):
         raise ValueError("no storage, or no shape")
     if len(shape) != len(strides) or not _are_counts(start, *shape, *strides):
@@ -124,8 +122,8 @@ def _tensor(values: Any, start: Any, shape: Any, strides: Any, *_: Any) -> np.nd
     last = start + sum((n - 1) * stride for n, stride in zip(shape, strides, strict=True))
     if math.prod(shape) and last >= len(values):
         raise CheckpointError("it is damaged: a tensor reaches beyond the values it is made of.")
-    # NumPy checks the bounds as well, but its own arithmetic may overflow. An empty tensor may
-    # start behind the last value, which NumPy does not take.
+    # NumPy checks the bounds too, but its arithmetic may overflow. An empty tensor may start after
+    # the last value, which NumPy refuses.
     size = values.itemsize
     start = start if math.prod(shape) else 0
     view = np.ndarray(shape, values.dtype, values, start * size, [s * size for s in strides])
@@ -134,34 +132,34 @@ def _tensor(values: Any, start: Any, shape: Any, strides: Any, *_: Any) -> np.nd
 
 
 def _dictionary(pairs: Any = None) -> dict:
-    """A new dictionary; Python 2 gives it a list of its names and values."""
-    made: dict[Any, Any] = {}
+    """A new dictionary; Python 2 passes a list of names and values."""
+    dictionary: dict[Any, Any] = {}
     if pairs is None:
-        return made
+        return dictionary
     if not isinstance(pairs, list):
         raise ValueError(f"a {type(pairs).__name__} for a list of names and values")
     for name, value in pairs:
-        if not isinstance(name, str):  # hashes of other things may be costly
+        if not isinstance(name, str):  # hashing other values may be costly
             raise ValueError(f"a {type(name).__name__} for a name")
-        made[name] = value
-    # The list is used up: dictionaries made of a long one again and again could fill the memory.
+        dictionary[name] = value
+    # The list is emptied: dictionaries made repeatedly from a long list could fill the memory.
     pairs.clear()
-    return made
+    return dictionary
 
 
 def rebuild(size: int) -> dict[str, Any]:
-    """What the names that tensors in the pickle of a file ask for stand for.
+    """Functions for the names that tensors in the pickle of a file use.
 
     Args:
-        size: Bytes of the file. Its tensors may overlap, but not without end: a copy of each has to
-            fit into four times as many.
+        size: Bytes of the file. Its tensors may overlap, but all copies together must fit into four
+            times its size.
     """
     allowance = Allowance(4 * size)
 
-    def tensor(*given: Any) -> np.ndarray:
-        made = _tensor(*given)
-        allowance.take(made.nbytes)
-        return made
+    def tensor(*arguments: Any) -> np.ndarray:
+        array = _tensor(*arguments)
+        allowance.take(array.nbytes)
+        return array
 
     return {
         **pickles.PLAIN,
@@ -176,7 +174,7 @@ def rebuild(size: int) -> dict[str, Any]:
 
 
 class _Allowed(dict[str, Any]):
-    """Names and what they stand for; those of a TorchScript program are its own modules."""
+    """Functions by name; names of a TorchScript program stand for its modules."""
 
     def __contains__(self, name: object) -> bool:
         return super().__contains__(name) or str(name).startswith(_PROGRAM)
@@ -186,15 +184,15 @@ class _Allowed(dict[str, Any]):
 
 
 def _allowed(size: int) -> dict[str, Any]:
-    """What names in a file of torch.save, or of torch.jit.save, stand for."""
+    """Functions for the names in a file of torch.save or torch.jit.save."""
     options = {"argparse.Namespace": lambda *_: Record("Namespace")}
-    kinds = {kind: kind for kind in _KINDS}
-    lists = {f"torch.jit._pickle.build_{kind}list": lambda values: values for kind in _LISTS}
-    return _Allowed({**rebuild(size), **numpy_values.names(size), **kinds, **options, **lists})
+    type_names = {type_name: type_name for type_name in _DTYPES}
+    lists = {f"torch.jit._pickle.build_{item}list": lambda values: values for item in _LISTS}
+    return _Allowed({**rebuild(size), **numpy_values.names(size), **type_names, **options, **lists})
 
 
 def matches(head: bytes) -> bool:
-    """Whether a file that begins so may be torch.save's. 64 bytes are enough."""
+    """Whether a file may be torch.save's, by its first 64 bytes."""
     return head.startswith(_ZIP) or _STREAM in head[:64]
 
 
@@ -202,16 +200,16 @@ def read(path: str | Path) -> Any:
     """Reads a file of torch.save.
 
     Args:
-        path: A zip archive, or a stream of the time before PyTorch 1.6.
+        path: A zip archive, or a stream from before PyTorch 1.6.
 
     Returns:
-        What was saved: dictionaries (ordered ones too), lists, tuples, numbers and strings, with a
+        The saved data: dictionaries (also ordered), lists, tuples, numbers and strings, with a
         read-only array for each tensor or parameter, and a `pickles.Record` for a Namespace, or for
         each module of a TorchScript archive, whose program is neither read nor run. Arrays
-        of one storage share their memory. bfloat16 becomes float32, which holds the same values.
+        of the same storage share memory. bfloat16 becomes float32, which holds the same values.
 
     Raises:
-        CheckpointError: If the file is damaged, is another kind of file, or asks for anything but
+        CheckpointError: If the file is damaged, is another type of file, or asks for anything but
             harmless types.
         OSError: If it cannot be read.
     """
@@ -230,7 +228,7 @@ def _read_zip(file: BinaryIO, limit: int) -> Any:
             return _read_archive(archive, limit)
     except CheckpointError:
         raise
-    # What zipfile raises on damaged directories; OSError where they lead to before the start.
+    # Errors of zipfile for damaged directories; OSError if an offset is negative.
     except (
         zipfile.BadZipFile, ValueError, EOFError, struct.error, NotImplementedError, OSError
     ) as error:  # fmt: skip
@@ -249,12 +247,12 @@ def _read_archive(archive: zipfile.ZipFile, limit: int) -> Any:
         )
     if any(entry.flag_bits & 1 for entry in entries):
         raise CheckpointError("it is encrypted. Decrypt it first.")
-    # torch.save never compresses. So an archive cannot hold more than its size, unless its
-    # directory lies, or names the same bytes again and again. torch.jit.save compresses the source
-    # code beside the values, which is not read.
+    # torch.save never compresses. So the contents cannot exceed the size of the archive, unless its
+    # directory is wrong or names the same bytes repeatedly. torch.jit.save compresses the source
+    # code, which is not read.
     entries = [entry for entry in entries if entry.filename.split("/")[1:2] != ["code"]]
     if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
-        raise CheckpointError("it was compressed anew. Unpack it, and zip it without compression.")
+        raise CheckpointError("it was compressed again. Unpack it, and zip it without compression.")
     if sum(entry.file_size for entry in entries) > limit:
         raise CheckpointError("it is a damaged zip archive: its parts are larger than the whole.")
     if pickled[0].file_size > _LARGEST_PICKLE:
@@ -287,7 +285,7 @@ def _read_stream(file: BinaryIO, limit: int) -> Any:
         file.seek(start + stream.tell())
         return value
 
-    for _ in range(3):  # the number that it was recognised by, a version, sizes of C's types
+    for _ in range(3):  # the magic number, a version, sizes of C's types
         next_pickle()
     value = next_pickle()
     keys = next_pickle()
@@ -304,33 +302,33 @@ def _read_stream(file: BinaryIO, limit: int) -> Any:
 
 
 def read_storage(data: bytes | memoryview) -> np.ndarray:
-    """Reads what torch.save wrote of one storage alone, as plain pickles hold it within a tensor.
+    """Reads a single storage that torch.save wrote, as plain pickles hold it within a tensor.
 
     Args:
-        data: A stream of the time before PyTorch 1.6, which this purpose still has.
+        data: A stream as before PyTorch 1.6, which PyTorch still uses here.
 
     Returns:
-        The values in a row. But for bfloat16 they are a view of `data`.
+        The flat values; a view of `data`, except for bfloat16.
 
     Raises:
         CheckpointError: If it is damaged, or holds anything else.
     """
     place = 0
     value: Any = None
-    kinds = {kind: kind for kind in _KINDS}
-    for part in range(5):  # a number, a version, sizes of C's types, the storage, a list of its key
-        # The first two hundred bytes hold all of them.
+    type_names = {type_name: type_name for type_name in _DTYPES}
+    for part in range(5):  # magic number, version, C's sizes, the storage, a list of its key
+        # Each of them takes less than two hundred bytes.
         head = io.BytesIO(data[place : place + 1000])
-        found = pickles.load(head, kinds, lambda identity: identity)
+        unpickled = pickles.load(head, type_names, lambda identity: identity)
         place += head.tell()
-        value = found if part == 3 else value
+        value = unpickled if part == 3 else value
     if not isinstance(value, tuple) or len(value) < 5 or value[0] != "storage":
         raise CheckpointError("it is damaged: a tensor has no storage.")
-    kind, count = value[1], value[4]
-    if kind not in _KINDS or not _are_counts(count) or value[5:] not in ((), (None,)):
-        raise CheckpointError("it is damaged: a tensor has a storage of no kind.")
-    size = count * np.dtype(_KINDS[kind]).itemsize
+    type_name, count = value[1], value[4]
+    if type_name not in _DTYPES or not _are_counts(count) or value[5:] not in ((), (None,)):
+        raise CheckpointError("it is damaged: a tensor has a storage of an unknown type.")
+    size = count * np.dtype(_DTYPES[type_name]).itemsize
     if len(data) != place + 8 + size:
         raise CheckpointError("it is damaged, or was cut short: a storage has another length.")
-    values = np.frombuffer(data, _KINDS[kind], count, place + 8)
-    return widened(values) if kind == "torch.BFloat16Storage" else values
+    values = np.frombuffer(data, _DTYPES[type_name], count, place + 8)
+    return widened(values) if type_name == "torch.BFloat16Storage" else values

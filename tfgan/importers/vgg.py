@@ -1,7 +1,7 @@
 """VGG16 of precision and recall: the files of torchvision and of NVlabs as `VGG16`.
 
-Both hold the same network: NVlabs' is a TorchScript archive, of which the arrays are taken and the
-program is not.
+Both hold the same network: NVlabs' file is a TorchScript archive, whose arrays are read and whose
+program is ignored.
 """
 
 from collections.abc import Mapping
@@ -13,14 +13,14 @@ from tfgan.importers import CheckpointError
 from tfgan.importers.pickles import Record
 from tfgan.importers.weights import Names, by_path, fill, torch_layout
 
-# Places of the convolutions in torchvision's list of layers.
+# Indices of the convolutions in torchvision's list of layers.
 _PLACES = ("0", "2", "5", "7", "10", "12", "14", "17", "19", "21", "24", "26", "28")
 _ENDS = {"features.28.weight", "classifier.0.weight"}
-_MAPS = (512, 7, 7)  # what the first dense layer sees, in PyTorch's order
+_MAPS = (512, 7, 7)  # input of the first dense layer, in PyTorch's order
 
 
 def _layout(name: str, value: np.ndarray) -> np.ndarray:
-    """Kernels in Keras's layout; that of the first dense layer sees maps with channels last."""
+    """Kernels in Keras's layout; the first dense layer takes maps with channels last."""
     if name in ("classifier.0.weight", "layers.fc1.weight"):
         maps = value.reshape(len(value), *_MAPS)
         return maps.transpose(2, 3, 1, 0).reshape(-1, len(value))
@@ -45,43 +45,43 @@ NAMES = Names(
 
 
 def _flatten(module: Record) -> dict[str, np.ndarray]:
-    """Arrays of a module and of those in it, by dotted name."""
-    found: dict[str, np.ndarray] = {}
-    # A hostile file may have modules within themselves, or each twice in the next: once is enough.
+    """Arrays of a module and of the modules in it, by dotted name."""
+    arrays: dict[str, np.ndarray] = {}
+    # A hostile file may nest a module in itself, or each module twice in the next: read each once.
     left, seen = [("", module)], {id(module)}
     while left:
         path, record = left.pop()
         for name, value in record.state.items():
             if isinstance(value, np.ndarray):
-                found[f"{path}{name}"] = value
+                arrays[f"{path}{name}"] = value
             elif isinstance(value, Record) and id(value) not in seen:
                 seen.add(id(value))
                 left.append((f"{path}{name}.", value))
-    return found
+    return arrays
 
 
 def find(contents: Any) -> dict[str, Any] | None:
-    """Weights by published name in what a file holds; None if it holds no whole VGG16."""
+    """Weights by published name in the contents of a file; None if it holds no whole VGG16."""
     if isinstance(contents, Record):
         layers = contents.state.get("layers")
         return _flatten(contents) if isinstance(layers, Record) and "fc1" in layers.state else None
     if not isinstance(contents, dict) or not contents.keys() >= _ENDS:
         return None
-    # Linear weights beside it say that it is meant for LPIPS.
+    # With linear weights beside it, it is meant for LPIPS.
     return None if any(str(name).startswith(("lin", "lpips")) for name in contents) else contents
 
 
 def convert(weights: Mapping[str, Any]) -> tuple[Any, list[str]]:
-    """Makes the network of published weights.
+    """Makes the network from published weights.
 
     Args:
         weights: Published name -> array, in PyTorch's layout.
 
     Returns:
-        A `tfgan.models.vgg.VGG16`, and lines that say what was left out.
+        A `tfgan.models.vgg.VGG16`, and lines about weights that were left out.
 
     Raises:
-        CheckpointError: If names are missing, left over without being known, or do not fit.
+        CheckpointError: If names are missing or unknown, or shapes do not fit.
     """
     from tfgan.models.vgg import VGG16
 

@@ -1,4 +1,4 @@
-"""Puts published weights into networks: names by rules, layouts, and a refusal with the lists."""
+"""Loads published weights into networks: rules for names, layouts, lists of misfits."""
 
 import re
 from collections import Counter
@@ -12,25 +12,25 @@ from tfgan.importers import CheckpointError
 # Pattern and replacement, as re.sub takes them. They are applied in order.
 Rules = Sequence[tuple[str, str | Callable[[re.Match[str]], str]]]
 
-# What PyTorch stores of a trained network and no network needs, and why.
+# Pattern of names that PyTorch stores and no network needs, and the reason.
 COUNTERS = (r"\.num_batches_tracked$", "counters that only training needs")
 _SHOWN = 20  # names of a list
 
 
 def torch_layout(name: str, value: np.ndarray) -> np.ndarray:
-    """PyTorch's kernels, [out, in, kh, kw] and [out, in], as Keras's; anything else as it is."""
+    """PyTorch's kernels, [out, in, kh, kw] and [out, in], in Keras's layout; others unchanged."""
     if value.ndim == 4:
         return value.transpose(2, 3, 1, 0)
     return value.T if value.ndim == 2 else value
 
 
 class Names(NamedTuple):
-    """What the weights of a published network are called, and how they are laid out.
+    """Names and layouts of the weights of a published network.
 
     Attributes:
         about: The network, such as "the network of face landmarks".
         rules: From a published name to the path of the variable, with dots for slashes.
-        left_out: Patterns of names that the network does without, each with the reason.
+        left_out: Patterns of names that the network does not need, each with the reason.
         layout: Published name and array -> array in the shape of the variable.
         optional: Pattern of paths of variables that files may lack; they keep their initial values.
     """
@@ -44,7 +44,7 @@ class Names(NamedTuple):
     def path(self, name: str) -> str:
         """Path, below the network, of the variable that a published weight belongs to.
 
-        Names that are not of the network come back as a path that no variable has.
+        For names that do not belong to the network it is a path that no variable has.
         """
         for pattern, replacement in self.rules:
             name = re.sub(pattern, replacement, name)
@@ -58,17 +58,17 @@ def by_path(network: Any) -> dict[str, Any]:
 
 def shapes_by_path(weights: Mapping[Any, Any], names: Names) -> dict[str, tuple[int, ...]]:
     """Shapes of published weights in our layout, by path, to read a configuration from."""
-    found = {}
+    shapes = {}
     for published, value in weights.items():
         if isinstance(value, np.ndarray):
             laid_out = _lay_out(names, str(published), value)
             if laid_out is not None:
-                found[names.path(str(published))] = laid_out.shape
-    return found
+                shapes[names.path(str(published))] = laid_out.shape
+    return shapes
 
 
 def size_of(shapes: Mapping[str, tuple[int, ...]], path: str, axis: int) -> int:
-    """Length of an axis of one weight; raises CheckpointError if there is none."""
+    """Length of an axis of a weight; raises CheckpointError if the weight is missing."""
     shape = shapes.get(path, ())
     if not -len(shape) <= axis < len(shape):
         raise CheckpointError(
@@ -78,7 +78,7 @@ def size_of(shapes: Mapping[str, tuple[int, ...]], path: str, axis: int) -> int:
 
 
 def channels_of(widths: Mapping[int, int]) -> dict[str, int]:
-    """channel_base and channel_max of networks with so many feature maps by resolution."""
+    """channel_base and channel_max, from the number of feature maps by resolution."""
     return {
         "channel_base": max(size * width for size, width in widths.items()),
         "channel_max": max(widths.values()),
@@ -86,18 +86,18 @@ def channels_of(widths: Mapping[int, int]) -> dict[str, int]:
 
 
 def fill(variables: Mapping[str, Any], weights: Mapping[Any, Any], names: Names) -> list[str]:
-    """Sets variables to published weights: all of them, or none.
+    """Sets variables to published weights: all, or none if an error is raised.
 
     Args:
-        variables: By path, as `by_path` gives them.
+        variables: Variables by path, see `by_path`.
         weights: Published name -> array.
-        names: How the two belong together.
+        names: Names and layouts of the weights.
 
     Returns:
-        Lines that say what was left out.
+        Lines about weights that were left out.
 
     Raises:
-        CheckpointError: If names are missing, left over without being known, or do not fit.
+        CheckpointError: If names are missing or unknown, or shapes do not fit.
     """
     shapes = {path: tuple(variable.shape) for path, variable in variables.items()}
     chosen, notes = _choose(shapes, weights, names)
@@ -109,25 +109,25 @@ def fill(variables: Mapping[str, Any], weights: Mapping[Any, Any], names: Names)
 def load(
     make: Callable[[], Any], weights: Mapping[Any, Any], names: Names
 ) -> tuple[Any, list[str]]:
-    """Makes a network of published weights.
+    """Makes a network from published weights.
 
     Args:
-        make: Gives a new layer or model of the configuration that the weights tell, not yet built.
+        make: Makes a layer or model with the configuration of the weights, not yet built.
         weights: Published name -> array.
-        names: How its variables and they belong together.
+        names: Names and layouts of the weights.
 
     Returns:
-        The network, built and filled, and lines that say what was left out.
+        The network, built and filled, and lines about weights that were left out.
 
     Raises:
-        CheckpointError: As `fill`; and if there is no such network.
+        CheckpointError: As `fill`; and if the configuration is impossible.
     """
     import tensorflow as tf
 
     try:
-        # Variables of a graph have shapes, and no values: a few small weights of a hostile file may
-        # tell of a network that would fill the memory. Keras' StatelessScope would make the values
-        # up for it later.
+        # Variables of a graph have shapes but no values: a few small weights of a hostile file may
+        # describe a network that would fill the memory. Keras' StatelessScope would create the
+        # values later.
         with tf.Graph().as_default():
             planned = make()
             planned.build()
@@ -146,7 +146,7 @@ def load(
 def _choose(
     shapes: Mapping[str, tuple[int, ...]], weights: Mapping[Any, Any], names: Names
 ) -> tuple[dict[str, np.ndarray], list[str]]:
-    """The value of each path, and lines that say what was left out; refuses what does not fit."""
+    """The value of each path, and lines about weights left out; refuses weights that do not fit."""
     left_out: Counter[str] = Counter()
     chosen: dict[str, np.ndarray] = {}
     unknown, unfit = [], []
@@ -188,7 +188,7 @@ def _choose(
 
 
 def _lay_out(names: Names, name: str, value: np.ndarray) -> np.ndarray | None:
-    """The array in our layout; None if it has not the dimensions for that."""
+    """The array in our layout; None if its number of dimensions does not fit."""
     try:
         return names.layout(name, value)
     except (ValueError, IndexError):
