@@ -1,7 +1,7 @@
 """Faces drawn by this package: a data set that needs no download.
 
 `person_of`, `sample_person` and `draw` make single pictures; `prepare` makes the data set, as a
-TensorFlow Datasets builder. TensorFlow is imported only when the builder is asked for.
+TensorFlow Datasets builder. TensorFlow is imported only when the builder is used.
 """
 
 from __future__ import annotations

@@ -22,9 +22,9 @@ from tfgan.terminal import (
 
 _ABOUT = """Draws the built-in data set of faces.
 
-Without --sheet or --folder, the set is drawn and stored for training; a set that is already there
-is left as it is. With --sheet, only a picture of some faces is written, and with --folder single
-pictures in a sub-folder for each class: to train on as a user's own, or to translate.
+Without --sheet or --folder, the set is drawn and stored for training; an existing set is kept. With
+--sheet, only a picture of some faces is written. With --folder, single pictures are written, in a
+sub-folder for each class: to train on like your own pictures, or to translate.
 """
 
 _EXAMPLES = """examples:
@@ -34,7 +34,7 @@ _EXAMPLES = """examples:
 """
 
 _CAPTION_HEIGHT = 56
-# What sub-folders can be named by.
+# Labels that can name the sub-folders.
 CLASSES: dict[str, Callable[[Labels], str]] = {
     "domain": lambda labels: labels["domain"],
     "expression": lambda labels: labels["expression"],
@@ -102,8 +102,8 @@ def _parser() -> CommandParser:
         "--start",
         type=int,
         default=0,
-        help="index of the first picture on the sheet or in the folder; from 1000000 on are those "
-        "that no set trains on (default: 0)",
+        help="index of the first picture on the sheet or in the folder; no set trains on those "
+        "from 1000000 on (default: 0)",
     )
     return parser
 
@@ -120,7 +120,7 @@ def write_folder(folder: Path, size: int, count: int, seed: int, start: int, cla
 def contact_sheet(
     size: int, rows: int, columns: int, seed: int = 0, start: int = 0, labels: bool = False
 ) -> Image.Image:
-    """Returns a sheet of pictures in the order of the data set, with captions if asked for."""
+    """Returns a sheet of pictures in the order of the data set, captions if `labels` is set."""
     height = size + (_CAPTION_HEIGHT if labels else 0)
     sheet = Image.new("RGB", (columns * size, rows * height), "white")
     for k in range(rows * columns):
@@ -145,7 +145,7 @@ def _caption(person: Person, characters: int) -> str:
     return "\n".join(lines)
 
 
-@command(stopped="Stopped; a set that is half drawn is drawn anew next time.")
+@command(stopped="Stopped. An unfinished set is drawn again next time.")
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     options = _parser().parse_args(arguments)

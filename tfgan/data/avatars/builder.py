@@ -64,14 +64,14 @@ class Avatars(tfds.core.GeneratorBasedBuilder):
     Args:
         processes: How many processes draw; 0 draws in this one. Defaults to one per core.
         config: An `AvatarsConfig` or the name of one in `BUILDER_CONFIGS`.
-        data_dir: Where data sets are stored. Defaults to that of TensorFlow Datasets.
+        data_dir: Folder of data sets. Defaults to that of TensorFlow Datasets.
         version: Defaults to the latest.
     """
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First drawing."}  # noqa: RUF012 (overrides a plain dict)
-    # Left to itself, TensorFlow Datasets 4.9.10 asks importlib_resources, which it does not require
-    # on this Python, where this file is.
+    # Without this, TensorFlow Datasets 4.9.10 looks for this file with importlib_resources, which
+    # it does not require on this Python.
     code_path = epath.Path(__file__)
     BUILDER_CONFIGS = [AvatarsConfig()]  # noqa: RUF012 (overrides a plain list)
 
@@ -103,7 +103,7 @@ class Avatars(tfds.core.GeneratorBasedBuilder):
                     "id": np.int64,
                 }
             ),
-            # Pictures are independent of each other, so their order is already a shuffled one.
+            # Pictures are independent of each other, so their order is already random.
             disable_shuffling=True,
         )
 
@@ -135,9 +135,9 @@ def prepare(
     data_dir: str | os.PathLike[str] | None = None,
     processes: int | None = None,
 ) -> tfds.core.DatasetBuilder:
-    """Draws a set of avatars unless it is there already.
+    """Draws a set of avatars unless it exists.
 
-    A set that was interrupted is drawn anew.
+    An interrupted set is drawn again.
 
     Args:
         size: Side of the pictures in pixels, a power of two from 16 to 1024.
@@ -158,7 +158,7 @@ def prepare(
     builder = Avatars(config=config, data_dir=data_dir, processes=processes)
     if not Path(builder.data_dir).exists():
         _check_writable(Path(builder.data_dir))
-    # What it prints is about downloads, which there are none of, and two nested bars.
+    # Hides messages about downloads, of which there are none, and two nested progress bars.
     tfds.disable_progress_bar()
     try:
         with contextlib.redirect_stdout(io.StringIO()):
@@ -175,9 +175,9 @@ def read_ids(builder: tfds.core.DatasetBuilder, split: str, indices: Sequence[in
     """Reads which people some pictures of a prepared set show: `person_of(seed, id)`.
 
     Args:
-        builder: What `prepare` returned; its `builder_config` has the seed.
+        builder: Result of `prepare`; its `builder_config` has the seed.
         split: Split, or slices and sums of splits.
-        indices: Places in the split.
+        indices: Positions in the split.
     """
     pictures = builder.as_data_source(split, decoders={"image": tfds.decode.SkipDecoding()})
     return [int(pictures[int(index)]["id"]) for index in indices]

@@ -127,7 +127,7 @@ def _sphere(light: int, strength: int) -> Image.Image:
 
 
 class Canvas:
-    """An RGB picture that is drawn on in pixels of its own, supersampled, size.
+    """An RGB picture to draw on, in supersampled pixels.
 
     Args:
         image: The picture, RGB.
@@ -178,7 +178,7 @@ class Canvas:
         self, centre: Sequence[float], radii: tuple[float, float], color: Color, strength: float
     ) -> None:
         """Blends in a soft spot: `strength` at its centre, nothing at its rim."""
-        # Even sizes only, so that most masks are found in the cache.
+        # Even sizes only, so that most masks are in the cache.
         width, height = 2 * max(1, round(radii[0])), 2 * max(1, round(radii[1]))
         x = round(centre[0] - radii[0]) - self.origin[0]
         y = round(centre[1] - radii[1]) - self.origin[1]

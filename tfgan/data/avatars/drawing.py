@@ -85,8 +85,8 @@ def draw(person: Person, size: int) -> Image.Image:
 def find_background(person: Person, size: int) -> np.ndarray:
     """Finds the pixels of `draw(person, size)` that show the backdrop and nothing else.
 
-    The person is drawn on black and on white: what changes neither was not touched, for no colour
-    is both. A pixel counts only if all the finer pixels that it is the mean of do.
+    The person is drawn on black and on white: pixels that keep both colours were not drawn on. A
+    pixel counts only if all the finer pixels that it averages do.
 
     Args:
         person: Who is drawn.

@@ -48,7 +48,7 @@ DOMAINS = ("female", "male")
 
 
 class Labels(TypedDict):
-    """What is true of one picture."""
+    """Labels of one picture."""
 
     attributes: dict[str, bool]
     expression: str

@@ -1,4 +1,4 @@
-"""What every part of a face needs in order to be drawn."""
+"""What the drawing of every part of a face needs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FULL = ARCH**0.72
 
 @dataclass
 class Sketch:
-    """What every part needs in order to be drawn."""
+    """Canvas, pose, person and colours, which the drawing of every part needs."""
 
     canvas: Canvas
     pose: Pose

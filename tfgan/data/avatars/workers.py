@@ -1,4 +1,4 @@
-"""Draws many pictures in processes of their own.
+"""Draws many pictures in worker processes.
 
 The workers are plain interpreters that run this file as a module. `multiprocessing` would import
 the caller's main module in each of them, and that may mean ten seconds of importing TensorFlow.
@@ -80,7 +80,7 @@ def draw_examples(
             except EOFError:
                 raise RuntimeError(
                     f"The worker that draws avatar {index} ended with exit status "
-                    f"{worker.wait()}. Its message stands above; prepare again with "
+                    f"{worker.wait()}. Its message is above; prepare again with "
                     "processes=0 to draw in this process."
                 ) from None
             yield example
@@ -99,7 +99,7 @@ def _main() -> None:
             pickle.dump(draw_example(size, seed, index), sys.stdout.buffer)
             sys.stdout.buffer.flush()
     except (BrokenPipeError, KeyboardInterrupt):
-        # The reader is gone, and nobody needs the rest. Python would complain while it closes
+        # The reader is gone, so the rest is not needed. Python would complain while it closes
         # the broken pipe on the way out.
         os._exit(1)
 
