@@ -232,6 +232,35 @@ def test_one_place_knows_how_names_of_data_begin():
     assert parsers == {"tfgan.data.opening", "tfgan.data.tfds_labels", "tfgan.data.tfds_sets"}
 
 
+def find_flags(source: str) -> list[str]:
+    """Flags of a command line that the errors of a file name."""
+    return [
+        flag
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Raise)
+        for constant in ast.walk(node)
+        if isinstance(constant, ast.Constant) and isinstance(constant.value, str)
+        for flag in re.findall(r"(?<![\w-])--[a-z][a-z-]*", constant.value)
+    ]
+
+
+def test_the_library_names_fields_in_its_errors_and_no_flags():
+    assert find_flags('raise A(f"--b-c must {d}") from e\nf("--g")') == ["--b-c"]
+    # What only a command line uses knows its flags.
+    commands = ("tfgan.align", "tfgan.evaluate", "tfgan.generate", "tfgan.data.avatars")
+    flags = {
+        module: find_flags(path.read_text("utf-8"))
+        for path in sorted((ROOT / "tfgan").rglob("*.py"))
+        if path.stem != "__main__"
+        and not any(
+            inside(module := ".".join(path.relative_to(ROOT).with_suffix("").parts), command)
+            for command in commands
+        )
+    }
+    assert "tfgan.data.pipeline" in flags
+    assert not {module: names for module, names in flags.items() if names}
+
+
 def test_options_read_no_data():
     # Checks of plain values stay in them; what reads the disk is opened elsewhere.
     assert not violations(

@@ -17,11 +17,13 @@ class DeviceError(UserError):
 def check_count(devices: int, available: int, kind: str, advice: str) -> None:
     """Raises DeviceError unless so many devices are there; 0 stands for all."""
     if devices < 0:
-        raise DeviceError(f"--devices must be 0, for all, or more. Received: {devices}.")
+        raise DeviceError(field="devices", expected="must be 0, for all, or more", received=devices)
     if devices > available:
         raise DeviceError(
-            f"--devices must be at most {available}, the number of {kind}s here. Received: "
-            f"{devices}. {advice}"
+            field="devices",
+            expected=f"must be at most {available}, the number of {kind}s here",
+            received=devices,
+            advice=advice,
         )
 
 
@@ -36,7 +38,9 @@ def make_strategy(devices: int, virtual_devices: int) -> tf.distribute.Strategy:
         DeviceError: If there are fewer devices than asked for.
     """
     if not 1 <= virtual_devices <= 64:
-        raise DeviceError(f"--virtual-devices must be from 1 to 64. Received: {virtual_devices}.")
+        raise DeviceError(
+            field="virtual_devices", expected="must be from 1 to 64", received=virtual_devices
+        )
     if virtual_devices > 1:
         cpu = tf.config.list_physical_devices("CPU")[0]
         tf.config.set_logical_device_configuration(
@@ -44,7 +48,7 @@ def make_strategy(devices: int, virtual_devices: int) -> tf.distribute.Strategy:
         )
     kind = "GPU" if tf.config.list_logical_devices("GPU") and virtual_devices == 1 else "CPU"
     names = [device.name for device in tf.config.list_logical_devices(kind)]
-    advice = f"Use --virtual-devices {devices} to split the CPU for a test."
+    advice = f"Use `virtual_devices` {devices} to split the CPU for a test."
     check_count(devices, len(names), kind, advice)
     return tf.distribute.MirroredStrategy(names[: devices or None])
 

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from tfgan import inference
+from tfgan.errors import UserError
 from tfgan.files import replacing
 from tfgan.inference import noise_maps, to_float, translate  # noqa: F401 (evaluation has them here)
 
@@ -277,14 +278,18 @@ def write_video(path: str | Path, frames: Iterable[np.ndarray], fps: float) -> N
 
 
 def check_video(path: str | Path, fps: float) -> None:
-    """Raises ValueError where `write_video` would, before any frame is made."""
+    """Raises UserError where `write_video` would, before any frame is made."""
     ending = Path(path).suffix.lower()
     if ending not in VIDEO_ENDINGS:
-        raise ValueError(
-            f"--out of a video must end in {' or '.join(VIDEO_ENDINGS)}. Received: {str(path)!r}."
+        raise UserError(
+            field="out",
+            expected=f"of a video must end in {' or '.join(VIDEO_ENDINGS)}",
+            received=repr(str(path)),
         )
     highest = 50 if ending == ".gif" else 240
     if not 1 <= fps <= highest:
-        raise ValueError(
-            f"--fps must be from 1 to {highest} for {ending} files. Received: {fps:g}."
+        raise UserError(
+            field="fps",
+            expected=f"must be from 1 to {highest} for {ending} files",
+            received=f"{fps:g}",
         )

@@ -39,8 +39,14 @@ class OutputError(UserError):
     """A result cannot be written where it is wanted."""
 
 
-def check_writable(folder: Path, option: str = "--out") -> None:
-    """Raises OutputError if files cannot be made in a folder, or the folder itself cannot be."""
+def check_writable(folder: Path, field: str = "out", advice: str = "") -> None:
+    """Raises OutputError if files cannot be made in a folder, or the folder itself cannot be.
+
+    Args:
+        folder: Where files are to be written.
+        field: Option that names another place.
+        advice: What else can be done, such as "make room there".
+    """
     existing = folder.absolute()
     while not existing.exists():
         existing = existing.parent
@@ -50,8 +56,9 @@ def check_writable(folder: Path, option: str = "--out") -> None:
             pass
     except OSError as error:
         raise OutputError(
-            f"{existing} cannot be written to ({error.strerror}). Choose another place with "
-            f"{option}."
+            named=existing,
+            expected=f"cannot be written to ({error.strerror})",
+            advice=f"Choose another place with `{field}`{advice and ', or ' + advice}.",
         ) from error
 
 

@@ -75,7 +75,7 @@ def check_runs(runs: Path) -> None:
     """Raises an error unless run folders can be made below `runs`."""
     if runs.exists() and not runs.is_dir():
         raise UserError(f"--runs must be a folder. Received: {runs}, which is a file.")
-    check_writable(runs, "--runs")
+    check_writable(runs, "runs")
 
 
 def joined(arguments: list[str], option: str) -> list[str]:

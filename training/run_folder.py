@@ -42,7 +42,7 @@ def use_folder(folder: Path) -> Iterator[None]:
         OutputError: If it cannot be written to, on entry or later.
     """
     for place in (folder, folder / CHECKPOINTS, folder / SAMPLES):
-        check_writable(place, "--runs, or make room there")
+        check_writable(place, "runs", "make room there")
     with _plain_write_errors(folder), (folder / LOCK).open("a+") as file:
         _lock(file, folder)
         remove_partial(folder)

@@ -73,7 +73,7 @@ def test_labels_of_several_sets_have_a_mask():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (Options(), "5 wide, and it cannot tell what they mean. Give --attributes"),
+        (Options(), "5 wide, and it cannot tell what they mean. Give `attributes`"),
         (labels(("attributes", "ABC")), "Received: 3 names of 1 sets"),
         (labels(("attributes", "AABCD")), "all different"),
         (labels(("attributes", "ABCDE"), exclusive=[("A", "X")]), "attributes of one set.*A X"),
@@ -87,7 +87,7 @@ def test_options_that_do_not_fit_are_refused(options, message):
 
 
 def test_a_generator_alone_needs_a_resolution():
-    with pytest.raises(CheckpointError, match=r"ends in -D\.ckpt.*or --resolution"):
+    with pytest.raises(CheckpointError, match=r"ends in -D\.ckpt.*or `resolution`"):
         stargan.convert(find(G), labels(("attributes", ())))
     (part,) = stargan.convert(find(G), labels(("attributes", ()), resolution=64))
     assert part.make()[0].resolution == 64

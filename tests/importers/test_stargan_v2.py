@@ -73,7 +73,7 @@ def test_high_pass_skips_need_landmarks_and_the_scale_of_the_filter(landmarks):
     contents["generator"]["decode.5.conv1x1.weight"] = np.ones((4, 8, 1, 1), np.float32)
     with pytest.raises(CheckpointError, match=r"wing\.ckpt"):
         stargan_v2.convert(find(contents), Options(w_hpf=1.0))
-    with pytest.raises(CheckpointError, match="--w-hpf: 1 for"):
+    with pytest.raises(CheckpointError, match="`w_hpf`: 1 for"):
         stargan_v2.convert(find(contents, landmarks), Options())
     beside = stargan_v2.convert(find(contents, {"state_dict": landmarks}), Options(w_hpf=2.0))
     model, notes = beside[0].make()
@@ -96,9 +96,9 @@ def test_files_may_hold_landmarks_and_filter_themselves(landmarks):
 
 
 def test_options_that_do_not_fit_are_refused():
-    with pytest.raises(CheckpointError, match="--w-hpf has no use"):
+    with pytest.raises(CheckpointError, match="`w_hpf` has no use"):
         stargan_v2.convert(find(networks()), Options(w_hpf=1.0))
-    with pytest.raises(CheckpointError, match="--names must give"):
+    with pytest.raises(CheckpointError, match="`names` must give"):
         stargan_v2.convert(find(networks()), Options(labels=[Labels("classes", ("a",))]))
 
 

@@ -123,7 +123,7 @@ def test_discriminators_without_activations_after_rgb_are_left_out():
 
 
 def test_what_official_files_tell_is_not_overruled(official):
-    with pytest.raises(CheckpointError, match="--resolution must be 32, as the file says"):
+    with pytest.raises(CheckpointError, match="`resolution` must be 32, as the file says"):
         stylegan.convert(official(), Options(resolution=64))
 
 

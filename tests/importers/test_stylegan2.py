@@ -119,7 +119,7 @@ def test_classes_take_the_names_that_are_given():
     default = stylegan2.convert(published, Options())[0].make()[0].class_names
     assert default[:2] == ("class0", "class1")
     for wrong in ([Labels("classes", names[1:])], [Labels("attributes", names)]):
-        with pytest.raises(CheckpointError, match=f"--names must give {count}, all different"):
+        with pytest.raises(CheckpointError, match=f"`names` must give {count}, all different"):
             stylegan2.convert(published, Options(labels=wrong))
     with pytest.raises(CheckpointError, match="nothing to name"):
         stylegan2.convert(rosinality(), Options(labels=[Labels("classes", names)]))

@@ -213,7 +213,7 @@ def write_here(shards: Iterator[Shard], workers: int, tally: Tally) -> None:
         except BrokenProcessPool as error:
             raise PrepareError(
                 "a process was killed, perhaps for want of memory. Go on with the same command and "
-                "fewer --workers."
+                "fewer `workers`."
             ) from error
         except BaseException:
             pool.shutdown(cancel_futures=True)
@@ -281,7 +281,7 @@ def prepare(options: argparse.Namespace) -> None:
             received=options.out,
             advice="Name another, or remove it.",
         )
-    check_writable(out, "OUT")
+    check_writable(out)
     source, root, labels = open_folder(options)
     count = len(source)
     shards = options.shards

@@ -227,7 +227,7 @@ def kept_classifier(
     path = folder / f"{classifier_key(source, options, recipe)}.keras"
     if path.is_file():
         return Kept(load_model(path), path)
-    check_writable(folder, "--cache")
+    check_writable(folder, "cache")
     model = train(source, options, recipe, exclusive)
     folder.mkdir(parents=True, exist_ok=True)
     # Another process may look for it, and half a file would be no classifier.

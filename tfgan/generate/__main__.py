@@ -85,10 +85,7 @@ def _output(options: argparse.Namespace, verb: Verb, model_file: Path) -> Path:
         stem = model_file.absolute().parent.name or stem
     out = options.out or Path(f"{stem}-{options.verb}{verb.ending}")
     if verb.ending == ".mp4":
-        try:
-            figures.check_video(out, options.fps)
-        except ValueError as error:
-            raise UsageError(str(error)) from error
+        figures.check_video(out, options.fps)
     elif verb.ending and out.suffix.lower() != verb.ending:
         raise UsageError(f"--out must end in {verb.ending} for {options.verb}. Received: {out}.")
     if not verb.ending and out.exists() and not out.is_dir():

@@ -76,7 +76,7 @@ def class_names(options: Options, count: int, prefix: str = "class") -> list[str
     if len(label_sets) > 1 or label_sets[0].kind != "classes" or len(set(names)) != count:
         listed = "; ".join(f"{kind} {' '.join(names)}" for kind, names in label_sets)
         raise CheckpointError(
-            f"it knows {count} classes, so --names must give {count}, all different. "
+            f"it knows {count} classes, so `names` must give {count}, all different. "
             f"Received: {listed}."
             if count
             else f"it knows no classes, so there is nothing to name. Received: {listed}."

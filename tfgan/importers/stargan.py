@@ -113,8 +113,8 @@ def label_sets(options: Options, width: int, num_labels: int | None) -> list[Lab
         CheckpointError: If the options do not fit, or are incomplete.
     """
     ways = (
-        "--attributes NAME ... for labels that are true or not each by itself, such as Male, or "
-        "--names NAME ... for those of which exactly one is true, such as expressions; once for "
+        "`attributes` NAME ... for labels that are true or not each by itself, such as Male, or "
+        "`names` NAME ... for those of which exactly one is true, such as expressions; once for "
         "each data set it was trained on, in order"
     )
     if not options.labels:
@@ -139,8 +139,9 @@ def label_sets(options: Options, width: int, num_labels: int | None) -> list[Lab
     unknown = [g for g in options.exclusive if not any(set(g) <= set(s.names) for s in sets)]
     if unknown:
         raise CheckpointError(
-            "--exclusive must name attributes of one set. Received: "
-            f"{'; '.join(' '.join(group) for group in unknown)}."
+            field="exclusive",
+            expected="must name attributes of one set",
+            received="; ".join(" ".join(group) for group in unknown),
         )
     count = sum(len(label_set.names) for label_set in sets)
     if count + masks != width or num_labels not in (None, count):
@@ -158,14 +159,15 @@ def _resolution(weights: Weights, options: Options) -> int:
         resolution = kernel[-1] << discriminator_levels(weights.discriminator) if kernel else 0
         if options.resolution not in (None, resolution):
             raise CheckpointError(
-                f"--resolution must be {resolution}, that of the discriminator. "
-                f"Received: {options.resolution}."
+                field="resolution",
+                expected=f"must be {resolution}, that of the discriminator",
+                received=options.resolution,
             )
         return resolution
     if options.resolution is None:
         raise CheckpointError(
             "its generator takes pictures of any size, and cannot tell which it was trained on. "
-            "Give the discriminator with it (the file that ends in -D.ckpt), or --resolution: 128 "
+            "Give the discriminator with it (the file that ends in -D.ckpt), or `resolution`: 128 "
             "unless it was changed."
         )
     return options.resolution

@@ -213,7 +213,7 @@ def _w_hpf(weights: Weights, options: Options) -> float:
     if not has_skips(weights.average):
         if options.w_hpf:
             raise CheckpointError(
-                f"its generator has no high-pass skips, so --w-hpf has no use. Received: "
+                f"its generator has no high-pass skips, so `w_hpf` has no use. Received: "
                 f"{options.w_hpf}."
             )
         return 0.0
@@ -230,7 +230,7 @@ def _w_hpf(weights: Weights, options: Options) -> float:
     if not options.w_hpf:
         raise CheckpointError(
             "its generator has high-pass skips, and it cannot tell the scale of their filter. Give "
-            "--w-hpf: 1 for the published faces."
+            "`w_hpf`: 1 for the published faces."
         )
     return options.w_hpf
 

@@ -317,7 +317,7 @@ def _resolution(weights: Weights, options: Options) -> tuple[int, float]:
         sizes = [4 << i for i in range(9)]
         if options.resolution not in sizes:
             raise CheckpointError(
-                f"its networks go up to 1024 whatever they were trained at, so --resolution must "
+                f"its networks go up to 1024 whatever they were trained at, so `resolution` must "
                 f"say it: one of {', '.join(map(str, sizes))}. Received: {options.resolution}."
             )
         return options.resolution, 1.0
@@ -327,7 +327,9 @@ def _resolution(weights: Weights, options: Options) -> tuple[int, float]:
     in_use = resolution >> int(weights.level)
     if options.resolution not in (None, in_use):
         raise CheckpointError(
-            f"--resolution must be {in_use}, as the file says. Received: {options.resolution}."
+            field="resolution",
+            expected=f"must be {in_use}, as the file says",
+            received=options.resolution,
         )
     return in_use, 1.0 - weights.level % 1.0
 
