@@ -115,6 +115,30 @@ def open_labelled(options: DataOptions) -> tuple[list[Source], list[LabelSet]]:
     """
     check_resolution(options.resolution)
     names = [part_name(text) for text in options.data]
+    _check_names(options, names)
+    offers = _open_offers(options, names)
+    sources = [
+        _read(offer, chosen)
+        for offer, chosen in zip(
+            offers, _choose_attributes(offers, options.attributes), strict=True
+        )
+    ]
+    if not options.attributes:
+        sources = [_without_constants(source) for source in sources]
+    groups = _choose_exclusive(
+        offers, [source.class_names for source in sources], options.exclusive
+    )
+    label_sets = [
+        LabelSet(offer.name, offer.kind, source.class_names, exclusive)
+        for offer, source, exclusive in zip(offers, sources, groups, strict=True)
+    ]
+    for source, label_set in zip(sources, label_sets, strict=True):
+        _warn_of_contradictions(source, label_set)
+    return list(sources), label_sets
+
+
+def _check_names(options: DataOptions, names: Sequence[DataName]) -> None:
+    """Raises a `DataError` unless there are data sets, and options belong to some of them."""
     if not names:
         raise DataError(field="data", expected="must name one or more data sets", received="none")
     table = options.attribute_table
@@ -136,6 +160,10 @@ def open_labelled(options: DataOptions) -> tuple[list[Source], list[LabelSet]]:
             advice="Leave it out.",
         )
 
+
+def _open_offers(options: DataOptions, names: Sequence[DataName]) -> list[LabelOffer]:
+    """What each data set could be labelled with; one that is named twice is opened once."""
+
     @functools.cache
     def open_place(place: str) -> Source:
         return open_source(for_label_set(options, place))
@@ -145,25 +173,7 @@ def open_labelled(options: DataOptions) -> tuple[list[Source], list[LabelSet]]:
         set_options = for_label_set(options, name.text)
         open_once = functools.partial(open_place, name.place)
         offers.append(name.source_type.offer(name, set_options, open_once))
-    offers = _with_distinct_names(offers)
-    sources = [
-        _read(offer, chosen)
-        for offer, chosen in zip(
-            offers, _choose_attributes(offers, options.attributes), strict=True
-        )
-    ]
-    if not options.attributes:
-        sources = [_without_constants(source) for source in sources]
-    groups = _choose_exclusive(
-        offers, [source.class_names for source in sources], options.exclusive
-    )
-    label_sets = [
-        LabelSet(offer.name, offer.kind, source.class_names, exclusive)
-        for offer, source, exclusive in zip(offers, sources, groups, strict=True)
-    ]
-    for source, label_set in zip(sources, label_sets, strict=True):
-        _warn_of_contradictions(source, label_set)
-    return list(sources), label_sets
+    return _with_distinct_names(offers)
 
 
 def for_label_set(options: DataOptions, data: str) -> DataOptions:

@@ -253,27 +253,19 @@ def open_tfds(name: str, options: DataOptions) -> TfdsSource:
     )
 
 
-def prepare_tfds(data: str, data_dir: str | None) -> Any:
-    """Opens a TFDS set, downloading and preparing it first where it is not on disk."""
+def _find_builder(name: str, data_dir: str | None) -> Any:
+    """The builder of a set; one that is not on disk will be prepared for random access.
+
+    Raises:
+        DataError: If TFDS knows no such set, or cannot open it.
+    """
     tfds = _import_builders()
-    name = data.removeprefix("tfds:")
-    if not name:
-        raise DataError(
-            field="data",
-            named=data,
-            expected="lacks a name",
-            received=data,
-            advice="Use `data` tfds:celeb_a.",
-        )
-    if data_dir is not None:
-        data_dir = os.path.expanduser(data_dir)
     try:
         # Without a format it opens whatever is there.
         builder = tfds.builder(name, data_dir=data_dir)
-        if builder.is_prepared():
-            return builder
-        if importlib.util.find_spec("array_record"):
+        if not builder.is_prepared() and importlib.util.find_spec("array_record"):
             builder = tfds.builder(name, data_dir=data_dir, file_format="array_record")
+        return builder
     except tfds.core.registered.DatasetNotFoundError as error:
         names = tfds.list_builders(with_community_datasets=False)
         near = difflib.get_close_matches(name.split("/")[0].split(":")[0], names, 3, 0.5)
@@ -293,6 +285,23 @@ def prepare_tfds(data: str, data_dir: str | None) -> Any:
             received=name,
             advice=f"TFDS says: {_first_line(error)}",
         ) from error
+
+
+def prepare_tfds(data: str, data_dir: str | None) -> Any:
+    """Opens a TFDS set, downloading and preparing it first where it is not on disk."""
+    tfds = _import_builders()
+    name = data.removeprefix("tfds:")
+    if not name:
+        raise DataError(
+            field="data",
+            named=data,
+            expected="lacks a name",
+            received=data,
+            advice="Use `data` tfds:celeb_a.",
+        )
+    builder = _find_builder(name, None if data_dir is None else os.path.expanduser(data_dir))
+    if builder.is_prepared():
+        return builder
     logger.info("Preparing %s in %s", data, builder.data_dir)
     try:
         # Sets in the public bucket are copied as they are; here the format is chosen.
