@@ -71,8 +71,8 @@ class Flow(NamedTuple):
         signatures: What it runs.
         pictures: Takes something that runs signatures, and drawn inputs; returns float32
             [N, R, R, 3].
-        shown: Takes the same inputs, and says what each example was given; None for a way that
-            reports need not show, for others make the same pictures.
+        shown: Takes the inputs of the examples from number 0 on, and says what each was given; None
+            for a way that reports need not show, for others make the same pictures.
     """
 
     signatures: tuple[str, ...]
@@ -113,8 +113,9 @@ class Exportable:
         default: What TensorFlow Serving answers with where no signature is asked for.
         timed: The signature whose latency is reported.
         flows: All ways to pictures; together they run every signature.
-        draw: Takes numbers, one for each example, and pictures [N, R, R, 3] of which example i
-            takes the one at place i; returns inputs of flows, batch by batch.
+        draw: Takes numbers, one for each example, which are the seeds of its latents, and pictures
+            [N, R, R, 3] of which example i takes the one at place i; returns inputs of flows, batch
+            by batch.
         usage: How a picture is made in Python.
         system: Name of the system, for people.
         panels: What the app lets users choose, by names of its `PANELS` (`mobile_demo/src/

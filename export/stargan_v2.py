@@ -136,7 +136,7 @@ def _pictures_by_reference(run, drawn: Arrays) -> np.ndarray:
 
 def _shown_latents(model, drawn: Arrays) -> list[Shown]:
     return [
-        Shown(f"to {model.domain_names[label]}, latents {i + 1}", {"source": source})
+        Shown(f"to {model.domain_names[label]}, seed {i}", {"source": source})
         for i, (label, source) in enumerate(zip(drawn["labels"], drawn["images"], strict=True))
     ]
 

@@ -153,7 +153,7 @@ def _shown(model, drawn: Arrays) -> list[Shown]:
     told = f"psi {drawn['truncation_psi']:g}"
     names = [f", {model.class_names[label]}" for label in drawn.get("labels", ())]
     names = names or [""] * len(drawn["latents"])
-    return [Shown(f"latents {i + 1}, {told}{name}", {}) for i, name in enumerate(names)]
+    return [Shown(f"seed {i}, {told}{name}", {}) for i, name in enumerate(names)]
 
 
 def _usage(model) -> Usage:

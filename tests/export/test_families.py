@@ -15,22 +15,22 @@ def shown_of(model):
     return drawn, [flow.shown(one) for flow in whole.flows if flow.shown for one in drawn]
 
 
-def test_rows_of_style_generators_say_latents_psi_and_class():
+def test_rows_of_style_generators_say_seed_psi_and_class():
     _, (first, second) = shown_of(stylegan2(("a", "b")))
     assert [one.told for one in first] == [
-        "latents 1, psi 1, a",
-        "latents 2, psi 1, b",
-        "latents 3, psi 1, b",
+        "seed 0, psi 1, a",
+        "seed 1, psi 1, b",
+        "seed 2, psi 1, b",
     ]
-    assert second[0].told == "latents 1, psi 0.7, a"
+    assert second[0].told == "seed 0, psi 0.7, a"
     _, (first, _) = shown_of(stylegan2())
-    assert first[2].told == "latents 3, psi 1"
+    assert first[2].told == "seed 2, psi 1"
     assert first[2].pictures == {}
 
 
 def test_rows_of_translations_say_domain_and_show_the_reference():
     (drawn,), (by_latent, by_reference) = shown_of(stargan_v2())
-    told = ["to cat, latents 1", "to dog, latents 2", "to dog, latents 3"]
+    told = ["to cat, seed 0", "to dog, seed 1", "to dog, seed 2"]
     assert [one.told for one in by_latent] == told
     assert by_reference[1].told == "to dog, style of the reference"
     for i, one in enumerate(by_reference):
