@@ -15,15 +15,16 @@ from tests.layers.layer_check import randomize
 from tfgan import inference
 from tfgan.generate import attributes
 from tfgan.generate.__main__ import main
-from tfgan.generate.attributes import (
-    find_asked,
-    find_combined,
+from tfgan.generate.attributes import find_combined, grid_targets
+from tfgan.generate.inputs import read_inputs
+from tfgan.generate.labels import (
+    StatedLabels,
     find_label,
-    grid_targets,
     label_value,
     read_labels,
+    read_request,
+    request_words,
     target_labels,
-    title_of,
 )
 from tfgan.generate.options import UsageError
 from tfgan.label_sets import LabelSet, encode_labels, label_slices, one_label_changed, with_label
@@ -121,10 +122,10 @@ def test_labels_are_found_by_name_and_where_sets_share_one_by_their_set():
 
 def test_what_is_asked_for_is_sorted_by_set_and_put_into_words():
     given = [label_value(text) for text in ("happy=0.5", "Male=0", "Young=1")]
-    asked = find_asked(SETS, "--set", given)
-    assert asked == {0: {"Male": 0, "Young": 1}, 1: {"happy": 0.5}}
-    assert list(asked) == [0, 1]
-    assert title_of(asked) == ["not Male", "Young", "happy 0.5"]
+    request = read_request(SETS, "--set", given)
+    assert request == {0: {"Male": 0, "Young": 1}, 1: {"happy": 0.5}}
+    assert list(request) == [0, 1]
+    assert request_words(request) == ["not Male", "Young", "happy 0.5"]
 
 
 @pytest.mark.parametrize(
@@ -138,12 +139,12 @@ def test_what_is_asked_for_is_sorted_by_set_and_put_into_words():
 )
 def test_labels_that_contradict_one_another_are_refused(given, words):
     with pytest.raises(UsageError, match=words):
-        find_asked(SETS, "--set", [label_value(text) for text in given])
+        read_request(SETS, "--set", [label_value(text) for text in given])
 
 
 def test_labels_that_exclude_one_another_may_be_mixed_and_one_may_be_exaggerated():
     mixed = [("Black", 0.5), ("Blond", 0.5), ("happy", 1.5)]
-    assert find_asked(SETS, "--set", mixed) == {0: dict(mixed[:2]), 1: dict(mixed[2:])}
+    assert read_request(SETS, "--set", mixed) == {0: dict(mixed[:2]), 1: dict(mixed[2:])}
 
 
 # Label vectors
@@ -191,7 +192,7 @@ def test_vectors_depend_only_on_labels_that_stay():
 def test_the_grid_has_each_label_and_all_combinations():
     combined = find_combined(SETS, None)
     assert combined == [(0, "Black"), (0, "Male"), (0, "Young")]
-    titles = [[title_of(one) for one in block] for block in grid_targets(SETS, combined)]
+    titles = [[request_words(one) for one in block] for block in grid_targets(SETS, combined)]
     assert titles == [
         [["Black"], ["Blond"], ["Male reversed"], ["Young reversed"]],
         [
@@ -240,9 +241,9 @@ def stated_of(files, *names, labels=(), table=None):
     options = argparse.Namespace(
         labels=[label_value(text) for text in labels], table=table and files / table
     )
-    stated = attributes.Stated(SETS, options)
+    stated = StatedLabels(SETS, options)
     given = [files / name for name in names]
-    found = attributes.read_inputs(given, "--source", 32, stated.folders)
+    found = read_inputs(given, "--source", 32, stated.folders)
     return stated.labels_of(list(found))
 
 

@@ -2,7 +2,7 @@
 
 import argparse
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,99 +16,21 @@ from tfgan.generate.options import (
     add_scale,
     add_seed,
     add_video,
-    check_area,
     file_name,
     finite,
     frames_of,
     parse_seeds,
-    scale_of,
     whole,
 )
+from tfgan.generate.style_pictures import Pictures
 from tfgan.terminal import Progress
 
 PATHS = {"spline": paths.spline, "slerp": paths.slerp}
 
 
-class _Pictures:
-    """A model with the options that all verbs share."""
-
-    def __init__(self, model, options: argparse.Namespace):
-        self.model = model
-        self.options = options
-        self.names = list(model.class_names)
-        self.chosen = None
-        if options.class_name is not None:
-            if not self.names:
-                raise UsageError("this model has no classes. Leave --class out.")
-            if options.class_name not in self.names:
-                raise UsageError(
-                    f"--class must be one of {', '.join(self.names)}. "
-                    f"Received: {options.class_name!r}."
-                )
-            self.chosen = self.names.index(options.class_name)
-        if options.cutoff is not None and options.cutoff > model.num_styles:
-            raise UsageError(
-                f"--cutoff must be at most {model.num_styles}, the layers of this model. "
-                f"Received: {options.cutoff}."
-            )
-        self.cutoff = inference.AS_PUBLISHED if options.cutoff is None else options.cutoff
-
-    def labels(self, indices: Sequence[int]) -> np.ndarray | None:
-        """The chosen class, or else class i modulo their number; None without classes."""
-        if not self.names:
-            return None
-        fixed = self.chosen
-        return np.array([i % len(self.names) if fixed is None else fixed for i in indices])
-
-    def styles(self, seeds: Sequence[int], labels=None, psi: float | None = None) -> np.ndarray:
-        """Truncated styles [N, L, W]; without `labels`, classes go by seed."""
-        return self.styles_of_latents(
-            inference.draw_latents(seeds, self.model.latent_dim),
-            self.labels(seeds) if labels is None else labels,
-            psi,
-        )
-
-    def styles_of_latents(self, latents, labels, psi: float | None = None) -> np.ndarray:
-        """Truncated styles [N, L, W]."""
-        return inference.truncated_styles(
-            self.model,
-            latents,
-            labels,
-            truncation_psi=self.options.psi if psi is None else psi,
-            truncation_cutoff=self.cutoff,
-        )
-
-    def images(self, styles, seeds: Sequence[int], progress: str | None = None) -> np.ndarray:
-        """Pictures uint8 [N, R, R, 3]; random noise goes by seed."""
-        return inference.synthesize(
-            self.model,
-            styles,
-            noise=self.options.noise,
-            noise_layers=self.options.noise_layers,
-            seeds=seeds,
-            progress=progress,
-        )
-
-    def titles(self, seeds: Sequence[int]) -> list[figures.Heading]:
-        """Headings of rows of one seed each, with its class."""
-        titles, labels = [f"seed {seed}" for seed in seeds], self.labels(seeds)
-        if labels is not None:
-            titles = [f"{t}, {self.names[k]}" for t, k in zip(titles, labels, strict=True)]
-        return figures.headings(titles)
-
-    def enlarged(self, images: np.ndarray, readable: bool = False) -> np.ndarray:
-        """Pictures at --scale; by default as they are, or large enough to be seen."""
-        return figures.enlarge(images, scale_of(self.options, self.model.resolution, readable))
-
-    def check_area(self, rows: int, columns: int, readable: bool = False) -> None:
-        """Raises UsageError if a grid has more pixels than a viewer would open."""
-        side = self.model.resolution * scale_of(self.options, self.model.resolution, readable)
-        check_area(rows, columns, side, "fewer --rows or --columns, or a smaller --scale")
-
-
 def make_grid(model, options: argparse.Namespace, out: Path) -> None:
     """Seeds row by row; with classes, one class a row, and each column keeps its seed."""
-    pictures = _Pictures(model, options)
+    pictures = Pictures(model, options)
     names = pictures.names
     by_class = bool(names) and pictures.chosen is None
     rows = options.rows or (len(names) if by_class else 4)
@@ -128,7 +50,7 @@ def make_grid(model, options: argparse.Namespace, out: Path) -> None:
 
 def make_pictures(model, options: argparse.Namespace, out: Path) -> None:
     """One PNG file per seed."""
-    pictures = _Pictures(model, options)
+    pictures = Pictures(model, options)
     seeds = options.seeds or [options.seed + i for i in range(options.count or 16)]
     digits = max(4, len(str(max(seeds))))
     labels = pictures.labels(seeds)
@@ -146,7 +68,7 @@ def make_pictures(model, options: argparse.Namespace, out: Path) -> None:
 
 def make_truncation(model, options: argparse.Namespace, out: Path) -> None:
     """Rows are seeds, columns strengths of truncation (StyleGAN, figure 8)."""
-    pictures = _Pictures(model, options)
+    pictures = Pictures(model, options)
     seeds = options.seeds or [options.seed + i for i in range(4)]
     psis = options.psis
     by_psi = np.stack([pictures.styles(seeds, psi=psi) for psi in psis], axis=1)
@@ -161,7 +83,7 @@ def make_truncation(model, options: argparse.Namespace, out: Path) -> None:
 
 def make_mixing(model, options: argparse.Namespace, out: Path) -> None:
     """Pictures of A that take coarse, middle or fine styles from B (StyleGAN, figure 3)."""
-    pictures = _Pictures(model, options)
+    pictures = Pictures(model, options)
     levels = inference.style_levels(pictures.model)
     seeds_b = options.b or [options.seed + 100 + i for i in range(5)]
     seeds_a = options.a or [options.seed + i for i in range(2 * len(levels))]
@@ -198,7 +120,7 @@ def make_mixing(model, options: argparse.Namespace, out: Path) -> None:
 
 def make_noise(model, options: argparse.Namespace, out: Path) -> None:
     """What noise does: realisations, their deviation, and layers (StyleGAN, figures 4 and 5)."""
-    pictures = _Pictures(model, options)
+    pictures = Pictures(model, options)
     seeds = options.seeds or [options.seed + i for i in range(3)]
     draws = options.draws
     pictures.check_area(len(seeds), draws + 6, readable=True)
@@ -261,7 +183,7 @@ def make_noise(model, options: argparse.Namespace, out: Path) -> None:
 
 def make_interpolation(model, options: argparse.Namespace, out: Path) -> None:
     """A closed walk through the latents of seeds; each place of the grid has its own seeds."""
-    pictures = _Pictures(model, options)
+    pictures = Pictures(model, options)
     places = options.rows * options.columns
     pictures.check_area(options.rows, options.columns)
     seeds = options.seeds or [options.seed + i for i in range(4 * places)]
