@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from tfgan.files import replacing
+from tfgan.files import PARTIAL, remove_partial, replacing
 
 
 def test_a_file_is_replaced_once_it_is_written(tmp_path):
@@ -52,3 +52,14 @@ def test_files_that_belong_together_are_renamed_once_all_are_written(tmp_path):
     assert not os.listdir(tmp_path)
     write("ab", lambda: None)
     assert sorted(os.listdir(tmp_path)) == ["a", "b"]
+
+
+def test_what_killed_processes_left_is_removed_by_the_name_of_the_file(tmp_path):
+    for name in ("a.json", "b.keras"):
+        (tmp_path / f"{PARTIAL}0123456789ab-{name}").touch()
+        (tmp_path / name).touch()
+    remove_partial(tmp_path, "a.json")
+    assert sorted(os.listdir(tmp_path)) == [f"{PARTIAL}0123456789ab-b.keras", "a.json", "b.keras"]
+    remove_partial(tmp_path)
+    assert sorted(os.listdir(tmp_path)) == ["a.json", "b.keras"]
+    remove_partial(tmp_path / "none")

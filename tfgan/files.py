@@ -9,13 +9,16 @@ from pathlib import Path
 PARTIAL = ".partial-"  # how the names of files begin that are not whole yet
 
 
-def remove_partial(folder: Path) -> None:
+def remove_partial(folder: Path, *names: str) -> None:
     """Removes what was left in a folder by processes that were killed while they wrote files.
 
-    Nothing else may be writing there.
+    Args:
+        folder: The folder; it need not be there.
+        names: Of files that nobody else may be writing now; none: of all files.
     """
-    for leftover in folder.glob(f"{PARTIAL}*"):
-        leftover.unlink(missing_ok=True)
+    for name in names or ("*",):
+        for leftover in folder.glob(f"{PARTIAL}*-{name}"):
+            leftover.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

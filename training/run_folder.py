@@ -13,7 +13,7 @@ from typing import IO
 
 from tfgan.files import remove_partial
 from tfgan.loading import OutputError, check_writable
-from tfgan.runs import CHECKPOINTS, SAMPLES
+from tfgan.runs import CHECKPOINTS, CONFIG, MODEL, SAMPLES, STATS
 from tfgan.terminal import UserError
 from training.checkpoints import list_checkpoints
 
@@ -45,7 +45,9 @@ def use_folder(folder: Path) -> Iterator[None]:
         check_writable(place, "runs", "make room there")
     with _plain_write_errors(folder), (folder / LOCK).open("a+") as file:
         _lock(file, folder)
-        remove_partial(folder)
+        # Evaluations write into the same folder, whoever holds it.
+        remove_partial(folder, MODEL, STATS, CONFIG)
+        remove_partial(folder / SAMPLES)
         try:
             yield
         finally:
