@@ -261,6 +261,22 @@ def test_the_library_names_fields_in_its_errors_and_no_flags():
     assert not {module: names for module, names in flags.items() if names}
 
 
+def test_one_function_writes_files_that_are_whole_or_not_there():
+    # Others move what is whole: a prepared folder, a damaged checkpoint, the folder of an export.
+    renaming = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for package in PACKAGES
+        for path in sorted((ROOT / package).rglob("*.py"))
+        if re.search(r"\bos\.(replace|rename)\(|\.rename\(", path.read_text("utf-8"))
+    }
+    assert renaming == {
+        "export.folder",
+        "tfgan.data.prepare",
+        "tfgan.files",
+        "training.checkpoints",
+    }
+
+
 def test_options_read_no_data():
     # Checks of plain values stay in them; what reads the disk is opened elsewhere.
     assert not violations(

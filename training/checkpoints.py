@@ -228,7 +228,7 @@ def restore_newest(
         return position
     raise CheckpointError(
         f"all {len(found)} checkpoints in {folder} are damaged. Received: {damaged[0][1]} Put a "
-        "copy in place, or start a new run; --init RUN begins it with the weights of model.keras."
+        "copy in place, or start a new run; `init` RUN begins it with the weights of model.keras."
     )
 
 

@@ -83,7 +83,7 @@ def read_tf_config(environment: Mapping[str, str]) -> Cluster | None:
         raise ClusterError(
             f"TF_CONFIG must name tasks that train: {', '.join(TRAINING_JOBS)}. Received: "
             f"{', '.join(others)}. Leave them out: all workers hold all weights, and the chief "
-            "measures, with --evaluate-every."
+            "measures, with `evaluate_every`."
         )
     addresses: list[str] = []
     first: dict[str, int] = {}
@@ -124,7 +124,7 @@ def read_slurm(environment: Mapping[str, str]) -> Cluster | None:
     if missing:
         raise ClusterError(
             f"a SLURM step of {count} tasks must also set {', '.join(missing)}. Received: nothing. "
-            "Start the workers with srun, or give --strategy one."
+            "Start the workers with srun, or give `strategy` one."
         )
     rank, nodes, tasks, job = (environment[name] for name in names)
     try:

@@ -210,22 +210,31 @@ def join(
     """
     if kind == "one" and max(devices, virtual_devices) > 1:
         raise DeviceError(
-            f"--strategy one takes one device. Received: --devices {devices} --virtual-devices "
-            f"{virtual_devices}. Use --strategy mirrored."
+            field="strategy",
+            named="one",
+            expected="takes one device",
+            received=f"`devices` {devices} `virtual_devices` {virtual_devices}",
+            advice="Use `strategy` mirrored.",
         )
     cluster = find_cluster(environment) if kind in ("auto", "multi-worker") else None
     if kind == "multi-worker" and cluster is None:
         raise DeviceError(
-            "--strategy multi-worker needs two workers or more. Received: neither TF_CONFIG nor "
-            "variables of an srun step that name them. Set TF_CONFIG for each worker, start them "
-            "with srun, or try it with python -m training.launch --workers 2 -- OPTIONS."
+            field="strategy",
+            named="multi-worker",
+            expected="needs two workers or more",
+            received="neither TF_CONFIG nor variables of an srun step that name them",
+            advice="Set TF_CONFIG for each worker, start them with srun, or try it with "
+            "python -m training.launch --workers 2 -- OPTIONS.",
         )
     if cluster is None:
         strategy = make_strategy(1 if kind == "one" else devices, virtual_devices)
         if kind == "mirrored" and strategy.num_replicas_in_sync == 1:
             raise DeviceError(
-                "--strategy mirrored needs two devices or more. Received: 1. Use --virtual-devices "
-                "2 to split the CPU for a test, or --strategy one."
+                field="strategy",
+                named="mirrored",
+                expected="needs two devices or more",
+                received=1,
+                advice="Use `virtual_devices` 2 to split the CPU for a test, or `strategy` one.",
             )
         return strategy, ALONE
     return _join_cluster(cluster, devices, virtual_devices), Workers(cluster)
@@ -237,9 +246,11 @@ def _join_cluster(
     gpus = len(tf.config.list_physical_devices("GPU"))
     if virtual_devices != 1:
         raise DeviceError(
-            "--virtual-devices splits the CPU of a process that trains alone. Received: "
-            f"{virtual_devices}, in a cluster of {len(cluster.workers)} workers ({cluster.source})."
-            " Start more workers instead, or give --strategy mirrored."
+            field="virtual_devices",
+            expected="splits the CPU of a process that trains alone",
+            received=f"{virtual_devices}, in a cluster of {len(cluster.workers)} workers "
+            f"({cluster.source})",
+            advice="Start more workers instead, or give `strategy` mirrored.",
         )
     check_count(devices, max(gpus, 1), "GPU" if gpus else "CPU", "Start more workers instead.")
     meet(cluster, START_SECONDS)

@@ -44,8 +44,8 @@ def fit_precision(config: Any, device: str, workers: Workers, resumed: bool) -> 
         reason = f"this CPU has no {half}"
     if resumed:
         raise ConfigError(
-            f"this run was begun with --precision {half}. Received: a CPU, and {reason}. Go on "
-            "where there is a GPU, or add --precision float32 --override."
+            f"this run was begun with `precision` {half}. Received: a CPU, and {reason}. Go on "
+            "where there is a GPU, or add `precision` float32 `override`."
         )
     print(f"Note      --precision float32: {reason}.", file=sys.stderr)
     return dataclasses.replace(config, precision="float32")

@@ -19,13 +19,13 @@ TWO = {
 @pytest.mark.parametrize(
     ("arguments", "environment", "words"),
     [
-        (("one", 2, 1), {}, "--strategy one takes one device. Received: --devices 2"),
-        (("one", 0, 2), {}, "--virtual-devices 2. Use --strategy mirrored"),
-        (("mirrored", 1, 1), {}, "--strategy mirrored needs two devices or more. Received: 1"),
+        (("one", 2, 1), {}, "`strategy` one takes one device. Received: `devices` 2"),
+        (("one", 0, 2), {}, "`virtual_devices` 2. Use `strategy` mirrored"),
+        (("mirrored", 1, 1), {}, "`strategy` mirrored needs two devices or more. Received: 1"),
         (("multi-worker", 0, 1), {}, "needs two workers or more. Received: neither TF_CONFIG nor"),
         (("auto", -1, 1), {}, "`devices` must be 0, for all, or more. Received: -1"),
         (("auto", 99, 1), {}, "`devices` must be at most 2, the number of CPUs here. Received: 99"),
-        (("auto", 0, 2), TWO, "--virtual-devices splits the CPU of a process that trains alone"),
+        (("auto", 0, 2), TWO, "`virtual_devices` splits the CPU of a process that trains alone"),
         (("auto", 2, 1), TWO, "the number of CPUs here. Received: 2. Start more workers"),
     ],
 )

@@ -28,6 +28,6 @@ def test_a_precision_that_the_device_does_well_stays(monkeypatch, capsys):
 
 def test_a_run_that_goes_on_is_not_given_another_precision_in_silence(monkeypatch):
     monkeypatch.setattr(half_precision, "slowdown", {"float16": 400.0}.get)
-    words = "float16 takes 400 times as long on this CPU.*--precision float32 --override"
+    words = "float16 takes 400 times as long on this CPU.*`precision` float32 `override`"
     with pytest.raises(ConfigError, match=words):
         fit_precision(stylegan2.PRESETS["small-data"](), "CPU", ALONE, resumed=True)
