@@ -29,13 +29,13 @@ def read_pictures(names: list[str], resolution: int, count: int) -> np.ndarray:
     Raises:
         DataError: If a set cannot be opened, or has no readable picture.
     """
-    from tfgan.data.opening import open_source, part_name
+    from tfgan.data.opening import open_source, parse_name
     from tfgan.data.sources import DataOptions
 
     parts = []
     for index, name in enumerate(names):
         share = len(range(index, count, len(names)))
-        _, place, _, source_type = part_name(name)
+        _, place, _, source_type = parse_name(name)
         if source_type.is_drawn:
             parts.append(drawn_faces(range(FIRST_FACE, FIRST_FACE + share), resolution))
             continue

@@ -11,7 +11,7 @@ from export.pictures import read_pictures
 from tfgan.data import opening, prepare
 from tfgan.data.folders import FolderSource
 from tfgan.data.labelled import for_label_set, open_labelled
-from tfgan.data.opening import DataOptions, SourceType, are_drawn, open_source, part_name
+from tfgan.data.opening import DataOptions, SourceType, are_drawn, open_source, parse_name
 from tfgan.data.sources import DataError, Picture
 from tfgan.evaluate.real_pictures import find_test_split, read_two_draws
 from training import run
@@ -160,11 +160,11 @@ def test_label_sets_of_a_new_type_are_its_classes(stripes):
         ("{tmp}/odd:classes", "a folder", "{tmp}/odd:classes", None),
     ],
 )
-def test_names_are_parted_by_their_type(tmp_path, text, usage, place, labels):
+def test_names_are_parsed_by_their_type(tmp_path, text, usage, place, labels):
     for name in ("set", "plain", "odd:classes"):
         (tmp_path / name).mkdir()
     (tmp_path / "set" / "dataset_info.json").write_text("{}")
-    name = part_name(text.format(tmp=tmp_path))
+    name = parse_name(text.format(tmp=tmp_path))
     assert (name.source_type.usage, name.place, name.labels) == (
         usage,
         place.format(tmp=tmp_path),

@@ -29,8 +29,8 @@ _TABLE_WORDS = (
 )
 
 
-def part_folder(text: str) -> tuple[str, str | None]:
-    """Parts FOLDER:attributes and FOLDER:classes."""
+def parse_folder(text: str) -> tuple[str, str | None]:
+    """Splits FOLDER:attributes and FOLDER:classes."""
     place, colon, labels = text.rpartition(":")
     if colon and not os.path.exists(text) and labels in ("attributes", "classes"):
         return place, labels

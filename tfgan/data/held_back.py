@@ -55,7 +55,7 @@ class HeldBack(NamedTuple):
 
 
 def hold_back(source: Source, test: Source | None = None, split: str = "test") -> HeldBack:
-    """Parts pictures with labels into those to learn from and those to test on.
+    """Splits pictures with labels into those to learn from and those to test on.
 
     Args:
         source: Pictures with classes or attributes.
@@ -65,7 +65,7 @@ def hold_back(source: Source, test: Source | None = None, split: str = "test") -
         split: What `test` is called.
 
     Raises:
-        DataError: If there are less than three pictures to part, of a class or in all.
+        DataError: If there are fewer than three pictures to split, of a class or in all.
     """
     if test is not None:
         return HeldBack(source, Subset(test, np.arange(len(test))), f"the split {split}")

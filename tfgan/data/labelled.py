@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tfgan.data.held_back import Subset
-from tfgan.data.opening import open_source, part_name
+from tfgan.data.opening import open_source, parse_name
 from tfgan.data.sources import (
     DataError,
     DataName,
@@ -114,7 +114,7 @@ def open_labelled(options: DataOptions) -> tuple[list[Source], list[LabelSet]]:
         DataError: If there is nothing to read there, or the labels are not as asked for.
     """
     check_resolution(options.resolution)
-    names = [part_name(text) for text in options.data]
+    names = [parse_name(text) for text in options.data]
     _check_names(options, names)
     offers = _open_offers(options, names)
     sources = [
@@ -183,7 +183,7 @@ def for_label_set(options: DataOptions, data: str) -> DataOptions:
         options: Of several data sets.
         data: One of them, as the user typed it.
     """
-    takes = part_name(data).source_type.sets_take
+    takes = parse_name(data).source_type.sets_take
     return dataclasses.replace(
         options,
         data=(data,),
@@ -210,8 +210,8 @@ def _with_distinct_names(offers: Sequence[LabelOffer]) -> list[LabelOffer]:
     names: list[str] = []
     for offer in offers:
         same = [before.data for before in offers[: len(names)] if before.name == offer.name]
-        name = part_name(offer.data)
-        again = _same_pictures(name) in [_same_pictures(part_name(text)) for text in same]
+        name = parse_name(offer.data)
+        again = _same_pictures(name) in [_same_pictures(parse_name(text)) for text in same]
         # A folder of the same name may stand elsewhere.
         if same and (again or not name.source_type.is_files):
             raise DataError(

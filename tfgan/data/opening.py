@@ -7,7 +7,7 @@ and how, is said by `DataOptions`.
 from collections.abc import Sequence
 
 from tfgan.data.avatar_source import open_avatars
-from tfgan.data.folder_labels import offer_folder, part_folder
+from tfgan.data.folder_labels import offer_folder, parse_folder
 from tfgan.data.folders import open_folder
 from tfgan.data.prepared import is_prepared, open_prepared
 from tfgan.data.sources import (
@@ -17,7 +17,7 @@ from tfgan.data.sources import (
     SourceType,
     check_resolution,
 )
-from tfgan.data.tfds_labels import offer_tfds, part_avatars, part_prepared, part_tfds
+from tfgan.data.tfds_labels import offer_tfds, parse_avatars, parse_prepared, parse_tfds
 from tfgan.data.tfds_sets import open_tfds
 
 # The first that matches a name opens it.
@@ -26,7 +26,7 @@ SOURCE_TYPES: list[SourceType] = [
         "avatars",
         matches=lambda name: name == "avatars",
         open=open_avatars,
-        part=part_avatars,
+        parse=parse_avatars,
         offer=offer_tfds,
         has_splits=True,
         is_drawn=True,
@@ -35,7 +35,7 @@ SOURCE_TYPES: list[SourceType] = [
         "tfds:NAME",
         matches=lambda name: name.startswith("tfds:"),
         open=open_tfds,
-        part=part_tfds,
+        parse=parse_tfds,
         offer=offer_tfds,
         sets_take=frozenset(["image_key"]),
         has_splits=True,
@@ -44,14 +44,14 @@ SOURCE_TYPES: list[SourceType] = [
         "a prepared folder",
         matches=is_prepared,
         open=open_prepared,
-        part=part_prepared,
+        parse=parse_prepared,
         offer=offer_tfds,
     ),
     SourceType(
         "a folder",
         matches=lambda name: True,
         open=open_folder,
-        part=part_folder,
+        parse=parse_folder,
         offer=offer_folder,
         sets_take=frozenset(["attribute_table"]),
         is_files=True,
@@ -59,10 +59,10 @@ SOURCE_TYPES: list[SourceType] = [
 ]
 
 
-def part_name(text: str) -> DataName:
-    """Parts what a user typed after `--data` into what is opened and labels of it."""
+def parse_name(text: str) -> DataName:
+    """Splits what a user typed after `--data` into what is opened and labels of it."""
     for source_type in SOURCE_TYPES:
-        place, labels = source_type.part(text)
+        place, labels = source_type.parse(text)
         if source_type.matches(place):
             return DataName(text, place, labels, source_type)
     raise AssertionError("the last row takes any name")
@@ -76,7 +76,7 @@ def name_files(text: str) -> DataName:
 
 def are_drawn(data: Sequence[str]) -> bool:
     """Whether data sets, as `--data` names them, are the built-in avatars and nothing else."""
-    return all(part_name(text).source_type.is_drawn for text in data)
+    return all(parse_name(text).source_type.is_drawn for text in data)
 
 
 def open_source(options: DataOptions) -> Source:
@@ -105,5 +105,5 @@ __all__ = [
     "are_drawn",
     "name_files",
     "open_source",
-    "part_name",
+    "parse_name",
 ]

@@ -239,7 +239,7 @@ def offer_classes(
 
 
 def without_labels(text: str) -> tuple[str, str | None]:
-    """How names are parted of which no labels can be said; see `SourceType.part`."""
+    """Parses names of a type that takes no labels; see `SourceType.parse`."""
     return text, None
 
 
@@ -252,7 +252,7 @@ class SourceType:
         matches: Whether a name without labels is one of this type.
         open: Opens a name without labels. It gets the options of all data sets: their `data` may
             name others.
-        part: Parts what a user typed into such a name and the labels that are said after it.
+        parse: Splits what a user typed into such a name and the labels that follow it.
         offer: Offers a label set. The last argument opens the source with `open`, once for all
             names of it.
         sets_take: Those of `image_key` and `attribute_table` that say how label sets are read.
@@ -264,7 +264,7 @@ class SourceType:
     usage: str
     matches: Callable[[str], bool]
     open: Callable[[str, DataOptions], Source]
-    part: Callable[[str], tuple[str, str | None]] = without_labels
+    parse: Callable[[str], tuple[str, str | None]] = without_labels
     offer: Callable[[DataName, DataOptions, Callable[[], Source]], LabelOffer] = offer_classes
     sets_take: frozenset[str] = frozenset()
     has_splits: bool = False

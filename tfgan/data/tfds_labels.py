@@ -14,23 +14,23 @@ from tfgan.data.tfds_sets import TfdsSource
 _VERSION = re.compile(r"(\d+|\*)\.(\d+|\*)\.(\d+|\*).*|experimental_latest")
 
 
-def part_avatars(text: str) -> tuple[str, str | None]:
-    """Parts avatars:LABELS; `avatars` alone means its attributes."""
+def parse_avatars(text: str) -> tuple[str, str | None]:
+    """Splits avatars:LABELS; `avatars` alone means its attributes."""
     if text == "avatars":
         return text, "attributes"
     name, colon, labels = text.partition(":")
     return (name, labels) if colon and name == "avatars" else (text, None)
 
 
-def part_tfds(text: str) -> tuple[str, str | None]:
-    """Parts tfds:NAME:LABELS, whose name may hold a version after another colon."""
+def parse_tfds(text: str) -> tuple[str, str | None]:
+    """Splits tfds:NAME:LABELS, whose name may hold a version after another colon."""
     name, _, labels = text.rpartition(":")
     # The first colon belongs to the prefix.
     return (text, None) if name == "tfds" or _VERSION.fullmatch(labels) else (name, labels)
 
 
-def part_prepared(text: str) -> tuple[str, str | None]:
-    """Parts FOLDER:LABELS of a prepared folder."""
+def parse_prepared(text: str) -> tuple[str, str | None]:
+    """Splits FOLDER:LABELS of a prepared folder."""
     place, colon, labels = text.rpartition(":")
     return (place, labels) if colon and not os.path.exists(text) else (text, None)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from tfgan import figures
 from tfgan.data.labelled import for_label_set, open_labelled
-from tfgan.data.opening import part_name
+from tfgan.data.opening import parse_name
 from tfgan.data.sources import DataError, Source, make_fingerprint
 from tfgan.evaluate import identity, judged, tables
 from tfgan.evaluate.judged import Subject
@@ -32,7 +32,7 @@ def check_options(options: PictureOptions) -> None:
             "--label-key is part of --data with StarGAN, such as --data tfds:NAME:KEY. "
             f"Received: --label-key {options.label_key}."
         )
-    taken = [part_name(data).source_type.sets_take for data in options.data]
+    taken = [parse_name(data).source_type.sets_take for data in options.data]
     if options.attribute_table is not None and not any(
         "attribute_table" in fields for fields in taken
     ):

@@ -11,7 +11,7 @@ import numpy as np
 
 from tfgan.data.decoding import decode_picture, explain
 from tfgan.data.held_back import HeldBack, Subset, hold_back
-from tfgan.data.opening import are_drawn, open_source, part_name
+from tfgan.data.opening import are_drawn, open_source, parse_name
 from tfgan.data.sources import DataError, Source
 from tfgan.evaluate.kinds import PictureOptions
 from tfgan.label_sets import LabelSet
@@ -121,7 +121,7 @@ class JudgedSet(NamedTuple):
 
 
 def _has_splits(data: str) -> bool:
-    return part_name(data).source_type.has_splits
+    return parse_name(data).source_type.has_splits
 
 
 def find_test_split(
