@@ -1,6 +1,11 @@
 /** The app: one model at a time, its screen, and what is said while it loads. */
 
+// In this order: later rules win.
 import "./style.css";
+import "./controls.css";
+import "./pictures.css";
+import "./dialogs.css";
+import "./screens.css";
 import { attributesScreen } from "./attributes";
 import { domainsScreen } from "./domains";
 import { DownloadError } from "./downloads";
