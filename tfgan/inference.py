@@ -336,12 +336,8 @@ def generate(
         model: A generator with `latent_dim`, `mapping`, `truncate` and `synthesis`.
         seeds: Of latents and random noise, one per picture.
         labels: Class indices, int [N] (conditional generators only).
-        truncation_psi: Scale of the styles' distance to their average; 1 changes nothing.
-        truncation_cutoff: Number of style layers that are truncated; None: all.
-        noise: One of `NOISE`.
-        noise_layers: One of `NOISE_LAYERS`; see `synthesize`.
-        batch_size: Pictures at a time.
-        progress: Words before a progress bar, which shows after two seconds; None: no bar.
+        truncation_psi: See `truncated_styles`, also for the cutoff.
+        noise: See `synthesize`, also for what follows.
 
     Returns:
         uint8 [N, R, R, 3].
@@ -390,17 +386,9 @@ def translate_to_each(
     batch_size: int = BATCH_SIZE,
     progress: str | None = None,
 ) -> np.ndarray:
-    """Translates every picture to every target; see `translate`.
+    """Translates every picture to every target: [N, R, R, 3], [T, C] -> [T, N, R, R, 3].
 
-    Args:
-        model: A model with `translate`.
-        images: uint8 [N, R, R, 3].
-        targets: [T, S] or [T, C].
-        batch_size: Pictures at a time.
-        progress: Words before a progress bar, which shows after two seconds; None: no bar.
-
-    Returns:
-        uint8 [T, N, R, R, 3].
+    Images and targets are those of `translate`, and so is what it returns.
     """
     targets = np.asarray(targets)
     translations = translate(

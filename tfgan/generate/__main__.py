@@ -12,7 +12,7 @@ from tfgan.generate.options import UsageError, Verb
 from tfgan.loading import ModelError, check_writable, class_of, find_model, load_model
 from tfgan.terminal import CommandParser, command, import_tensorflow, run_command
 
-# Class of a model -> what it can be asked for.
+# Class of a model -> its verbs.
 VERBS: Mapping[str, Mapping[str, Verb]] = {
     "StyleGAN2Generator": styles.VERBS,
     "StyleGANGenerator": styles.VERBS,
@@ -32,7 +32,7 @@ _PROGRAM = "python -m tfgan.generate"
 
 
 def _parser(kind: str) -> CommandParser:
-    """Command line of one class of model, and of those that can be asked for the same."""
+    """Command line of a class of models, and of those that have the same verbs."""
     verbs = VERBS[kind]
     kinds = " or ".join(name for name, theirs in VERBS.items() if theirs is verbs)
     examples = "".join(f"  {_PROGRAM} {verb.example}\n" for verb in verbs.values())
@@ -45,16 +45,16 @@ def _parser(kind: str) -> CommandParser:
     parser.add_argument("model", metavar="MODEL", help='.keras file, run folder, or "latest"')
     added = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for name, verb in verbs.items():
-        one = added.add_parser(
+        verb_parser = added.add_parser(
             name,
             help=verb.about,
             description=f"With a {kinds}: {verb.about}.",
             epilog=f"example:\n  {_PROGRAM} {verb.example}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        verb.add_options(one)
+        verb.add_options(verb_parser)
         written = {"": "folder", ".png": "PNG file", ".mp4": "GIF or MP4 file"}[verb.ending]
-        one.add_argument(
+        verb_parser.add_argument(
             "-o",
             "--out",
             type=Path,
@@ -65,13 +65,13 @@ def _parser(kind: str) -> CommandParser:
 
 def _print_help(arguments: list[str]) -> None:
     """Explains one verb, for each class of model that has it, or all verbs."""
-    asked = {name for verbs in VERBS.values() for name in verbs} & set(arguments)
-    if not asked:
+    requested = {name for verbs in VERBS.values() for name in verbs} & set(arguments)
+    if not requested:
         print(_ABOUT)
     # One help for the classes that share their verbs.
     once = {id(verbs): (kind, verbs) for kind, verbs in VERBS.items()}
     for kind, verbs in once.values():
-        for name in sorted(asked & set(verbs)) or [""] * (not asked):
+        for name in sorted(requested & set(verbs)) or [""] * (not requested):
             # Parsers print the help of a verb only on their way out.
             with contextlib.suppress(SystemExit):
                 _parser(kind).parse_args(["MODEL", *filter(None, [name]), "--help"])

@@ -131,7 +131,7 @@ def _write_table(
 
 def make_attributes(model, options: argparse.Namespace, out: Path) -> None:
     """Sources down, and each --set across."""
-    targets = [read_request(model.label_sets, "--set", given) for given in options.set]
+    targets = [read_request(model.label_sets, "--set", labels) for labels in options.set]
     _write_table(model, options, out, targets, [])
 
 
@@ -168,22 +168,22 @@ def grid_targets(
 
 
 def find_combined(
-    label_sets: Sequence[LabelSet], given: Sequence[str] | None
+    label_sets: Sequence[LabelSet], names: Sequence[str] | None
 ) -> list[tuple[int, str]]:
     """Attributes that the grid combines; by default the first of each of the first three groups.
 
     Raises:
         UsageError: If they are no attributes of the model, or exclude one another.
     """
-    if given is None:
+    if names is None:
         return [
             (index, group[0])
             for index, label_set in enumerate(label_sets)
             if label_set.kind == "attributes"
             for group in exclusive_groups(label_set)[:3]
         ]
-    read_request(label_sets, "--combine", [(name, 1.0) for name in given])
-    combined = [find_label(label_sets, "--combine", name) for name in given]
+    read_request(label_sets, "--combine", [(name, 1.0) for name in names])
+    combined = [find_label(label_sets, "--combine", name) for name in names]
     for index, name in combined:
         if label_sets[index].kind == "classes":
             raise UsageError(
@@ -207,7 +207,7 @@ def make_grid(model, options: argparse.Namespace, out: Path) -> None:
 
 def make_pictures(model, options: argparse.Namespace, out: Path) -> None:
     """One PNG file per source and --set, in the sub-folders of the sources."""
-    targets = [read_request(model.label_sets, "--set", given) for given in options.set]
+    targets = [read_request(model.label_sets, "--set", labels) for labels in options.set]
     stated, guesses = StatedLabels(model.label_sets, options), []
     scale = scale_of(options, model.resolution, readable=False)
     used: dict[Path, set[str]] = defaultdict(set)

@@ -49,7 +49,7 @@ def _find(path: Path, option: str) -> Iterator[tuple[Path, Path]]:
 
 
 def read_inputs(
-    given: Sequence[Path],
+    inputs: Sequence[Path],
     option: str,
     resolution: int,
     names: Collection[str],
@@ -60,7 +60,7 @@ def read_inputs(
     """Reads pictures of any size, orientation and kind, as the model takes them.
 
     Args:
-        given: Files, and folders of pictures.
+        inputs: Files, and folders of pictures.
         option: What the user named them with.
         resolution: Size R of the model's images.
         names: Of folders that say what their pictures show, such as domains or classes.
@@ -78,7 +78,7 @@ def read_inputs(
     """
     from tfgan.data.decoding import decode_picture, explain
 
-    for path in (path.expanduser() for path in given):
+    for path in (path.expanduser() for path in inputs):
         taken = 0
         for file, place in _find(path, option):
             if taken == limit:
@@ -106,9 +106,9 @@ def read_inputs(
             raise UsageError(f"{option} {path} holds no picture{of} that can be read.")
 
 
-def check_there(option: str, given: Sequence[Path]) -> None:
+def check_there(option: str, inputs: Sequence[Path]) -> None:
     """Raises UsageError if a file or folder that the user named is not there."""
-    for path in given:
+    for path in inputs:
         path = path.expanduser()
         if not path.is_file() and not path.is_dir():
             raise UsageError(f"{option}: there is no file or folder {path}.")

@@ -69,20 +69,20 @@ def exclusive_groups(label_set: LabelSet) -> list[tuple[str, ...]]:
 
 
 def read_request(
-    label_sets: Sequence[LabelSet], option: str, given: Sequence[tuple[str, float]]
+    label_sets: Sequence[LabelSet], option: str, labels: Sequence[tuple[str, float]]
 ) -> dict[int, dict[str, float | None]]:
     """The labels that a user requests, by set.
 
     Args:
         label_sets: All sets.
         option: That the user wrote them after.
-        given: Labels with their values.
+        labels: With their values.
 
     Raises:
         UsageError: If there is no such label, or labels contradict one another.
     """
     request: dict[int, dict[str, float]] = {}
-    for text, value in given:
+    for text, value in labels:
         index, name = find_label(label_sets, option, text)
         values = request.setdefault(index, {})
         if name in values:

@@ -93,12 +93,12 @@ def file_name(text: str) -> str:
 
 def unused(name: str, used: set[str]) -> str:
     """The name, or with the first number that tells it from those used; it is added to them."""
-    found, number = name, 1
-    while found in used:
+    candidate, number = name, 1
+    while candidate in used:
         number += 1
-        found = f"{name}-{number}"
-    used.add(found)
-    return found
+        candidate = f"{name}-{number}"
+    used.add(candidate)
+    return candidate
 
 
 def add_seed(parser: argparse._ActionsContainer) -> None:

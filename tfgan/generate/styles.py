@@ -118,6 +118,15 @@ def make_mixing(model, options: argparse.Namespace, out: Path) -> None:
     figures.write_png(out, figures.figure(cells, columns, row_titles, breaks=breaks))
 
 
+def _deviation_maps(deviation: np.ndarray) -> tuple[np.ndarray, int]:
+    """Grey pictures uint8 [N, R, R, 3] of deviations [N, R, R], and the deviation that is white."""
+    # A few strong pixels must not darken the rest. Less than one step of 255 is never seen, and
+    # would show rounding where there is no noise.
+    white = max(1, math.ceil(np.percentile(deviation, 99.9)))
+    greys = np.rint(np.minimum(deviation / white, 1.0) * 255).astype(np.uint8)
+    return np.repeat(greys[..., None], 3, axis=-1), white
+
+
 def make_noise(model, options: argparse.Namespace, out: Path) -> None:
     """What noise does: realisations, their deviation, and layers (StyleGAN, figures 4 and 5)."""
     pictures = Pictures(model, options)
@@ -126,15 +135,15 @@ def make_noise(model, options: argparse.Namespace, out: Path) -> None:
     pictures.check_area(len(seeds), draws + 6, readable=True)
     styles = pictures.styles(seeds)
 
-    def made(styles: np.ndarray, **noise) -> np.ndarray:
+    def synthesize(styles: np.ndarray, **noise) -> np.ndarray:
         images = inference.synthesize(model, styles, **noise)
         return pictures.enlarged(images, readable=True)
 
-    fixed, none = made(styles, noise="fixed"), made(styles, noise="none")
-    fine, coarse = (made(styles, noise_layers=layers) for layers in ("fine", "coarse"))
+    fixed, none = synthesize(styles, noise="fixed"), synthesize(styles, noise="none")
+    fine, coarse = (synthesize(styles, noise_layers=layers) for layers in ("fine", "coarse"))
     # The first draw is that of the other verbs' --noise random.
-    drawn = [
-        made(
+    random = [
+        synthesize(
             np.repeat(style[None], draws, axis=0),
             noise="random",
             seeds=[seed] * draws,
@@ -143,21 +152,14 @@ def make_noise(model, options: argparse.Namespace, out: Path) -> None:
         for style, seed in zip(styles, seeds, strict=True)
     ]
     deviation = inference.noise_deviation(
-        model,
-        styles,
-        seeds=seeds,
-        count=options.count,
-        progress="noise",
+        model, styles, seeds=seeds, count=options.count, progress="noise"
     )
-    # A few strong pixels must not darken the rest. Less than one step of 255 is never seen, and
-    # would show rounding where there is no noise.
-    white = max(1, math.ceil(np.percentile(deviation, 99.9)))
-    maps = np.rint(np.minimum(deviation / white, 1.0) * 255).astype(np.uint8)
-    maps = pictures.enlarged(np.repeat(maps[..., None], 3, axis=-1), readable=True)
+    maps, white = _deviation_maps(deviation)
+    maps = pictures.enlarged(maps, readable=True)
     cells = [
-        [first, *draws_of_row, *others]
-        for first, draws_of_row, *others in zip(
-            fixed, drawn, maps, fixed, none, fine, coarse, strict=True
+        [picture, *drawn, *others]
+        for picture, drawn, *others in zip(
+            fixed, random, maps, fixed, none, fine, coarse, strict=True
         )
     ]
     second = draws + 2  # the first column of the block of layers

@@ -79,10 +79,10 @@ def find_styles(model, options: argparse.Namespace) -> list[Style]:
         options.max_references,
         options.domain,
     )
-    given = options.domain[0] if options.domain and len(options.domain) == 1 else None
+    only_domain = options.domain[0] if options.domain and len(options.domain) == 1 else None
     styles = []
     for image, path, folder, _ in inputs:
-        name = folder or given
+        name = folder or only_domain
         if name is None:
             raise UsageError(
                 f"which domain is the reference {path} of? Give one --domain NAME, or put "
