@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from export.examples import drawn_faces
+from tfgan.inference import to_float
 
 # What opens pictures is imported where it is used: --help need not wait for TensorFlow.
 
@@ -86,5 +87,4 @@ def _read(source: Any, resolution: int, count: int) -> np.ndarray:
             "some are used twice, so int8 is judged by pictures that its ranges are of.",
             file=sys.stderr,
         )
-    chosen = np.stack([images[i % len(images)] for i in range(count)])
-    return np.asarray(chosen / 127.5 - 1, np.float32)
+    return to_float(np.stack([images[i % len(images)] for i in range(count)]))

@@ -6,6 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfgan.draws import Draws
+from tfgan.inference import to_float
 from training.phases import Average, Phase
 
 ZERO = tf.UnconnectedGradients.ZERO
@@ -46,7 +47,11 @@ def compile_phase(
 
     def on_replica(batch, seed):
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-        batch = {name: _to_float(value) for name, value in batch.items()}
+        # Pictures are bytes until here; labels are not.
+        batch = {
+            name: to_float(value) if value.dtype == tf.uint8 else value
+            for name, value in batch.items()
+        }
         gradients: Any = None
         stats: Any = None
         for i in range(rounds):
@@ -81,11 +86,6 @@ def compile_phase(
         return dict(zip(names, values, strict=True))
 
     return step
-
-
-def _to_float(values):
-    """Pictures, uint8, become float32 in [-1, 1]; labels stay."""
-    return tf.cast(values, tf.float32) / 127.5 - 1.0 if values.dtype == tf.uint8 else values
 
 
 def _bound(gradient):
