@@ -119,11 +119,11 @@ def read_export(folder: Path) -> Export:
         )
     for file in files:
         check_file(folder, file)
-        found = _digest(folder / file)
-        if found != digests[file]:
+        digest = _digest(folder / file)
+        if digest != digests[file]:
             raise ExportError(
                 f"{folder / file} must have the SHA-256 of {MANIFEST}, which begins with "
-                f"{digests[file][:8]}. Received: {(found or 'no such file')[:12]}. {_EXPORT}"
+                f"{digests[file][:8]}. Received: {(digest or 'no such file')[:12]}. {_EXPORT}"
             )
     system = str(manifest["system"])
     return Export(folder, name, system, files, finite_record({**manifest, "forms": forms}))
@@ -159,9 +159,9 @@ def make_exports(runs: Path) -> list[Export]:
         known = set(runs.glob("*"))
         train = ("training.run", "--model", system, "--preset", "smoke", "--runs", str(runs))
         _run(*train, accepted=(0,))
-        (made,) = set(runs.glob("*")) - known
+        (run,) = set(runs.glob("*")) - known
         # So little training may leave forms that look wrong, and 1 says so: the app says it too.
-        _run("export.run", str(made), "--formats", *SMOKE_FORMS, accepted=(0, 1))
+        _run("export.run", str(run), "--formats", *SMOKE_FORMS, accepted=(0, 1))
     return newest_exports(runs)
 
 
@@ -173,9 +173,9 @@ def _run(module: str, *options: str, accepted: Sequence[int]) -> None:
     """
     shown = f"python -m {shlex.join([module, *options])}"
     print(shown, flush=True)
-    done = subprocess.run([*python_module(module), *options], env=os.environ, check=False)
-    if done.returncode not in accepted:
+    process = subprocess.run([*python_module(module), *options], env=os.environ, check=False)
+    if process.returncode not in accepted:
         raise ExportError(
             f"{shown} is expected to make a model to show. Received: exit status "
-            f"{done.returncode}. Mend what it says, or give an export folder."
+            f"{process.returncode}. Mend what it says, or give an export folder."
         )

@@ -7,7 +7,7 @@ import type { Picture } from "./pictures";
 import { numberOf, type ScreenMaker } from "./studio";
 import { translationScreen } from "./translate";
 
-/** Groups of labels of which one at most is true; a label without rivals is a group of its own. */
+/** Groups of labels of which one at most is true; a label that excludes no other is a group. */
 function groupsOf(set: LabelSet): string[][] {
   const done = new Set<string>();
   return set.names.flatMap((name) => {
@@ -23,10 +23,10 @@ export const attributesScreen: ScreenMaker<Model & LabelManifest> = (model, stud
     const sets = model.label_sets;
     let set = sets[Math.floor(numberOf(parameters, "set", 0, sets.length - 1, 0))]!;
     let strength = numberOf(parameters, "strength", 0, 1.5, 1);
-    let own: Set<string> = new Set();
-    // A link says what is wanted; else a new picture starts with what is true of it.
-    let asked = parameters.get("labels")?.split(",").filter(Boolean) ?? null;
-    let wanted: Set<string> = new Set();
+    let pictureLabels: Set<string> = new Set();
+    // A link says what is requested; else a new picture starts with what is true of it.
+    let linkedLabels = parameters.get("labels")?.split(",").filter(Boolean) ?? null;
+    let requested: Set<string> = new Set();
     let seen: { picture: Picture; labels: string[] | null } | null = null;
     let reading = 0;
 
@@ -41,10 +41,10 @@ export const attributesScreen: ScreenMaker<Model & LabelManifest> = (model, stud
               type: "button",
               role: "switch",
               class: "switch",
-              "aria-checked": String(wanted.has(name)),
+              "aria-checked": String(requested.has(name)),
               "data-name": name,
               onclick: () => {
-                wanted = switched(set, wanted, name);
+                requested = switched(set, requested, name);
                 check();
                 changed(true);
               },
@@ -57,7 +57,7 @@ export const attributesScreen: ScreenMaker<Model & LabelManifest> = (model, stud
 
     function check(): void {
       for (const button of labels.children) {
-        const on = wanted.has((button as HTMLElement).dataset.name!);
+        const on = requested.has((button as HTMLElement).dataset.name!);
         button.setAttribute("aria-checked", String(on));
       }
     }
@@ -79,7 +79,7 @@ export const attributesScreen: ScreenMaker<Model & LabelManifest> = (model, stud
         for (const [group, name] of tries) {
           const tried = new Set([...best].filter((other) => !group.includes(other)));
           if (name) tried.add(name);
-          const same = tried.size === best.size && [...tried].every((one) => best.has(one));
+          const same = tried.size === best.size && [...tried].every((label) => best.has(label));
           if ((same && least < Infinity) || stale()) continue;
           const { images } = await studio.numbers("translate", {
             images: picture.values,
@@ -97,16 +97,19 @@ export const attributesScreen: ScreenMaker<Model & LabelManifest> = (model, stud
       if (!seen) return;
       const { picture, labels: known } = seen;
       const turn = ++reading;
-      if (known) own = new Set(set.names.filter((name) => known.includes(name)));
+      if (known) pictureLabels = new Set(set.names.filter((name) => known.includes(name)));
       else {
         studio.say("Reading the labels from the picture.");
         const read = await readLabels(picture, () => turn !== reading);
         if (turn !== reading) return;
-        own = read;
-        studio.say(`Read from the picture: ${[...own].map(words).join(", ") || "no label"}.`);
+        pictureLabels = read;
+        const names = [...pictureLabels].map(words).join(", ") || "no label";
+        studio.say(`Read from the picture: ${names}.`);
       }
-      wanted = new Set(asked ? set.names.filter((name) => asked!.includes(name)) : own);
-      asked = null;
+      requested = new Set(
+        linkedLabels ? set.names.filter((name) => linkedLabels!.includes(name)) : pictureLabels,
+      );
+      linkedLabels = null;
       check();
     }
 
@@ -121,7 +124,7 @@ export const attributesScreen: ScreenMaker<Model & LabelManifest> = (model, stud
                 sets.indexOf(set),
                 async (index) => {
                   set = sets[index]!;
-                  own = wanted = new Set();
+                  pictureLabels = requested = new Set();
                   list();
                   await learn();
                   changed(true);
@@ -151,11 +154,11 @@ export const attributesScreen: ScreenMaker<Model & LabelManifest> = (model, stud
       translate: (run, picture) =>
         run("translate", {
           images: picture.values,
-          labels: encodeLabels(model, set, own, wanted, strength),
+          labels: encodeLabels(model, set, pictureLabels, requested, strength),
         }),
       parameters: () => ({
         ...(sets.length > 1 ? { set: String(sets.indexOf(set)) } : {}),
-        labels: [...wanted].join(","),
+        labels: [...requested].join(","),
         strength: String(strength),
       }),
     };

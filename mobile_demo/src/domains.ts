@@ -44,10 +44,10 @@ export const domainsScreen: ScreenMaker<Model & DomainManifest> = (model, studio
       reference = chosen;
       picker.mark(chosen.sample);
       // A reference shows the style of its own domain, where that is known.
-      const own = domains.findIndex((name) => chosen.labels?.includes(name));
-      if (own >= 0) {
-        domain = own;
-        domainChoice.querySelectorAll("input")[own]!.checked = true;
+      const shown = domains.findIndex((name) => chosen.labels?.includes(name));
+      if (shown >= 0) {
+        domain = shown;
+        domainChoice.querySelectorAll("input")[shown]!.checked = true;
       }
       changed(true);
     }

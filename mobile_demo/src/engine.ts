@@ -18,7 +18,7 @@ const THREADS = "WebAssembly threads";
 
 /** What this browser does not offer to this page, in words; nothing where it offers all. */
 export function missing(backends: Backend[]): string {
-  const lacking = [WEBGPU, THREADS].filter((name) => backends.every((one) => one.name !== name));
+  const lacking = [WEBGPU, THREADS].filter((name) => backends.every((backend) => backend.name !== name));
   return lacking.length ? `This browser does not offer ${lacking.join(" and ")} here.` : "";
 }
 
@@ -55,15 +55,15 @@ export class DeviceError extends Error {}
 /** The worker, as functions. */
 class WorkerCalls {
   private worker = new Worker(new URL("./worker.ts", import.meta.url));
-  private waiting = new Map<number, { give: (value: never) => void; fail: (error: Error) => void }>();
+  private waiting = new Map<number, { resolve: (value: never) => void; reject: (error: Error) => void }>();
   private count = 0;
 
   constructor() {
     this.worker.onmessage = ({ data }: MessageEvent<Reply>) => {
       const call = this.waiting.get(data.id);
       this.waiting.delete(data.id);
-      if ("error" in data) call?.fail(new Error(data.error));
-      else call?.give(data.give as never);
+      if ("error" in data) call?.reject(new Error(data.error));
+      else call?.resolve(data.result as never);
     };
     this.worker.onerror = (event) => {
       event.preventDefault();
@@ -73,19 +73,19 @@ class WorkerCalls {
 
   call<Name extends keyof Calls>(
     name: Name,
-    ask: Calls[Name]["ask"],
+    input: Calls[Name]["input"],
     moved: Transferable[] = [],
-  ): Promise<Calls[Name]["give"]> {
+  ): Promise<Calls[Name]["result"]> {
     const id = this.count++;
-    return new Promise((give, fail) => {
-      this.waiting.set(id, { give, fail });
-      this.worker.postMessage({ id, name, ask }, moved);
+    return new Promise((resolve, reject) => {
+      this.waiting.set(id, { resolve, reject });
+      this.worker.postMessage({ id, name, input }, moved);
     });
   }
 
   stop(reason: string): void {
     this.worker.terminate();
-    for (const { fail } of this.waiting.values()) fail(new Error(reason));
+    for (const { reject } of this.waiting.values()) reject(new Error(reason));
     this.waiting.clear();
   }
 }

@@ -23,22 +23,22 @@ export function switched(set: LabelSet, on: ReadonlySet<string>, name: string): 
  * A label vector, float32 [C]: the labels of one set, zeros for the others, and the mask.
  *
  * @param manifest Of the model.
- * @param set Whose labels are asked for.
- * @param own What is true of the picture.
- * @param wanted What shall be true.
- * @param strength 0 leaves the picture's own labels, 1 asks for the wanted ones, more goes beyond.
+ * @param set Whose labels are requested.
+ * @param pictureLabels What is true of the picture.
+ * @param requested What the translation should show.
+ * @param strength 0 leaves the picture's labels, 1 gives the requested ones, more goes beyond.
  */
 export function encodeLabels(
   manifest: LabelManifest,
   set: LabelSet,
-  own: ReadonlySet<string>,
-  wanted: ReadonlySet<string>,
+  pictureLabels: ReadonlySet<string>,
+  requested: ReadonlySet<string>,
   strength: number,
 ): Float32Array {
   const vector = new Float32Array(manifest.label_width);
   set.names.forEach((name, i) => {
-    const from = Number(own.has(name));
-    vector[set.first + i] = from + strength * (Number(wanted.has(name)) - from);
+    const from = Number(pictureLabels.has(name));
+    vector[set.first + i] = from + strength * (Number(requested.has(name)) - from);
   });
   if (set.mask !== null) vector[set.mask] = 1;
   return vector;

@@ -104,8 +104,8 @@ let engine: Engine | null = null;
 let current: Choice;
 let offline = false;
 let redrawSheet: (() => void) | null = null;
-// Counts what was asked for, so that a slow download cannot replace a newer choice.
-let asked = 0;
+// Counts choices, so that a slow download cannot replace a newer choice.
+let requests = 0;
 
 function parametersOf(hash: string): URLSearchParams {
   return new URLSearchParams(hash.slice(1));
@@ -171,12 +171,12 @@ function formsFrom(model: Model, first: Form): Form[] {
 
 /** Loads a form, or the next one that this device can run; what ran before runs until then. */
 async function load(choice: Choice): Promise<void> {
-  const turn = ++asked;
+  const turn = ++requests;
   const before = current;
   current = choice;
   veil.hidden = false;
   const progress = (share: number) => {
-    if (turn === asked) veil.style.setProperty("--share", String(share));
+    if (turn === requests) veil.style.setProperty("--share", String(share));
   };
   progress(0);
   let opened: Engine | null = null;
@@ -186,7 +186,7 @@ async function load(choice: Choice): Promise<void> {
       opened = await Engine.open(choice.model, form, [...ways], progress);
       break;
     } catch (error) {
-      if (turn !== asked) return;
+      if (turn !== requests) return;
       if (error instanceof DownloadError) {
         warn(error.message, () => void load(choice));
         break;
@@ -195,7 +195,7 @@ async function load(choice: Choice): Promise<void> {
       warn(error.message);
     }
   }
-  if (turn !== asked) return opened?.close();
+  if (turn !== requests) return opened?.close();
   veil.hidden = true;
   if (!opened) {
     // What still runs stays in use.

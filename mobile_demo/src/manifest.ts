@@ -138,10 +138,10 @@ async function readModel(folder: string): Promise<Model> {
   }
   checkFields(manifest, manifest.panels.flatMap((panel) => PANELS[panel].fields));
   // A form that failed has no file.
-  const made = manifest.forms.filter(({ path, status }) => path !== null && status !== "failed");
-  const forms = made.filter(({ path }) => path.endsWith(".tflite"));
-  const strange = forms.find(({ path }) => !FILE_NAME.test(path));
-  if (strange) throw new Error(`it names a file of another folder, ${strange.path}`);
+  const written = manifest.forms.filter(({ path, status }) => path !== null && status !== "failed");
+  const forms = written.filter(({ path }) => path.endsWith(".tflite"));
+  const outside = forms.find(({ path }) => !FILE_NAME.test(path));
+  if (outside) throw new Error(`it names a file of another folder, ${outside.path}`);
   if (!forms.length) throw new Error("it has no .tflite file");
   // Two exports may have the same name, but never the same folder.
   return { ...manifest, name: folder.slice(folder.lastIndexOf("/") + 1), forms, folder };
@@ -155,10 +155,10 @@ export async function readCatalogue(): Promise<Catalogue> {
   };
   const read = await Promise.allSettled(models.map(readModel));
   return {
-    models: read.flatMap((one) => (one.status === "fulfilled" ? [one.value] : [])),
+    models: read.flatMap((result) => (result.status === "fulfilled" ? [result.value] : [])),
     samples,
-    problems: read.flatMap((one, i) =>
-      one.status === "rejected" ? [`${models[i]}: ${one.reason.message}.`] : [],
+    problems: read.flatMap((result, i) =>
+      result.status === "rejected" ? [`${models[i]}: ${result.reason.message}.`] : [],
     ),
   };
 }

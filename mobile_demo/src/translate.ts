@@ -24,7 +24,7 @@ export function pictureOf({ shot }: Chosen, model: Model): Picture {
 }
 
 // So that a photo stays when another model is chosen.
-let kept: Chosen | null = null;
+let lastChosen: Chosen | null = null;
 
 /**
  * A screen around the part that differs.
@@ -55,7 +55,7 @@ export function translationScreen(
   }
 
   async function choose(chosen: Chosen): Promise<void> {
-    kept = chosen;
+    lastChosen = chosen;
     picker.mark(chosen.sample);
     const source = pictureOf(chosen, model);
     paint(comparison.before, enlarge(source.values, source.size, model.value_range));
@@ -74,16 +74,16 @@ export function translationScreen(
     controls: el("div", { class: "panel" }, picker.element, ...part.controls),
     shared: () => ({ canvas: comparison.after, name: "translation" }),
     parameters: () => ({
-      ...(kept?.sample != null ? { sample: String(kept.sample) } : {}),
+      ...(lastChosen?.sample != null ? { sample: String(lastChosen.sample) } : {}),
       ...part.parameters(),
     }),
     refresh: async () => {
       if (picture) return draw();
       const last = studio.samples.length - 1;
-      const asked = Math.floor(numberOf(parameters, "sample", 0, last, -1));
-      const index = asked >= 0 ? asked : 0;
-      const again = kept && (asked < 0 || kept.sample === asked);
-      const chosen = again ? kept : await openSample(studio.samples, index, studio.say);
+      const linked = Math.floor(numberOf(parameters, "sample", 0, last, -1));
+      const index = linked >= 0 ? linked : 0;
+      const again = lastChosen && (linked < 0 || lastChosen.sample === linked);
+      const chosen = again ? lastChosen : await openSample(studio.samples, index, studio.say);
       if (chosen) await choose(chosen);
     },
     leave: () => {},

@@ -8,7 +8,7 @@ import { enlarge } from "./pictures";
 let liteRt: LiteRt;
 let model: CompiledModel | undefined;
 
-async function start({ runtime, threads, jspi }: Calls["start"]["ask"]) {
+async function start({ runtime, threads, jspi }: Calls["start"]["input"]) {
   // Within a worker the builds look for their files beside the worker, and threads start that.
   Object.assign(self, {
     Module: {
@@ -27,7 +27,7 @@ async function start({ runtime, threads, jspi }: Calls["start"]["ask"]) {
   };
 }
 
-async function load({ bytes, accelerator }: Calls["load"]["ask"]) {
+async function load({ bytes, accelerator }: Calls["load"]["input"]) {
   model?.delete();
   model = undefined;
   model = await liteRt.loadAndCompile(new Uint8Array(bytes), {
@@ -61,25 +61,25 @@ async function infer(signature: string, inputs: Inputs) {
   return outputs;
 }
 
-async function run({ signature, inputs, range }: Calls["run"]["ask"]): Promise<Calls["run"]["give"]> {
+async function run({ signature, inputs, range }: Calls["run"]["input"]): Promise<Calls["run"]["result"]> {
   const begin = performance.now();
-  const found = await infer(signature, inputs);
+  const tensors = await infer(signature, inputs);
   const ms = performance.now() - begin;
-  const images = range && found.images;
-  if (images) delete found.images;
+  const images = range && tensors.images;
+  if (images) delete tensors.images;
   return {
-    outputs: Object.fromEntries(Object.entries(found).map(([name, { data }]) => [name, data])),
+    outputs: Object.fromEntries(Object.entries(tensors).map(([name, { data }]) => [name, data])),
     pixels: images ? enlarge(images.data, images.shape[1]!, range) : null,
     ms,
   };
 }
 
 async function answer(request: Request): Promise<void> {
-  const { id, name, ask } = request;
+  const { id, name, input } = request;
   try {
-    const give = await (name === "start" ? start(ask) : name === "load" ? load(ask) : run(ask));
-    const moved = "pixels" in give && give.pixels ? [give.pixels.rgba.buffer] : [];
-    postMessage({ id, give } satisfies Reply, { transfer: moved });
+    const result = await (name === "start" ? start(input) : name === "load" ? load(input) : run(input));
+    const moved = "pixels" in result && result.pixels ? [result.pixels.rgba.buffer] : [];
+    postMessage({ id, result } satisfies Reply, { transfer: moved });
   } catch (error) {
     postMessage({ id, error: String(error) } satisfies Reply);
   }
