@@ -23,7 +23,7 @@ from tests.importers import saved
 from tests.importers.small import small_weights
 from tests.parity.published import DATA, Case
 from tests.training.runs import eagerly
-from tfgan.evaluate import avatar_network, classifier
+from tfgan.evaluate import classifier, networks
 from tfgan.label_sets import LabelSet
 from training import run as training
 
@@ -200,7 +200,7 @@ def folder(tmp_path_factory):
 def quick(monkeypatch):
     """A classifier of two steps where metrics train one, and dry runs that time little."""
     monkeypatch.setattr(classifier, "RECIPE", classifier.Recipe(images=40, batch_size=20))
-    monkeypatch.setattr(avatar_network, "PICTURES", 60)
+    monkeypatch.setattr(networks, "PICTURES", 60)
     monkeypatch.setattr("training.dry_run.BUDGET_SECONDS", 0.0)
     monkeypatch.setattr("training.dry_run.PHASE_SECONDS", 0.0)
     monkeypatch.setattr("training.dry_run.READING_SECONDS", 0.1)

@@ -11,19 +11,10 @@ import tensorflow as tf
 
 from tfgan.arithmetic import in_float32, without_tf32
 from tfgan.devices import Replicas
-from tfgan.evaluate.features import Networks, open_networks
-from tfgan.evaluate.kinds import (
-    CACHE,
-    KINDS,
-    NETWORKS,
-    PictureOptions,
-    Reals,
-    Request,
-    cautions,
-    check_faces,
-    check_metrics,
-    find_networks,
-    kind_of,
+from tfgan.evaluate.metric import CACHE, NETWORKS, PictureOptions, Request
+from tfgan.evaluate.networks import Networks
+from tfgan.evaluate.systems import (
+    SYSTEMS,
 )
 from training.config import TrainingConfig
 
@@ -46,27 +37,27 @@ class Measurements:
     def __init__(
         self, name: str, config: TrainingConfig, strategy: tf.distribute.Strategy, runs: Path
     ):
-        entry = KINDS[name]
-        self.chosen = check_metrics(config.metrics, entry)
+        system = SYSTEMS[name]
+        self.chosen = system.check_metrics(config.metrics)
         given = {option: tuple(map(Path, getattr(config, option))) for option in NETWORKS}
-        networks = find_networks(given, entry.metrics, self.chosen, config.data)
-        check_faces(entry.metrics, self.chosen, config.data)
-        for metric, words in cautions(entry.metrics, self.chosen, config.data).items():
+        networks = system.find_networks(given, self.chosen, config.data)
+        system.check_faces(self.chosen, config.data)
+        for metric, words in system.cautions(self.chosen, config.data).items():
             if words:
                 print(f"Note      metrics/{metric}: {words}", file=sys.stderr)
-        self.kind = kind_of(name)
+        self.metrics, self.module = system.metrics, system.open()
         count = config.evaluate_count
         self.request = Request(
             PictureOptions.from_values({**vars(config), "conditional": True}),
             None,
             Replicas(strategy),
-            {one: count or metric.number for one, metric in entry.metrics.items()},
+            {name: count or metric.count for name, metric in system.metrics.items()},
             config.seed,
             runs / CACHE,
             networks,
         )
-        open_networks(Networks(self.request), entry.metrics, self.chosen)
-        self.reals: Reals | None = None
+        Networks(self.request).open_all(system.metrics, self.chosen)
+        self.reals: Any = None
         self.resolution = 0
 
     def measure(self, model: Any) -> dict[str, float]:
@@ -91,15 +82,13 @@ class Measurements:
     def _measure(self, model: Any) -> dict[str, float]:
         if self.reals is None or model.resolution != self.resolution:
             self.resolution = model.resolution
-            config = dataclasses.replace(self.request.config, resolution=self.resolution)
-            self.reals = self.kind.open_reals(
-                model, dataclasses.replace(self.request, config=config)
-            )
+            data = dataclasses.replace(self.request.data, resolution=self.resolution)
+            request = dataclasses.replace(self.request, data=data)
+            self.reals = self.module.open_reals(model, request)
         values = {}
-        # What is made of a model that changes is of no use for the next time.
-        with tempfile.TemporaryDirectory(prefix="tfgan-") as made:
-            subject = self.kind.Subject(model, self.reals, Path(made))
-            for name in self.chosen:
-                measure = self.kind.MEASURES[name]
-                values.update(measure.curves(measure.find(subject, name)))
+        # Features of a model that changes are of no use for the next time.
+        with tempfile.TemporaryDirectory(prefix="tfgan-") as folder:
+            subject = self.module.Subject(model, self.reals, Path(folder))
+            for metric in map(self.metrics.__getitem__, self.chosen):
+                values.update(metric.curves(metric.measure(subject)))
         return values

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tfgan.errors import UserError, flag
-from tfgan.evaluate.kinds import check_packages
+from tfgan.evaluate.systems import check_packages
 from tfgan.loading import check_writable
 from tfgan.runs import CONFIG, LATEST, RUNS, config_from, latest_run, read_config
 from tfgan.terminal import CommandParser

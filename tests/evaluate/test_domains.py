@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from tfgan.evaluate.domains import StyleTranslator, measure_domains
+from tfgan.evaluate.domain_models import StyleTranslator
+from tfgan.evaluate.domains import measure_domains
 from tfgan.evaluate.real_pictures import Pictures
 from tfgan.metrics.intervals import Interval
 from tfgan.models.stargan_v2 import StarGANv2

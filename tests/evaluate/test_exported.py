@@ -12,7 +12,7 @@ from tests.export.small import stargan, stargan_v2, stylegan2
 from tfgan.evaluate.__main__ import main
 from tfgan.evaluate.exported import open_exported
 from tfgan.evaluate.generators import Generator
-from tfgan.evaluate.kinds import EvaluationError
+from tfgan.evaluate.metric import EvaluationError
 from tfgan.figures import to_uint8
 from tfgan.loading import load_model
 

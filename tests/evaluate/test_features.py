@@ -9,9 +9,9 @@ import tensorflow as tf
 from tests.training.runs import RandomPictures, mirrored
 from tfgan.data.sources import DataError
 from tfgan.devices import Replicas
-from tfgan.evaluate.feature_networks import FeatureNetwork
-from tfgan.evaluate.features import blocks_of, features_of, real_features
-from tfgan.evaluate.kinds import PictureOptions, Request
+from tfgan.evaluate.metric import PictureOptions, Request
+from tfgan.evaluate.networks import FeatureNetwork, Networks
+from tfgan.metrics.frechet import row_blocks
 
 SIZE = 8
 
@@ -37,6 +37,17 @@ def corners(images):
 
 
 NETWORK = FeatureNetwork("corners", "0", 3, corners, None)
+
+
+def networks_of(request, network):
+    """The networks of a request, of which this one is open."""
+    networks = Networks(request)
+    networks.opened["test"] = network
+    return networks
+
+
+def real_features(request, network, source, places, words):
+    return networks_of(request, network).real_features("test", source, places, words)
 
 
 @pytest.fixture
@@ -131,11 +142,13 @@ def test_less_than_two_readable_pictures_are_an_error(request_of):
 
 def test_features_of_pictures_in_memory_are_those_of_each(request_of):
     images = np.random.default_rng(0).integers(0, 256, (9, SIZE, SIZE, 3), np.uint8)
-    np.testing.assert_array_equal(features_of(request_of(), NETWORK, images), images[:, 0, 0])
+    np.testing.assert_array_equal(
+        networks_of(request_of(), NETWORK).features_of("test", images), images[:, 0, 0]
+    )
 
 
 def test_blocks_are_all_rows_in_order():
     values = np.arange(5000).reshape(-1, 2)
-    parts = list(blocks_of(values))
+    parts = list(row_blocks(values))
     assert len(parts) == 2
     np.testing.assert_array_equal(np.concatenate(parts), values)

@@ -5,9 +5,9 @@ import pytest
 import tensorflow as tf
 
 from tests.training.runs import mirrored
-from tfgan import figures
+from tfgan import inference
 from tfgan.devices import Replicas
-from tfgan.evaluate.generators import Generator, to_uint8
+from tfgan.evaluate.generators import Generator
 from tfgan.models.stylegan2 import StyleGAN2Generator
 
 COUNT = 6
@@ -53,10 +53,10 @@ def test_it_is_that_of_the_inference_model(made):
     model = generator.model
     latents, classes, *noise = generator.inputs(0, COUNT)
     styles = model.truncate(model.mapping(latents, classes), 0.7, None)
-    expected = figures.to_uint8(model.synthesis(styles, noise)).astype(int)
+    expected = inference.to_uint8(model.synthesis(styles, noise)).astype(int)
     assert np.abs(expected - pictures).max() <= 1
     assert {n.shape for n in noise} == {(COUNT, size, size, 1) for size in (4, 8, 16)}
-    without = figures.to_uint8(model.synthesis(styles, [0 * one for one in noise]))
+    without = inference.to_uint8(model.synthesis(styles, [0 * one for one in noise]))
     assert np.abs(without.astype(int) - pictures).max() > 10
 
 
@@ -80,10 +80,5 @@ def test_fixed_noise_is_that_of_the_model_for_every_picture(made):
     styles = fixed.styles(latents, classes)
     maps = generator.model.synthesis.fixed_noise(1.0)
     expected = generator.images(styles, maps)
-    np.testing.assert_array_equal(fixed.pictures(latents, classes), to_uint8(expected))
+    np.testing.assert_array_equal(fixed.pictures(latents, classes), inference.to_uint8(expected))
     assert fixed.facts(2)["noise"] == "fixed"
-
-
-def test_pictures_are_rounded_as_files_are():
-    values = np.linspace(-1.2, 1.2, 5000, dtype=np.float32)
-    np.testing.assert_array_equal(to_uint8(values).numpy(), figures.to_uint8(values))

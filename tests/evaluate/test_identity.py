@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tfgan.evaluate.identity import Asked, Route, describe, measure_route
-from tfgan.evaluate.labels import identity_routes
+from tfgan.evaluate.identity import AttributeChange, Route, describe, measure_route
+from tfgan.evaluate.label_models import Subject
 from tfgan.evaluate.real_pictures import Pictures
 from tfgan.evaluate.translation import Change
 from tfgan.label_sets import LabelSet
@@ -58,7 +58,7 @@ def route(real, truth, model):
     """Every picture to the other sex."""
     rows = [np.flatnonzero(truth[:, 1] == sex) for sex in (False, True)]
     asked = [
-        Asked(Change(f"to {1 - sex}", rows[sex], sex, 1 - sex, [sex]), rows[1 - sex], {})
+        AttributeChange(Change(f"to {1 - sex}", rows[sex], sex, 1 - sex, [sex]), rows[1 - sex], {})
         for sex in (0, 1)
     ]
     return Route("sexes", real, model, "none", asked)
@@ -88,7 +88,7 @@ def test_what_a_model_changes_is_not_kept(real, truth):
 def test_attributes_that_are_asked_for_do_not_count(real, truth):
     everyone = np.arange(COUNT)
     touched = {"Hat": np.ones(COUNT, bool), "Young": everyone < 100, "Beard": everyone < 0}
-    asked = [Asked(Change("hat", everyone, 0, 1, [0]), everyone, touched)]
+    asked = [AttributeChange(Change("hat", everyone, 0, 1, [0]), everyone, touched)]
     found = measure_route(Route("looks", real, Copies(), "none", asked), truth, classify, NAMES, 0)
     counts = {name: own["kept"].count for name, own in found["attributes"].items()}
     assert counts == {"Male": COUNT, "Young": 200}
@@ -114,17 +114,15 @@ def test_label_routes_say_what_is_asked_of_each_picture():
         SimpleNamespace(label_set=looks, pictures=Pictures(None, None, attributes)),
         SimpleNamespace(label_set=moods, pictures=Pictures(None, None, np.array([0, 1, 1]))),
     ]
-    subject = SimpleNamespace(
-        model=None, reals=SimpleNamespace(sets=sets), request=SimpleNamespace(seed=0)
-    )
-    first, second = identity_routes(subject)
+    reals = SimpleNamespace(sets=sets, request=SimpleNamespace(seed=0))
+    first, second = Subject(None, reals, None).identity_routes()
     assert (first.name, second.name) == ("looks", "moods")
     # Of the black one nothing is asked, and the blond one loses blond.
-    black, _ = first.asked
+    black, _ = first.changes
     assert black.change.rows.tolist() == [1, 2]
     assert {name: found.tolist() for name, found in black.touched.items()} == {
         "Black": [True, True],
         "Blond": [True, False],
     }
-    assert [asked.there.tolist() for asked in second.asked] == [[0], [1, 2]]
-    assert second.asked[0].touched == {}
+    assert [change.examples.tolist() for change in second.changes] == [[0], [1, 2]]
+    assert second.changes[0].touched == {}

@@ -13,18 +13,20 @@ from tfgan import figures
 from tfgan.data.labelled import open_labelled
 from tfgan.data.sources import DataError
 from tfgan.evaluate.__main__ import as_json
-from tfgan.evaluate.judged import Subject
-from tfgan.evaluate.kinds import EvaluationError, PictureOptions
-from tfgan.evaluate.labels import (
+from tfgan.evaluate.label_models import (
     LabelTranslator,
+    Subject,
     check_options,
-    describe_translation,
-    find_translation,
     fingerprint,
     make_opener,
+)
+from tfgan.evaluate.labels import (
+    describe,
+    measure,
     measure_accuracy,
     measure_labels,
 )
+from tfgan.evaluate.metric import EvaluationError, PictureOptions
 from tfgan.evaluate.real_pictures import JudgedSet, Pictures
 from tfgan.label_sets import LabelSet, encode_labels, label_slices, set_indices
 from tfgan.metrics.intervals import Interval
@@ -305,9 +307,9 @@ def test_all_that_is_found_is_told_and_kept(model):
 
     sets = [enlarged(judged(LOOKS)), enlarged(judged(MOODS))]
     sets[1] = sets[1]._replace(backgrounds=np.ones((COUNT, 32, 32), bool))
-    request = SimpleNamespace(config=PictureOptions(resolution=32), seed=0, arithmetic="exact")
+    request = SimpleNamespace(data=PictureOptions(resolution=32), seed=0, arithmetic="exact")
     subject = Subject(model, SimpleNamespace(request=request, judged=sets), None)
-    measured = find_translation(subject, "translation")
+    measured = measure(subject)
     assert measured["data"] == {
         "sets": {
             "looks": {"kind": "attributes", "name": "data/looks", "counts": {"pictures": COUNT}},
@@ -321,7 +323,7 @@ def test_all_that_is_found_is_told_and_kept(model):
     }
     assert measured["classifiers"]["moods"]["file"] == "moods.keras"
     assert json.loads(json.dumps(as_json(measured)))["translation"]["looks"]["mean"]["all"]["count"]
-    blocks = describe_translation(measured).strip().split("\n\n")
+    blocks = describe(measured).strip().split("\n\n")
     assert len(blocks) == 2 + 3 + 1
     routes = measured["translation"]
     for number, route, label, columns in (

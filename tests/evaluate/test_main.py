@@ -1,7 +1,6 @@
 """The command line that measures models, as a user meets it."""
 
 import dataclasses
-import importlib
 import json
 import re
 import subprocess
@@ -13,8 +12,8 @@ from PIL import Image
 
 from tfgan.data.opening import open_source
 from tfgan.evaluate import __main__ as evaluate
-from tfgan.evaluate import classifier, kinds, latents
-from tfgan.evaluate.kinds import PictureOptions
+from tfgan.evaluate import classifier, systems
+from tfgan.evaluate.metric import PictureOptions
 from tfgan.label_sets import LabelSet
 from tfgan.metrics.intervals import Interval
 from tfgan.models.classifier import Classifier
@@ -260,7 +259,7 @@ def test_other_data_are_not_read_as_those_of_the_run_were(tmp_path):
         (["--data", "b", "--attribute-table", "b.csv"], (("b",), "b.csv", None, 64)),
     ):
         options = evaluate.parse([str(file), *arguments])
-        found, _ = evaluate.picture_options(options, file, kinds.KINDS["StarGAN"], "", 32)
+        found, _ = evaluate.picture_options(options, file, systems.SYSTEMS["StarGAN"], 32)
         assert (
             found.data,
             found.attribute_table,
@@ -269,14 +268,10 @@ def test_other_data_are_not_read_as_those_of_the_run_were(tmp_path):
         ) == wanted
 
 
-def test_each_kind_of_model_says_all_that_is_asked_of_it():
-    wanted = {name for name in vars(kinds.Kind) if not name.startswith("_")}
-    wanted |= set(kinds.Kind.__annotations__)
-    assert wanted == {"DATA", "MEASURES", "Subject", "open_reals"}
-    for entry in kinds.KINDS.values():
-        module = importlib.import_module(entry.module)
-        assert wanted <= set(vars(module))
-        assert list(module.MEASURES) == list(entry.metrics)
+def test_each_system_says_how_to_draw_from_it():
+    for system in systems.SYSTEMS.values():
+        assert {"Subject", "open_reals"} <= set(vars(system.open()))
+        assert all(name == metric.name for name, metric in system.metrics.items())
 
 
 @pytest.mark.parametrize(
@@ -434,8 +429,14 @@ def test_the_options_that_all_systems_share_are_read_whatever_the_system(tmp_pat
 
 def test_a_number_that_is_not_finite_is_null_and_says_so_beside_it(files, tmp_path, monkeypatch):
     found = {"generated": {"fid": Interval(np.nan, 1.0, np.inf, 4), "share": 0.5}}
-    measure = kinds.Measure(lambda *_: found, str, lambda found: {"swd": np.nan, "share": 0.5})
-    monkeypatch.setitem(latents.MEASURES, "swd", measure)
+    metrics = systems.SYSTEMS["StyleGAN2Generator"].metrics
+    broken = dataclasses.replace(
+        metrics["swd"],
+        measure=lambda _: found,
+        describe=str,
+        curves=lambda found: {"swd": np.nan, "share": 0.5},
+    )
+    monkeypatch.setitem(metrics, "swd", broken)
     out = tmp_path / "found.json"
     options = ["--data", str(files / "data"), "--metrics", "swd", "--count", "4", "--out", str(out)]
     assert evaluate.main([str(files / "faces.keras"), *options]) == 0

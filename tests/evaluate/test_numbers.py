@@ -16,8 +16,8 @@ from PIL import Image
 
 from tests.training.runs import eagerly
 from tfgan.evaluate import __main__ as evaluate
-from tfgan.evaluate import avatar_network, classifier, features
-from tfgan.evaluate.feature_networks import FeatureNetwork
+from tfgan.evaluate import classifier, networks
+from tfgan.evaluate.networks import FeatureNetwork
 from tfgan.label_sets import LabelSet
 from tfgan.models.classifier import Classifier
 from tfgan.models.lpips import LPIPS
@@ -155,15 +155,15 @@ def numbers(value, path=""):
 
 def prepare(setattr):
     """Makes what is trained small."""
-    setattr(avatar_network, "PICTURES", 60)
-    setattr(features, "open_inception", open_squares)
-    setattr(features, "open_vgg16", open_squares)
+    setattr(networks, "PICTURES", 60)
+    networks.OPENERS.update(inception=open_squares, vgg16=open_squares)
     setattr(classifier, "RECIPE", classifier.Recipe(images=100, batch_size=20))
 
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
     with pytest.MonkeyPatch.context() as monkeypatch, eagerly():
+        monkeypatch.setattr(networks, "OPENERS", dict(networks.OPENERS))
         prepare(monkeypatch.setattr)
         return measure(tmp_path_factory.mktemp("numbers"))
 

@@ -8,10 +8,10 @@ import tensorflow as tf
 
 from tests.training.runs import mirrored
 from tfgan.devices import Replicas
-from tfgan.evaluate.feature_networks import FeatureNetwork
-from tfgan.evaluate.kinds import PathLengths, PictureOptions, Request
-from tfgan.evaluate.path_lengths import describe, find, prepare
-from tfgan.evaluate.subjects import Reals, Subject
+from tfgan.evaluate.generators import Reals, Subject
+from tfgan.evaluate.metric import PathLengths, PictureOptions, Request
+from tfgan.evaluate.networks import FeatureNetwork
+from tfgan.evaluate.path_lengths import describe, measure, prepare
 from tfgan.metrics import path_length
 
 Z, COUNT = 6, 40
@@ -63,7 +63,7 @@ def subject_of(tmp_path, monkeypatch):
             config, None, replicas, {"ppl": COUNT}, 0, tmp_path, psi=psi, paths=PathLengths(**paths)
         )
         reals = Reals(request, None, ())
-        reals.networks.lpips_vgg = FeatureNetwork("squares", "0", 0, None, squares)
+        reals.networks.opened["lpips_vgg"] = FeatureNetwork("squares", "0", 0, None, squares)
         return Subject(Pictures(), reals, tmp_path / f"{devices}{batch_size}")
 
     return make
@@ -81,7 +81,7 @@ def trimmed(values):
 @pytest.mark.parametrize(("devices", "batch_size"), [(1, 8), (2, 6)])
 @pytest.mark.parametrize("sampling", ["full", "end"])
 def test_in_w_it_is_the_square_of_the_way_between_styles(subject_of, devices, batch_size, sampling):
-    found = find(subject_of(devices, batch_size, psi=0.5, sampling=sampling, epsilon=0.01), "ppl")
+    found = measure(subject_of(devices, batch_size, psi=0.5, sampling=sampling, epsilon=0.01))
     paths = drawn(sampling)
     # Wherever a straight line is entered, a step is as long; noise is the same on both sides.
     expected = np.sum((0.5 * 2 * (paths.end - paths.start)) ** 2, axis=1)
@@ -96,7 +96,7 @@ def test_in_w_it_is_the_square_of_the_way_between_styles(subject_of, devices, ba
 
 
 def test_in_z_it_is_the_square_of_the_arc(subject_of):
-    found = find(subject_of(space="z", sampling="full", epsilon=0.01), "ppl")
+    found = measure(subject_of(space="z", sampling="full", epsilon=0.01))
     paths = drawn("full")
     unit = [x / np.linalg.norm(x, axis=1, keepdims=True) for x in (paths.start, paths.end)]
     angles = np.arccos(np.sum(unit[0] * unit[1], axis=1))
@@ -105,7 +105,7 @@ def test_in_z_it_is_the_square_of_the_arc(subject_of):
 
 
 def test_what_was_measured_is_told(subject_of):
-    shown = " ".join(describe(find(subject_of(psi=0.5), "ppl")).split())
+    shown = " ".join(describe(measure(subject_of(psi=0.5))).split())
     words = "squares; 40 pairs; steps of 0.0001 in W, at the beginnings of paths; the 1st to the"
     assert words in shown
     assert "whole pictures; seed 0; psi 0.5; random noise" in shown

@@ -15,7 +15,7 @@ from PIL import Image
 from tests.training.runs import make_trainer, mirrored
 from tfgan import arithmetic
 from tfgan.evaluate import __main__ as evaluate
-from tfgan.evaluate import classifier, latents
+from tfgan.evaluate import classifier, systems
 from tfgan.label_sets import LabelSet
 from tfgan.models.lpips import LPIPS
 from tfgan.models.stargan import StarGAN
@@ -112,13 +112,14 @@ def tf32():
 
 
 def test_nothing_is_measured_with_tf32_and_it_is_on_again_afterwards(measured, monkeypatch, tf32):
-    swd, found = latents.MEASURES["swd"], []
+    metrics = systems.SYSTEMS["StyleGAN2Generator"].metrics
+    swd, found = metrics["swd"], []
 
-    def find(subject, name):
+    def measure(subject):
         found.append(tf32())
-        return swd.find(subject, name)
+        return swd.measure(subject)
 
-    monkeypatch.setitem(latents.MEASURES, "swd", swd._replace(find=find))
+    monkeypatch.setitem(metrics, "swd", dataclasses.replace(swd, measure=measure))
     measured("stylegan2", "float32", "--count", "2")
     assert (found, tf32()) == ([False], True)
 
@@ -177,11 +178,12 @@ def test_a_half_precision_run_is_measured_in_float32_and_left_as_it_is(
 def test_tf32_is_on_again_where_a_measurement_fails(tmp_path, monkeypatch, tf32, eagerly):
     trainer, measurements = measurements_of(tmp_path)
 
-    def find(subject, name):
+    def measure(subject):
         raise UserError("the pictures are gone.")
 
-    swd = latents.MEASURES["swd"]
-    monkeypatch.setitem(latents.MEASURES, "swd", swd._replace(find=find))
+    metrics = systems.SYSTEMS["StyleGAN2Generator"].metrics
+    failing = dataclasses.replace(metrics["swd"], measure=measure)
+    monkeypatch.setitem(metrics, "swd", failing)
     with pytest.raises(UserError, match="the pictures are gone"):
         measurements.measure(trainer.system.inference_model())
     assert tf32()

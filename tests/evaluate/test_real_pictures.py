@@ -13,7 +13,7 @@ from tfgan.data.held_back import Subset, hold_back
 from tfgan.data.labelled import open_labelled
 from tfgan.data.opening import open_source
 from tfgan.data.sources import DataError, DataOptions
-from tfgan.evaluate.kinds import PictureOptions
+from tfgan.evaluate.metric import PictureOptions
 from tfgan.evaluate.real_pictures import (
     find_backgrounds,
     find_test_split,

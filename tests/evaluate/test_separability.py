@@ -1,7 +1,5 @@
 """Separability of generators whose attributes are known beforehand, and who names these."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -9,9 +7,11 @@ import tensorflow as tf
 from tests.training.runs import mirrored
 from tfgan.devices import Replicas
 from tfgan.evaluate import classifier
-from tfgan.evaluate.kinds import EvaluationError, PictureOptions, Request
-from tfgan.evaluate.separability import describe, find, open_classifier
-from tfgan.evaluate.subjects import Reals, Subject
+from tfgan.evaluate.generators import Reals, Subject
+from tfgan.evaluate.metric import EvaluationError, PictureOptions, Request
+from tfgan.evaluate.networks import FeatureNetwork
+from tfgan.evaluate.separability import describe, measure
+from tfgan.inference import to_float
 from tfgan.models.classifier import Classifier
 
 Z, SIZE, COUNT = 4, 8, 400
@@ -72,10 +72,12 @@ def reals_of(tmp_path):
     return make
 
 
-def test_what_styles_say_in_a_line_is_separable_in_w_alone(reals_of, tmp_path, monkeypatch):
+def test_what_styles_say_in_a_line_is_separable_in_w_alone(reals_of, tmp_path):
     judge = Brightness(SIZE, ("Bright", "Red"), exclusive=False)
-    monkeypatch.setattr("tfgan.evaluate.separability.open_classifier", lambda reals: (judge, "k"))
-    found = find(Subject(Painter(), reals_of(), tmp_path), "separability")
+    reals = reals_of()
+    name, network = "2 attributes at 8 pixels (k)", lambda images: judge(to_float(images))
+    reals.networks.attributes = FeatureNetwork(name, "k", 2, network, judge)
+    found = measure(Subject(Painter(), reals, tmp_path))
     bright, red = (found["attributes"][name] for name in ("Bright", "Red"))
     # z^2 > 1/2 is no half-space of Z, but one of W.
     assert bright["z"]["entropy"] > 0.5
@@ -94,11 +96,12 @@ def test_a_classifier_is_taken_from_a_file(reals_of, tmp_path):
     judge = Classifier(8, ("a", "b"), exclusive=False)
     judge.build()
     judge.save(tmp_path / "judge.keras")
-    model, key = open_classifier(reals_of(32, classifier=tmp_path / "judge.keras"))
-    assert model.class_names == ("a", "b")
+    network = reals_of(32, classifier=tmp_path / "judge.keras").networks.attributes
+    assert network.model.class_names == ("a", "b")
     judge.logits.bias.assign([1.0, 1.0])
     judge.save(tmp_path / "other.keras")
-    assert open_classifier(reals_of(classifier=tmp_path / "other.keras"))[1] != key
+    other = reals_of(classifier=tmp_path / "other.keras").networks.attributes
+    assert other.key != network.key
 
 
 def test_a_classifier_of_larger_pictures_is_a_mistake(reals_of, tmp_path):
@@ -106,17 +109,19 @@ def test_a_classifier_of_larger_pictures_is_a_mistake(reals_of, tmp_path):
     judge.build()
     judge.save(tmp_path / "judge.keras")
     with pytest.raises(EvaluationError, match=r"8 pixels or smaller.*takes 16"):
-        open_classifier(reals_of(classifier=tmp_path / "judge.keras"))
+        _ = reals_of(classifier=tmp_path / "judge.keras").networks.attributes
 
 
 def test_a_classifier_is_trained_on_a_labelled_set(reals_of, monkeypatch):
     monkeypatch.setattr(classifier, "RECIPE", classifier.Recipe(images=20, batch_size=10))
-    model, _ = open_classifier(reals_of(16, labelled="avatars:expression"))
+    model = reals_of(16, labelled="avatars:expression").networks.attributes.model
     assert len(model.class_names) == 8
     assert model.exclusive
 
 
 def test_avatars_have_their_own_classifier(reals_of):
     reals = reals_of(data="avatars")
-    reals.networks.avatar = SimpleNamespace(model="the network", key="its key")
-    assert open_classifier(reals) == ("the network", "its key")
+    judge = Classifier(8, ("a", "b"), exclusive=False)
+    reals.networks.opened["avatar"] = FeatureNetwork("avatars", "its key", 5, None, judge)
+    network = reals.networks.attributes
+    assert (network.model, network.key, network.width) == (judge, "its key", 2)

@@ -49,28 +49,27 @@ import dataclasses
 import json
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
 from tfgan.arithmetic import ARITHMETIC, in_float32, without_tf32
+from tfgan.data.opening import are_drawn
+from tfgan.digests import model_key
 from tfgan.evaluate import tables
-from tfgan.evaluate.kinds import (
+from tfgan.evaluate.metric import (
     CACHE,
-    KINDS,
     NETWORKS,
     EvaluationError,
-    KindEntry,
+    Metric,
     PathLengths,
     PictureOptions,
     Request,
-    cautions,
-    check_faces,
-    check_metrics,
+)
+from tfgan.evaluate.systems import (
+    SYSTEMS,
+    System,
     check_packages,
-    find_networks,
-    has_faces,
-    kind_of,
 )
 from tfgan.loading import check_writable, class_of, find_model, load_model
 from tfgan.metrics.intervals import Interval
@@ -95,6 +94,17 @@ RULES = {
     "batch_size": ("1 or more", lambda value: value >= 1),
     "ppl_epsilon": ("above 0 and at most 0.1", lambda value: 0 < value <= 0.1),
 }
+# Options of a request, by the name of its field; and of path lengths.
+REQUEST_OPTIONS = (
+    "psi",
+    "noise",
+    "real_count",
+    "outputs",
+    "classifier",
+    "labelled",
+    "labelled_table",
+)
+PATH_OPTIONS = ("ppl_space", "ppl_sampling", "ppl_epsilon", "ppl_crop")
 # Options that stand in for those of a run.
 DATA_OPTIONS = (
     "data",
@@ -119,16 +129,16 @@ class Parser(CommandParser):
 
 
 def describe_metrics() -> str:
-    """The metrics of each kind of models, as the help shows them."""
-    systems: dict[int, list[str]] = {}
-    for entry in KINDS.values():
-        systems.setdefault(id(entry.metrics), []).append(entry.system)
+    """The metrics of each system, as the help shows them."""
+    sharing: dict[tuple[Metric, ...], list[str]] = {}
+    for system in SYSTEMS.values():
+        sharing.setdefault(tuple(system.metrics.values()), []).append(system.name)
     lines = []
-    for entry in {id(entry.metrics): entry for entry in KINDS.values()}.values():
-        lines.append(f"Metrics of {' and '.join(systems[id(entry.metrics)])}:")
-        for number, (name, metric) in enumerate(entry.metrics.items()):
-            of = f"{metric.number:,} {metric.counted}" + ("; default" if number == 0 else "")
-            lines.append(f"  {name:<13} {metric.about} ({of})")
+    for metrics, names in sharing.items():
+        lines.append(f"Metrics of {' and '.join(names)}:")
+        for number, metric in enumerate(metrics):
+            of = f"{metric.count:,} {metric.counted}" + ("; default" if number == 0 else "")
+            lines.append(f"  {metric.name:<13} {metric.about} ({of})")
     return "\n".join(lines)
 
 
@@ -269,72 +279,66 @@ def find_places(options: argparse.Namespace, file: Path) -> tuple[Path, Path]:
     return out, cache
 
 
+def given_options(options: argparse.Namespace, names: Iterable[str]) -> dict[str, Any]:
+    """Those of some options that the command line gave."""
+    values = {name: getattr(options, name) for name in names}
+    return {name: value for name, value in values.items() if value is not None}
+
+
 def picture_options(
-    options: argparse.Namespace, file: Path, entry: KindEntry, wanted: str, resolution: int
+    options: argparse.Namespace, file: Path, system: System, resolution: int
 ) -> tuple[PictureOptions, str | None]:
     """Which the real pictures are, and the fingerprint of those of the run.
 
     Args:
         options: The command line.
         file: The model.
-        entry: What is known of its kind.
-        wanted: What --data may name, in words.
+        system: Of the model.
         resolution: Of the model.
     """
     folder, fingerprint = run_of(file), None
-    given = {name: getattr(options, name) for name in DATA_OPTIONS}
-    given = {name: value for name, value in given.items() if value is not None}
-    special = {name for other in KINDS.values() for name in other.data_options}
-    unknown = set(given) & special - set(entry.data_options)
+    given = given_options(options, DATA_OPTIONS)
+    special = {name for other in SYSTEMS.values() for name in other.data_options}
+    unknown = set(given) & special - set(system.data_options)
     if unknown:
         raise EvaluationError(
             f"{', '.join(map(flag, sorted(unknown)))} says nothing about the pictures of this kind "
             f"of model. Received: {file}. Leave it out."
         )
+    data = PictureOptions()
     if folder is not None:
         stored = read_config(folder / CONFIG)
-        config = options_from(stored, PictureOptions, folder / CONFIG)
+        data = options_from(stored, PictureOptions, folder / CONFIG)
         fingerprint = stored["fingerprint"]
     elif options.data is None:
         raise EvaluationError(
             f"--data is needed, for {file} is not the model of a run folder. Name the real "
-            f"pictures: {wanted}."
+            f"pictures: {system.data}."
         )
-    else:
-        config = PictureOptions()
     if options.data is not None:
-        anew = dict.fromkeys(READING_OPTIONS)
-        given = {**anew, **given, "data": tuple(options.data)}
-    return dataclasses.replace(
-        config, **given, conditional=True, resolution=resolution
-    ), fingerprint
+        given = {**dict.fromkeys(READING_OPTIONS), **given, "data": tuple(options.data)}
+    data = dataclasses.replace(data, **given, conditional=True, resolution=resolution)
+    return data, fingerprint
 
 
-def named_data(options: argparse.Namespace, file: Path) -> tuple[str, ...]:
-    """The sets of real pictures, as --data or the run names them; none where neither does."""
-    if options.data is not None or run_of(file) is None:
-        return tuple(options.data or ())
-    return tuple(trained_on(file))
-
-
-def choose_metrics(options: argparse.Namespace, file: Path, entry: KindEntry) -> tuple[str, ...]:
+def choose_metrics(options: argparse.Namespace, file: Path, system: System) -> tuple[str, ...]:
     """The metrics that are asked for, or the default.
 
     Raises:
         EvaluationError: If one of them, or an option, is not for such a model.
     """
-    known, chosen = entry.metrics, check_metrics(options.metrics or (), entry)
-    fits = set(entry.options)
-    for name in chosen:
-        fits.update(known[name].options, filter(None, [known[name].network]))
+    chosen = system.check_metrics(options.metrics or ())
+    fits = set(system.options)
+    for metric in map(system.metrics.__getitem__, chosen):
+        fits.update(metric.options, filter(None, [metric.network]))
     special = set(NETWORKS)
-    for one in KINDS.values():
-        special.update(one.options, *(metric.options for metric in one.metrics.values()))
-    wrong = [flag(name) for name in sorted(special - fits) if getattr(options, name) is not None]
+    for other in SYSTEMS.values():
+        special.update(other.options, *(metric.options for metric in other.metrics.values()))
+    wrong = sorted(given_options(options, special - fits))
     if wrong:
         raise EvaluationError(
-            f"{', '.join(wrong)} says nothing about --metrics {' '.join(chosen)} of this kind of "
-            f"model. Received: {file}. Leave it out."
+            f"{', '.join(map(flag, wrong))} says nothing about --metrics {' '.join(chosen)} of "
+            f"this kind of model. Received: {file}. Leave it out."
         )
     return chosen
 
@@ -353,31 +357,27 @@ def run(argv: list[str], until_end: contextlib.ExitStack) -> int:
     file = find_model(options.model)
     out, cache = find_places(options, file)
     name = class_of(file)
-    if name not in KINDS:
+    if name not in SYSTEMS:
         raise EvaluationError(
             f"{file} holds a {name}, which cannot be measured. Give the model.keras of a run of "
             "StarGAN, StarGAN v2, StyleGAN or StyleGAN2."
         )
-    entry = KINDS[name]
-    chosen = choose_metrics(options, file, entry)
-    given = {option: getattr(options, option) for option in NETWORKS}
-    data = named_data(options, file)
-    networks = find_networks(given, entry.metrics, chosen, data)
-    named = [name for name, value in vars(options).items() if value is not None]
-    check_faces(entry.metrics, chosen, data, named)
-    beside = cautions(entry.metrics, chosen, data)
+    system = SYSTEMS[name]
+    chosen = choose_metrics(options, file, system)
+    data = tuple(options.data or (trained_on(file) if run_of(file) is not None else ()))
+    files = {option: getattr(options, option) for option in NETWORKS}
+    networks = system.find_networks(files, chosen, data)
+    system.check_faces(chosen, data, list(given_options(options, vars(options))))
+    beside = system.cautions(chosen, data)
     print(f"Model       {options.tflite or file}", flush=True)
     import_tensorflow()
     import tensorflow as tf
 
     from tfgan.devices import Replicas, make_strategy
-    from tfgan.evaluate.digests import model_key
-    from tfgan.evaluate.features import open_networks
 
     until_end.enter_context(without_tf32())
     # Grappler's remapper gives up on some of these networks with an error, and gains nothing.
     tf.config.optimizer.set_experimental_options({"remapping": False})
-    kind = kind_of(name)
     strategy = make_strategy(options.devices, options.virtual_devices)
     with strategy.scope():
         model = in_float32(load_model(file))
@@ -388,62 +388,52 @@ def run(argv: list[str], until_end: contextlib.ExitStack) -> int:
         model = open_exported(model, file, options.tflite)
         options.noise = "fixed"
         arithmetic = f"{ARITHMETIC}, but pictures by {options.tflite.name}"
-    config, fingerprint = picture_options(options, file, entry, kind.DATA, model.resolution)
-    set_values = {
-        name: getattr(options, name)
-        for name in (
-            "psi",
-            "noise",
-            "real_count",
-            "outputs",
-            "classifier",
-            "labelled",
-            "labelled_table",
-        )
-        if getattr(options, name) is not None
-    }
-    paths = {
-        name: getattr(options, f"ppl_{name}")
-        for name in ("space", "sampling", "epsilon", "crop")
-        if getattr(options, f"ppl_{name}") is not None
-    }
+    pictures, fingerprint = picture_options(options, file, system, model.resolution)
+    paths = given_options(options, PATH_OPTIONS)
     request = Request(
-        config,
+        pictures,
         fingerprint,
         Replicas(strategy, options.batch_size),
-        {name: options.count or metric.number for name, metric in entry.metrics.items()},
+        {name: options.count or metric.count for name, metric in system.metrics.items()},
         options.seed,
         cache,
         networks,
-        paths=PathLengths(**paths),
+        paths=PathLengths(**{name.removeprefix("ppl_"): paths[name] for name in paths}),
         arithmetic=arithmetic,
-        **set_values,
+        **given_options(options, REQUEST_OPTIONS),
     )
-    reals = kind.open_reals(model, request)
+    module = system.open()
+    reals = module.open_reals(model, request)
     print("\n".join(reals.about()), flush=True)
-    open_networks(reals.networks, entry.metrics, chosen)
-    subject = kind.Subject(model, reals, cache)
-    result = kept_result(out, {"model": str(file), "key": model_key(model), "seed": options.seed})
+    reals.networks.open_all(system.metrics, chosen)
     # Known before minutes of training a network for nothing.
-    useless = [name for name in chosen if entry.metrics[name].faces and beside[name]]
-    if useless and not has_faces(data):
+    useless = [name for name in chosen if system.metrics[name].faces and beside[name]]
+    if useless and not are_drawn(data):
         words = f"{', '.join(useless)}: {beside[useless[0]]}"
         print(f"Note        {words}", file=sys.stderr, flush=True)
-    for name in chosen:
-        measure = kind.MEASURES[name]
-        measured = measure.find(subject, name)
-        if beside[name]:
-            measured = {**measured, "caution": beside[name]}
-        result["metrics"][name] = finite_record(as_json(measured))
-        result["curves"].update(without_non_finite(measure.curves(measured)))
-        # At once, for the next one may take hours.
-        out.parent.mkdir(parents=True, exist_ok=True)
-        write_json(out, result)
-        print(measure.describe(measured), flush=True)
-        if beside[name]:
-            print(tables.note(beside[name]), flush=True)
+    result = kept_result(out, {"model": str(file), "key": model_key(model), "seed": options.seed})
+    subject = module.Subject(model, reals, cache)
+    for metric in map(system.metrics.__getitem__, chosen):
+        measure_metric(metric, subject, beside[metric.name], out, result)
     print(f"\nWrote       {out}")
     return 0
+
+
+def measure_metric(
+    metric: Metric, subject: Any, caution: str, out: Path, result: dict[str, Any]
+) -> None:
+    """Adds a metric to the results, writes them, and shows it."""
+    measured = metric.measure(subject)
+    if caution:
+        measured = {**measured, "caution": caution}
+    result["metrics"][metric.name] = finite_record(as_json(measured))
+    result["curves"].update(without_non_finite(metric.curves(measured)))
+    # At once, for the next one may take hours.
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_json(out, result)
+    print(metric.describe(measured), flush=True)
+    if caution:
+        print(tables.note(caution), flush=True)
 
 
 def kept_result(out: Path, head: Mapping[str, Any]) -> dict[str, Any]:

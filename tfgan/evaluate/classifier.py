@@ -16,10 +16,10 @@ import tensorflow as tf
 
 from tfgan.data.pipeline import Pipeline, PipelineOptions
 from tfgan.data.sources import Source
+from tfgan.digests import content_digest, make_key
 from tfgan.draws import Draws
-from tfgan.evaluate.digests import content_digest, make_key
-from tfgan.figures import to_float
 from tfgan.files import replacing
+from tfgan.inference import to_float
 from tfgan.loading import check_writable, load_model
 from tfgan.models import classifier as network
 from tfgan.models.classifier import Classifier
@@ -200,8 +200,8 @@ def classifier_key(source: Source, options: PipelineOptions, recipe: Recipe) -> 
     The contents of the pictures, their labels, what is made of them, the recipe, and the code of
     the network and of this file.
     """
-    made = (options.resolution, options.resize, options.flips, dataclasses.astuple(recipe))
-    return make_key(content_digest(source), made, network, sys.modules[__name__])
+    settings = (options.resolution, options.resize, options.flips, dataclasses.astuple(recipe))
+    return make_key(content_digest(source), settings, network, sys.modules[__name__])
 
 
 def kept_classifier(

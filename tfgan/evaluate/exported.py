@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfgan.evaluate.digests import file_digest
-from tfgan.evaluate.kinds import EvaluationError
+from tfgan.digests import file_digest
+from tfgan.evaluate.metric import EvaluationError
 from tfgan.litert import open_runner, read_facts
 
 
@@ -56,7 +56,7 @@ class ExportedModel:
     def _synthesize(self, styles: Any, noise: Any = None) -> Any:
         return self._run("synthesize", styles, 1.0)
 
-    def _run(self, name: str, *given: Any) -> Any:
+    def _run(self, name: str, *arguments: Any) -> Any:
         """Runs a signature, also within a graph; inputs stand in the order of its facts."""
         inputs = self._signatures[name]["inputs"]
         ((_, output),) = self._signatures[name]["outputs"].items()
@@ -67,12 +67,12 @@ class ExportedModel:
                 for (key, spec), value in zip(inputs.items(), values, strict=True)
             }
             with self._lock:
-                (made,) = self._runner.run(name, arrays).values()
-            return made
+                (result,) = self._runner.run(name, arrays).values()
+            return result
 
-        made = tf.numpy_function(run, given, tf.float32)
-        made.set_shape([None, *output["shape"][1:]])
-        return made
+        result = tf.numpy_function(run, arguments, tf.float32)
+        result.set_shape([None, *output["shape"][1:]])
+        return result
 
 
 class _Part:

@@ -4,33 +4,30 @@ Only of the built-in avatars all attributes are known. A classifier of them says
 show.
 """
 
-import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from tfgan.evaluate import classifier, tables
-from tfgan.evaluate.avatar_network import open_attributes
-from tfgan.evaluate.judged import INTERVALS, Subject
-from tfgan.evaluate.kinds import Measure
+from tfgan.evaluate import tables
+from tfgan.evaluate.metric import NEEDS, Metric
 from tfgan.evaluate.real_pictures import RealSet
-from tfgan.evaluate.translation import Change, Translator
+from tfgan.evaluate.translation import INTERVALS, Change, Translator
 from tfgan.metrics.intervals import mean_share, share
 
 
-class Asked(NamedTuple):
+class AttributeChange(NamedTuple):
     """A change, and what it has to do with other attributes.
 
     Attributes:
         change: What is asked; `confirm` is not.
-        there: Pictures that are so already, int [M], M >= 1.
+        examples: Pictures that are so already, int [M], M >= 1.
         touched: By name of an attribute, whether it is part of what is asked of each picture, bool
             [N]; others are not.
     """
 
     change: Change
-    there: np.ndarray
+    examples: np.ndarray
     touched: Mapping[str, np.ndarray]
 
 
@@ -42,42 +39,23 @@ class Route(NamedTuple):
         real: The set that is translated.
         translator: The model.
         guide: One of its guides.
-        asked: What is asked.
+        changes: What is asked for.
     """
 
     name: str
     real: RealSet
     translator: Translator
     guide: str
-    asked: Sequence[Asked]
+    changes: Sequence[AttributeChange]
 
 
-def attributes_of(real: RealSet, subject: Subject) -> tuple[Any, np.ndarray]:
-    """A classifier of all attributes of avatars, and their truth of held-back ones, bool [N, n]."""
-    config = subject.request.config
-    opener = functools.partial(
-        open_attributes, config.resolution, config.data_dir, config.avatars_count
-    )
-    judge, _ = classifier.kept_classifier(
-        opener(config.split),
-        config.pipeline_options(),
-        subject.request.cache,
-        classifier.RECIPE,
-        exclusive=False,
-    )
-    return judge, opener(real.split).labels()[real.pictures.indices] > 0.5
-
-
-def find(
-    routes_of: Callable[[Subject], Sequence[Route]], subject: Subject, name: str
-) -> dict[str, Any]:
+def measure(subject: Any) -> dict[str, Any]:
     """How often attributes of translations are those of their pictures; see `measure_route`."""
     routes, sets = {}, {}
-    for route in routes_of(subject):
-        judge, truth = attributes_of(route.real, subject)
-        classify = functools.partial(classifier.classify, judge)
+    for route in subject.identity_routes():
+        classify, names, truth = subject.reals.attributes_of(route.real)
         seed = subject.request.seed
-        routes[route.name] = measure_route(route, truth, classify, judge.class_names, seed)
+        routes[route.name] = measure_route(route, truth, classify, names, seed)
         sets[route.real.label_set.name] = route.real.facts()
     return {"intervals": INTERVALS, "data": {"sets": sets, **subject.sampling()}, "routes": routes}
 
@@ -109,36 +87,36 @@ def measure_route(
     """
     images = route.real.pictures.images
     right = classify(images) == truth
-    found: dict[str, list[np.ndarray]] = {"kept": [], "real": [], "others": []}
+    agreements: dict[str, list[np.ndarray]] = {"kept": [], "real": [], "others": []}
     counted = []
-    for asked in route.asked:
-        change = asked.change
+    for attribute_change in route.changes:
+        change = attribute_change.change
         random = np.random.default_rng(change.seed)
-        made = route.translator.translate(
+        translations = route.translator.translate(
             route.guide, images[change.rows], change.source, change.target, random
         )
-        own, there = truth[change.rows], truth[asked.there]
-        drawn = there[random.integers(len(there), size=len(own))]
-        found["kept"].append(classify(made) == own)
-        found["real"].append(right[change.rows])
-        found["others"].append(drawn == own)
-        free = ~(np.all(there == there[0], axis=0) & (own != there[0]))
+        sources, examples = truth[change.rows], truth[attribute_change.examples]
+        drawn = examples[random.integers(len(examples), size=len(sources))]
+        agreements["kept"].append(classify(translations) == sources)
+        agreements["real"].append(right[change.rows])
+        agreements["others"].append(drawn == sources)
+        free = ~(np.all(examples == examples[0], axis=0) & (sources != examples[0]))
         for place, name in enumerate(names):
-            if name in asked.touched:
-                free[:, place] &= ~asked.touched[name]
+            if name in attribute_change.touched:
+                free[:, place] &= ~attribute_change.touched[name]
         counted.append(free)
-    hits = {column: np.concatenate(parts) for column, parts in found.items()}
+    hits = {column: np.concatenate(parts) for column, parts in agreements.items()}
     counts = np.concatenate(counted)
     known = np.any(counts, axis=0)
     return {
         "attributes": {
-            name: {column: share(own[counts[:, place], place]) for column, own in hits.items()}
+            name: {column: share(rows[counts[:, place], place]) for column, rows in hits.items()}
             for place, name in enumerate(names)
             if known[place]
         },
         "mean": {
-            column: mean_share(own[:, known], counts[:, known], seed)
-            for column, own in hits.items()
+            column: mean_share(rows[:, known], counts[:, known], seed)
+            for column, rows in hits.items()
         },
     }
 
@@ -146,12 +124,12 @@ def measure_route(
 COLUMNS = {"kept": "translations", "others": "another picture", "real": "pictures themselves"}
 
 
-def describe(found: Mapping[str, Any]) -> str:
-    """What `find` gave, as a user sees it."""
+def describe(result: Mapping[str, Any]) -> str:
+    """How often each attribute stays as it is."""
     parts = []
-    for route, own in found["routes"].items():
+    for route, found in result["routes"].items():
         rows = [["", *COLUMNS.values(), "translations"]]
-        for name, shares in {**own["attributes"], "mean": own["mean"]}.items():
+        for name, shares in {**found["attributes"], "mean": found["mean"]}.items():
             cells = [tables.show(shares[column]) for column in COLUMNS]
             rows.append([name, *cells, f"{shares['kept'].count:,}"])
         title = (
@@ -159,14 +137,25 @@ def describe(found: Mapping[str, Any]) -> str:
             "[Wilson 95 %, mean: bootstrap 95 %]"
         )
         parts.append(tables.lay_out(title, rows))
-    return "\n".join([*parts, tables.facts_line([], found["data"])])
+    return "\n".join([*parts, tables.facts_line([], result["data"])])
 
 
-def curves(found: Mapping[str, Any]) -> dict[str, float]:
+def curves(result: Mapping[str, Any]) -> dict[str, float]:
     """The mean of each route."""
-    return {f"identity_{name}": own["mean"]["kept"].value for name, own in found["routes"].items()}
+    return {
+        f"identity_{name}": found["mean"]["kept"].value for name, found in result["routes"].items()
+    }
 
 
-def measure(routes_of: Callable[[Subject], Sequence[Route]]) -> Measure:
-    """The metric, of a kind of models that says what is asked."""
-    return Measure(functools.partial(find, routes_of), describe, curves)
+IDENTITY = Metric(
+    "identity",
+    "which other attributes of avatars stay as they are",
+    1000,
+    "of each domain",
+    measure,
+    describe,
+    curves,
+    faces=NEEDS,
+    caution="a model that changes nothing keeps everything, and a blurred picture may show "
+    "all that is asked: this is no measure of picture quality.",
+)

@@ -5,24 +5,22 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
+from tfgan.digests import make_key
 from tfgan.evaluate import tables
-from tfgan.evaluate.digests import make_key
-from tfgan.evaluate.kinds import Measure
-from tfgan.evaluate.subjects import Subject
+from tfgan.evaluate.metric import Metric
 from tfgan.metrics import path_length
 
 SIDE = 256  # pixels, at least, of what the perceptual distance sees of larger pictures
 
 
-def find(subject: Subject, name: str) -> dict[str, Any]:
+def measure(subject: Any) -> dict[str, Any]:
     """The perceptual path length of a generator; see `tfgan.metrics.path_length`.
 
     Both pictures of a pair have the same class and the same noise.
     """
     request, generator = subject.request, subject.generator
-    paths, network = request.paths, subject.reals.networks.lpips_vgg
+    paths, network = request.paths, subject.reals.networks.open("lpips_vgg")
 
     def distances(first: Any, second: Any, here: Any, there: Any, classes: Any, *noise: Any) -> Any:
         ends = [generator.styles(latents, classes) for latents in (first, second)]
@@ -49,7 +47,7 @@ def find(subject: Subject, name: str) -> dict[str, Any]:
         make_key(network.key, paths, path_length),
         1,
         distances,
-        request.counts[name],
+        request.counts["ppl"],
         "Path lengths",
         inputs,
     )
@@ -85,6 +83,9 @@ def prepare(images, crop: bool):
     Reference:
         NVlabs/stylegan, metrics/perceptual_path_length.py.
     """
+    # TensorFlow, which --help does without.
+    import tensorflow as tf
+
     if crop:
         c = images.shape[1] // 8
         images = images[:, 3 * c : 7 * c, 2 * c : 6 * c]
@@ -92,9 +93,9 @@ def prepare(images, crop: bool):
     return tf.nn.avg_pool2d(images, factor, factor, "VALID") if factor > 1 else images
 
 
-def describe(found: Mapping[str, Any]) -> str:
-    """What `find` gave, as a user sees it."""
-    facts, length = found["facts"], found["length"]
+def describe(result: Mapping[str, Any]) -> str:
+    """The length, and how it was measured."""
+    facts, length = result["facts"], result["length"]
     paths = facts["paths"]
     rows = [["path length", tables.show(length, digits=2)]]
     place = {"full": "anywhere on paths", "end": "at the beginnings of paths"}
@@ -109,4 +110,14 @@ def describe(found: Mapping[str, Any]) -> str:
     return f"{tables.lay_out(title, rows)}\n{tables.made_line(words, facts['generated'])}"
 
 
-MEASURE = Measure(find, describe, lambda found: {"ppl": found["length"].value})
+PPL = Metric(
+    "ppl",
+    "perceptual path length",
+    100_000,
+    "pairs",
+    measure,
+    describe,
+    lambda result: {"ppl": result["length"].value},
+    network="lpips_vgg",
+    options=("ppl_space", "ppl_sampling", "ppl_epsilon", "ppl_crop"),
+)

@@ -12,8 +12,7 @@ import numpy as np
 from tfgan.data.decoding import decode_picture, explain
 from tfgan.data.held_back import HeldBack, Subset, hold_back
 from tfgan.data.opening import are_drawn, open_source, parse_name
-from tfgan.data.sources import DataError, Source
-from tfgan.evaluate.kinds import PictureOptions
+from tfgan.data.sources import DataError, DataOptions, Source
 from tfgan.label_sets import LabelSet
 from tfgan.terminal import Progress
 
@@ -153,12 +152,12 @@ def find_test_split(
     return learned, None
 
 
-def read_pictures(test: Subset, config: PictureOptions, count: int, seed: int) -> Pictures:
+def read_pictures(test: Subset, options: DataOptions, count: int, seed: int) -> Pictures:
     """Reads pictures that the seed draws; broken ones are left out.
 
     Args:
         test: Pictures that are held back.
-        config: How large pictures are made, and how square.
+        options: How large pictures are made, and how square.
         count: Most pictures of each class, or in all where they have attributes.
         seed: Of the draw.
 
@@ -182,23 +181,23 @@ def read_pictures(test: Subset, config: PictureOptions, count: int, seed: int) -
     total = sum(map(len, chosen.values()))
     with Progress(total=total, desc="Reading pictures") as bar:
         for name, places in chosen.items():
-            found, readable = _read(test, places, config, bar)
-            if len(found) < 2:
+            images, readable = _read(test, places, options, bar)
+            if len(images) < 2:
                 raise DataError(
                     f"--data {test.name} must hold back two readable pictures or more"
-                    f"{' of each class' if name else ''}. Received: {len(found)}{name}. "
+                    f"{' of each class' if name else ''}. Received: {len(images)}{name}. "
                     "Add pictures."
                 )
-            parts_read.append(found)
+            parts_read.append(images)
             kept += readable
     return Pictures(np.concatenate(parts_read), test.indices[kept], labels[kept])
 
 
-def read_picture(source: Source, place: int, config: PictureOptions) -> np.ndarray | None:
+def read_picture(source: Source, place: int, options: DataOptions) -> np.ndarray | None:
     """A picture as training sees it, uint8 [R, R, 3]; None, and a line, where it is broken."""
     try:
         content = source.read(place).content
-        return decode_picture(content, config.resolution, config.resize)[0]
+        return decode_picture(content, options.resolution, options.resize)[0]
     except MemoryError:
         raise
     # Pillow's plugins raise nearly anything on damaged files.
@@ -213,14 +212,14 @@ def disk_array(shape: Sequence[int], dtype: Any) -> np.ndarray:
 
 
 def _read(
-    source: Source, places: np.ndarray, config: PictureOptions, bar: Progress
+    source: Source, places: np.ndarray, options: DataOptions, bar: Progress
 ) -> tuple[np.ndarray, list[int]]:
     """Pictures at some places of a source, and those places; broken ones are left out."""
-    images = disk_array((max(1, len(places)), config.resolution, config.resolution, 3), np.uint8)
+    images = disk_array((max(1, len(places)), options.resolution, options.resolution, 3), np.uint8)
     kept: list[int] = []
     for place in map(int, places):
         bar.update()
-        image = read_picture(source, place, config)
+        image = read_picture(source, place, options)
         if image is not None:
             images[len(kept)] = image
             kept.append(place)
@@ -228,7 +227,7 @@ def _read(
 
 
 def read_two_draws(
-    source: Source, config: PictureOptions, class_count: int, count: int, seed: int
+    source: Source, options: DataOptions, class_count: int, count: int, seed: int
 ) -> TwoDraws:
     """Reads pictures that the seed draws, and as many others, of all classes as they come.
 
@@ -237,7 +236,7 @@ def read_two_draws(
 
     Args:
         source: What the model may have learned from.
-        config: How it was opened, how large pictures are made, and how square.
+        options: How it was opened, how large pictures are made, and how square.
         class_count: See `find_test_split`.
         count: Most pictures of each draw.
         seed: Of both.
@@ -245,14 +244,14 @@ def read_two_draws(
     Raises:
         DataError: If there are less than two readable pictures of each.
     """
-    (data,) = config.data
+    (data,) = options.data
     random = np.random.default_rng(seed)
 
     def opener(split: str | None) -> Source:
-        return open_source(dataclasses.replace(config, split=split or config.split))
+        return open_source(dataclasses.replace(options, split=split or options.split))
 
-    split, test = find_test_split(data, config.split, opener, class_count)
-    learned = f"the split {config.split}" if _has_splits(data) else "the folder"
+    split, test = find_test_split(data, options.split, opener, class_count)
+    learned = f"the split {options.split}" if _has_splits(data) else "the folder"
     order = random.permutation(len(source))
     if test is None:
         where = learned
@@ -263,7 +262,7 @@ def read_two_draws(
         count = min(count, len(test), len(source))
         draws = [(test, random.permutation(len(test))[:count]), (source, order[:count])]
     with Progress(total=2 * count, desc="Reading pictures") as bar:
-        images, others = (_read(drawn, places, config, bar)[0] for drawn, places in draws)
+        images, others = (_read(drawn, places, options, bar)[0] for drawn, places in draws)
     count = min(len(images), len(others))
     if count < 2:
         raise DataError(
@@ -274,19 +273,19 @@ def read_two_draws(
     return TwoDraws(images[:count], others[:count], where, learned, test is not None)
 
 
-def note_other_pictures(trained: str | None, found: str) -> None:
+def note_other_pictures(trained: str | None, current: str) -> None:
     """Tells the user if pictures are not those of the run.
 
     Args:
         trained: Fingerprint of those of the run; None where there is no run.
-        found: Fingerprint of those that are there.
+        current: Fingerprint of those that are there.
     """
-    if trained not in (None, found):
+    if trained not in (None, current):
         print("Note        the pictures are not those of the run", file=sys.stderr)
 
 
 def find_backgrounds(
-    data: str, config: PictureOptions, split: str, pictures: Pictures
+    data: str, options: DataOptions, split: str, pictures: Pictures
 ) -> np.ndarray | str:
     """Finds the pixels of pictures that show their background and nothing else.
 
@@ -294,7 +293,7 @@ def find_backgrounds(
 
     Args:
         data: Name of the set, such as avatars or avatars:expression.
-        config: How the pictures are made.
+        options: How the pictures are made.
         split: In which split `pictures.indices` are places.
         pictures: Pictures of the set.
 
@@ -305,17 +304,17 @@ def find_backgrounds(
         return f"not known, for {data} does not say where it is"
     from tfgan.data import avatars
 
-    builder = avatars.prepare(config.resolution, config.avatars_count, 0, config.data_dir)
+    builder = avatars.prepare(options.resolution, options.avatars_count, 0, options.data_dir)
     ids = avatars.read_ids(builder, split, pictures.indices.tolist())
-    found = np.empty(pictures.images.shape[:3], bool)
-    rows = zip(ids, pictures.images, found, strict=True)
+    masks = np.empty(pictures.images.shape[:3], bool)
+    rows = zip(ids, pictures.images, masks, strict=True)
     progress = Progress(rows, "Finding backgrounds", len(ids))
     for number, image, mask in progress:
         person = avatars.person_of(builder.builder_config.seed, number)
-        if not np.array_equal(np.asarray(avatars.draw(person, config.resolution)), image):
+        if not np.array_equal(np.asarray(avatars.draw(person, options.resolution)), image):
             return "not known, for another version of this program drew these avatars"
-        mask[:] = avatars.find_background(person, config.resolution)
-    return found
+        mask[:] = avatars.find_background(person, options.resolution)
+    return masks
 
 
 def read_set(
@@ -323,7 +322,7 @@ def read_set(
     label_set: LabelSet,
     opener: Opener,
     source: Source,
-    config: PictureOptions,
+    options: DataOptions,
     count: int,
     seed: int,
 ) -> RealSet:
@@ -334,7 +333,7 @@ def read_set(
         label_set: What its pictures are labelled with.
         opener: Opens splits of it.
         source: What it opens for training.
-        config: How pictures are made, and the split that is learned from.
+        options: How pictures are made, and the split that is learned from.
         count: See `read_pictures`.
         seed: See `read_pictures`.
 
@@ -342,7 +341,7 @@ def read_set(
         DataError: If there are too few pictures.
     """
     class_count = len(label_set.names) if label_set.kind == "classes" else 0
-    split, test = find_test_split(data, config.split, opener, class_count)
+    split, test = find_test_split(data, options.split, opener, class_count)
     held = hold_back(source, test, split)
-    pictures = read_pictures(held.test, config, count, seed)
+    pictures = read_pictures(held.test, options, count, seed)
     return RealSet(data, label_set, source, held, split, test is not None, pictures)

@@ -35,11 +35,11 @@ def facts_line(words: Sequence[str], data: Mapping[str, Any]) -> str:
     return _wrap([*words, pictures, f"networks in {data['arithmetic']}"])
 
 
-def made_line(words: Sequence[str], made: Mapping[str, Any]) -> str:
+def made_line(words: Sequence[str], generated: Mapping[str, Any]) -> str:
     """What a number of generated pictures is of, as lines under a table."""
-    psi, noise = made["truncation_psi"], made["noise"]
-    drawn = f"seed {made['seed']}; psi {psi:g}; {noise} noise"
-    return _wrap([*words, drawn, f"networks in {made['arithmetic']}"])
+    psi, noise = generated["truncation_psi"], generated["noise"]
+    drawn = f"seed {generated['seed']}; psi {psi:g}; {noise} noise"
+    return _wrap([*words, drawn, f"networks in {generated['arithmetic']}"])
 
 
 def note(words: str) -> str:

@@ -9,9 +9,14 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from tfgan.metrics.intervals import RESAMPLES
 from tfgan.metrics.translation import differences, mean_difference
 
 BATCH = 32  # pictures at a time
+INTERVALS = {
+    "share": "Wilson, 95 %",
+    "mean": f"percentile bootstrap, {RESAMPLES} draws of the pictures, 95 %",
+}
 
 
 class Translator(Protocol):
@@ -97,25 +102,25 @@ def measure_changes(
         seed: Of intervals.
     """
     hits = {}
-    reconstructed, own, shuffled = [], [], []
+    reconstructed, matched, shuffled = [], [], []
     for change in changes:
-        asked = images[change.rows]
+        sources = images[change.rows]
         random = np.random.default_rng(change.seed)
-        made = translator.translate(guide, asked, change.source, change.target, random)
-        hits[change.name] = confirm(change, made)
-        back = translator.reconstruct(asked, made, change.source)
-        reconstructed.append(differences(asked, back))
+        translations = translator.translate(guide, sources, change.source, change.target, random)
+        hits[change.name] = confirm(change, translations)
+        back = translator.reconstruct(sources, translations, change.source)
+        reconstructed.append(differences(sources, back))
         if not isinstance(backgrounds, str):
             masks = backgrounds[change.rows]
             # The order is random, so the next picture is any other one. The same pixels are on
             # both sides of the comparison, or where they lie would count: those near a head change
             # most.
             both = masks & np.roll(masks, 1, axis=0)
-            own.append(differences(asked, made, both))
-            shuffled.append(differences(np.roll(asked, 1, axis=0), made, both))
+            matched.append(differences(sources, translations, both))
+            shuffled.append(differences(np.roll(sources, 1, axis=0), translations, both))
     background: Any = backgrounds
     if not isinstance(backgrounds, str):
-        near, far = np.concatenate(own), np.concatenate(shuffled)
+        near, far = np.concatenate(matched), np.concatenate(shuffled)
         background = {
             "own": mean_difference(near, seed),
             "shuffled": mean_difference(far, seed),

@@ -2,13 +2,14 @@
 
 import contextlib
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from tfgan.metrics import MetricError, check_features
 from tfgan.metrics.intervals import GROUPS, Interval, jackknife
+from tfgan.terminal import Progress
 
 WIDTH = 256  # most features for which the jackknife is cheap
 
@@ -157,3 +158,19 @@ def frechet_interval(features: np.ndarray, others: np.ndarray) -> Interval | Non
     everything = list(range(groups))
     leaving_out = [distance([g for g in everything if g != out]) for out in everything]
     return jackknife(distance(everything), np.array(leaving_out), count)
+
+
+def feature_distance(features: np.ndarray, others: np.ndarray) -> float:
+    """The distance of two sets of any size: float [N, C], [M, C], which may be on a disk."""
+    with Progress(total=3, desc="Frechet distance") as bar:
+        moments_of = []
+        for rows in (features, others):
+            moments_of.append(moments(row_blocks(rows)))
+            bar.update()
+        return frechet_distance(*moments_of)
+
+
+def row_blocks(rows: np.ndarray, size: int = 2048) -> Iterator[np.ndarray]:
+    """Rows in blocks that fit in memory: [N, C] -> [n, C] each."""
+    for start in range(0, len(rows), size):
+        yield np.asarray(rows[start : start + size])

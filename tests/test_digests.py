@@ -3,7 +3,7 @@
 import numpy as np
 
 from tests.training.runs import RandomPictures
-from tfgan.evaluate.digests import content_digest, file_digest, make_key, model_key
+from tfgan.digests import content_digest, file_digest, make_key, model_key
 from tfgan.models import classifier, stargan
 from tfgan.models.classifier import Classifier
 

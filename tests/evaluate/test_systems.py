@@ -8,15 +8,9 @@ import pytest
 from PIL import Image
 
 from tfgan.evaluate import __main__ as evaluate
-from tfgan.evaluate import avatar_network, classifier, kinds
-from tfgan.evaluate.kinds import (
-    KINDS,
-    NETWORKS,
-    EvaluationError,
-    cautions,
-    check_faces,
-    find_networks,
-)
+from tfgan.evaluate import classifier, networks
+from tfgan.evaluate.metric import NETWORKS, EvaluationError
+from tfgan.evaluate.systems import SYSTEMS
 from tfgan.models.stylegan2 import StyleGAN2Generator
 
 NO_FILES = dict.fromkeys(NETWORKS)
@@ -25,10 +19,10 @@ DATA = {"faces": ("avatars:expression",), "pictures": ("cats",), "both": ("avata
 
 def offered(name, data):
     """The metrics that are offered in place of one whose network is not there."""
-    metrics = KINDS[name].metrics
-    needy = next(metric for metric, known in metrics.items() if known.network is not None)
+    system = SYSTEMS[name]
+    needy = next(metric for metric, known in system.metrics.items() if known.network is not None)
     with pytest.raises(EvaluationError) as caught:
-        find_networks(NO_FILES, metrics, [needy], data)
+        system.find_networks(NO_FILES, [needy], data)
     return str(caught.value).partition("there are --metrics ")[2].rstrip(".").split()
 
 
@@ -41,13 +35,13 @@ def no_networks(monkeypatch):
 @pytest.mark.parametrize("name", ["StyleGAN2Generator", "StarGANv2"])
 @pytest.mark.parametrize("data", DATA.values(), ids=list(DATA))
 def test_what_is_offered_runs_and_means_something(name, data):
-    metrics, free = KINDS[name].metrics, offered(name, data)
-    check_faces(metrics, free, data)
-    for metric, caution in cautions(metrics, free, data).items():
+    system, free = SYSTEMS[name], offered(name, data)
+    system.check_faces(free, data)
+    for metric, caution in system.cautions(free, data).items():
         assert "drawn faces: of" not in caution, metric
     # And nothing else would: metrics need a network, or the built-in faces, or are offered.
-    for metric in set(metrics) - set(free):
-        assert metrics[metric].network or metrics[metric].faces, metric
+    for metric in set(system.metrics) - set(free):
+        assert system.metrics[metric].network or system.metrics[metric].faces, metric
 
 
 def test_separability_is_offered_of_the_built_in_faces_alone():
@@ -66,34 +60,34 @@ def test_separability_is_offered_of_the_built_in_faces_alone():
     ],
 )
 def test_what_needs_the_built_in_faces_is_refused_with_advice(name, metric, advice):
-    metrics = KINDS[name].metrics
+    system = SYSTEMS[name]
     for data in (DATA["pictures"], DATA["both"]):
         with pytest.raises(EvaluationError, match=advice):
-            check_faces(metrics, [metric], data)
-    check_faces(metrics, [metric], DATA["faces"])
+            system.check_faces([metric], data)
+    system.check_faces([metric], DATA["faces"])
 
 
 def test_a_classifier_makes_up_for_the_built_in_faces():
-    metrics = KINDS["StyleGAN2Generator"].metrics
+    system = SYSTEMS["StyleGAN2Generator"]
     for option in ("classifier", "labelled"):
-        check_faces(metrics, ["separability"], DATA["pictures"], [option])
+        system.check_faces(["separability"], DATA["pictures"], [option])
     with pytest.raises(EvaluationError):
-        check_faces(metrics, ["separability"], DATA["pictures"], ["labelled_table"])
+        system.check_faces(["separability"], DATA["pictures"], ["labelled_table"])
 
 
 def test_what_the_avatar_network_says_of_other_pictures_is_called_no_measure():
-    metrics = KINDS["StyleGAN2Generator"].metrics
+    system = SYSTEMS["StyleGAN2Generator"]
     chosen = ["swd", "avatar-fd", "avatar-kd", "avatar-pr"]
-    found = cautions(metrics, chosen, ("cats",))
+    found = system.cautions(chosen, ("cats",))
     assert [name for name in chosen if found[name]] == chosen[1:]
     words = "has only seen drawn faces: of cats this is no measure of quality. swd and fid are."
     assert words in found["avatar-pr"]
-    assert not any(cautions(metrics, chosen, ("avatars",)).values())
+    assert not any(system.cautions(chosen, ("avatars",)).values())
 
 
 def test_accuracy_of_translations_is_called_no_measure_of_quality():
     for name, instead in (("StarGANv2", "fid is one"), ("StarGAN", "look at the pictures")):
-        words = cautions(KINDS[name].metrics, ["translation"], ("avatars",))["translation"]
+        words = SYSTEMS[name].cautions(["translation"], ("avatars",))["translation"]
         assert "no measure of picture quality" in words
         assert instead in words
 
@@ -114,7 +108,7 @@ def files(tmp_path):
 def test_the_caution_comes_before_any_training_and_stands_beside_the_number(
     files, capsys, monkeypatch, eagerly
 ):
-    monkeypatch.setattr(avatar_network, "PICTURES", 40)
+    monkeypatch.setattr(networks, "PICTURES", 40)
     monkeypatch.setattr(classifier, "RECIPE", classifier.Recipe(images=20, batch_size=10))
     said, train = [], classifier.train
 
@@ -145,6 +139,6 @@ def test_what_will_be_refused_is_refused_before_anything_is_measured(files, caps
 
 
 def test_every_metric_of_the_avatar_network_says_so():
-    for entry in kinds.KINDS.values():
+    for entry in SYSTEMS.values():
         for name, metric in entry.metrics.items():
             assert (metric.faces == "measures") == name.startswith("avatar-")

@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 
 from tfgan.evaluate import __main__ as evaluate
-from tfgan.evaluate import latents
-from tfgan.evaluate.feature_networks import FeatureNetwork
-from tfgan.evaluate.features import RealFeatures
-from tfgan.evaluate.kinds import PictureOptions, Request
-from tfgan.evaluate.subjects import draw_rows
+from tfgan.evaluate import comparisons, generators
+from tfgan.evaluate.comparisons import draw_rows
+from tfgan.evaluate.metric import PictureOptions, Request
+from tfgan.evaluate.networks import FeatureNetwork, RealFeatures
+from tfgan.evaluate.systems import SYSTEMS
 from tfgan.metrics.precision_recall import precision_recall
 from tfgan.models.inception import InceptionV3
 from tfgan.models.stylegan import StyleGANGenerator
@@ -23,6 +23,8 @@ from tfgan.models.vgg import VGG16
 from tfgan.runs import save_config
 from training.data import open_data
 from training.systems import stylegan2
+
+METRICS = SYSTEMS["StyleGAN2Generator"].metrics
 
 
 @pytest.fixture(scope="module")
@@ -104,20 +106,22 @@ def test_results_are_kept_as_they_come_and_added_to(files, tmp_path, capsys, mon
     arguments += ["--count", "4", "--metrics", "swd"]
     found = {}
 
-    def stops(subject, name):
+    def stops(subject):
         found.update(json.loads(out.read_text())["metrics"])
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(latents.MEASURES, "avatar-fd", latents.MEASURES["swd"]._replace(find=stops))
+    swd = METRICS["swd"]
+    stopped = dataclasses.replace(swd, name="avatar-fd", measure=stops)
+    monkeypatch.setitem(METRICS, "avatar-fd", stopped)
     assert evaluate.main([*arguments, "avatar-fd"]) == 130
     assert list(found) == ["swd"]
     assert json.loads(out.read_text())["metrics"] == found
 
-    def tells(subject, name):
+    def tells(subject):
         return found["swd"]
 
-    told = latents.MEASURES["swd"]._replace(find=tells, describe=str, curves=dict.fromkeys)
-    monkeypatch.setitem(latents.MEASURES, "avatar-fd", told)
+    told = dataclasses.replace(stopped, measure=tells, describe=str, curves=dict.fromkeys)
+    monkeypatch.setitem(METRICS, "avatar-fd", told)
     assert evaluate.main([*arguments[:-1], "avatar-fd"]) == 0
     assert list(json.loads(out.read_text())["metrics"]) == ["swd", "avatar-fd"]
     # Numbers of another seed do not stand beside these.
@@ -151,7 +155,7 @@ def test_what_draws_real_pictures_gets_what_other_real_pictures_get(
     files, tmp_path, monkeypatch, eagerly
 ):
     monkeypatch.setattr(
-        latents.Subject, "pictures", property(lambda own: own.reals.held_back.others)
+        generators.Subject, "pictures", property(lambda own: own.reals.held_back.others)
     )
     out = tmp_path / "out.json"
     arguments = [str(files / "plain.keras"), "--data", str(files / "data"), "--count", "5"]
@@ -262,17 +266,21 @@ def subject_of():
 
     def make(real_count=None):
         config = PictureOptions(resolution=8)
-        request = Request(config, None, None, {}, 0, None, real_count=real_count)
+        request = Request(
+            config, None, None, dict.fromkeys(METRICS), 0, None, real_count=real_count
+        )
         network = FeatureNetwork("pixels", "0", 500, None, None)
         source = SimpleNamespace(name="pictures", fingerprint=lambda: "0")
         found = RealFeatures(Pixels.real[: real_count or 300], 0)
         reals = SimpleNamespace(
-            networks=SimpleNamespace(vgg16=network), features=lambda option: found, source=source
+            networks=SimpleNamespace(open=lambda option: network),
+            features=lambda option: found,
+            source=source,
         )
         return SimpleNamespace(
             request=request,
             reals=reals,
-            features=lambda option, name: Pixels.made,
+            features=lambda option, count: Pixels.made,
             facts=lambda count: {"count": count},
         )
 
@@ -280,9 +288,9 @@ def subject_of():
 
 
 def test_as_many_pictures_are_told_as_precision_and_recall_compare(subject_of, monkeypatch):
-    monkeypatch.setattr(latents, "MOST_NEIGHBOURS", 100)
-    find = latents.MEASURES["pr-vgg16"].find
-    found = find(subject_of(), "pr-vgg16")
+    monkeypatch.setattr(comparisons, "MOST_NEIGHBOURS", 100)
+    measure = METRICS["pr-vgg16"].measure
+    found = measure(subject_of())
     facts = found["facts"]
     assert (facts["real"]["count"], facts["generated"]["count"]) == (100, 100)
     assert found["generated"]["precision"].count == found["generated"]["recall"].count == 100
@@ -292,11 +300,10 @@ def test_as_many_pictures_are_told_as_precision_and_recall_compare(subject_of, m
     assert np.all(np.diff(drawn) > 0)
     expected = precision_recall(Pixels.real[drawn], Pixels.made[:100])
     assert found["generated"]["recall"] == expected.recall
-    assert find(subject_of(200), "pr-vgg16")["facts"]["real"]["count"] == 200
+    assert measure(subject_of(200))["facts"]["real"]["count"] == 200
 
 
 def test_only_frechet_distances_are_called_of_too_few_pictures(subject_of):
     subject = subject_of()
-    subject.reals.networks.inception = subject.reals.networks.vgg16
     for name, few in (("fid", True), ("kid", None), ("pr", None)):
-        assert latents.MEASURES[name].find(subject, name)["facts"].get("too_few") == few
+        assert METRICS[name].measure(subject)["facts"].get("too_few") == few

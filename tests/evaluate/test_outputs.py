@@ -9,14 +9,15 @@ import tensorflow as tf
 from PIL import Image
 
 from tests.training.runs import mirrored
-from tfgan import figures
+from tfgan import inference
 from tfgan.devices import Replicas
 from tfgan.evaluate import __main__ as evaluate
-from tfgan.evaluate import classifier, domain_outputs, domains
-from tfgan.evaluate.domain_outputs import Pair, all_pairs, feature_rows, output_rows
-from tfgan.evaluate.feature_networks import FeatureNetwork
-from tfgan.evaluate.kinds import DOMAIN_METRICS, PictureOptions, Request
+from tfgan.evaluate import classifier, domain_models, outputs
+from tfgan.evaluate.metric import PictureOptions, Request
+from tfgan.evaluate.networks import FeatureNetwork
+from tfgan.evaluate.outputs import Pair, all_pairs, feature_rows, output_rows
 from tfgan.evaluate.real_pictures import read_set
+from tfgan.evaluate.systems import SYSTEMS
 from tfgan.label_sets import LabelSet
 from tfgan.models.lpips import LPIPS
 from tfgan.models.stargan_v2 import StarGANv2
@@ -55,11 +56,11 @@ def model():
 def subject_of(data, model, tmp_path):
     def make(devices=1, batch_size=6, folder="made"):
         config = PictureOptions(data=(str(data),), resolution=32, conditional=True)
-        counts = {name: metric.number for name, metric in DOMAIN_METRICS.items()}
+        counts = {name: metric.count for name, metric in SYSTEMS["StarGANv2"].metrics.items()}
         replicas = Replicas(mirrored(devices), batch_size)
         request = Request(config, None, replicas, counts, 0, tmp_path / "cache", outputs=OUTPUTS)
-        reals = domains.open_reals(model, request)
-        return domains.Subject(model, reals, tmp_path / folder)
+        reals = domain_models.open_reals(model, request)
+        return domain_models.Subject(model, reals, tmp_path / folder)
 
     return make
 
@@ -90,8 +91,8 @@ def test_outputs_are_translations_to_the_domain_each_of_its_own_style(subject_of
             styles = model.style_from_latent(latents, target)
         else:
             drawn = red[random.integers(len(red), size=OUTPUTS)]
-            styles = model.style_from_reference(figures.to_float(drawn), target)
-        source = np.repeat(figures.to_float(blue[i : i + 1]), OUTPUTS, axis=0)
+            styles = model.style_from_reference(inference.to_float(drawn), target)
+        source = np.repeat(inference.to_float(blue[i : i + 1]), OUTPUTS, axis=0)
         expected = np.asarray(model.translate(source, styles)).reshape(-1)
         # Sums of another batch, of values about 1.
         np.testing.assert_allclose(row, expected, atol=2e-5)
@@ -110,7 +111,8 @@ def test_devices_and_batches_do_not_matter(subject_of):
 
 def test_distances_are_those_of_the_features_to_pictures_that_are_learned_from(subject_of, eagerly):
     subject = subject_of()
-    found = domain_outputs.find_distances(lambda reals: NETWORK, subject, "fid")
+    subject.reals.networks.opened["inception"] = NETWORK
+    found = outputs.FID.measure(subject)
     assert found["facts"]["real"] == {"counts": {"blue": 30, "red": 20}}
     assert found["facts"]["outputs"] == OUTPUTS
     for guide, pairs in found["pairs"].items():
@@ -152,7 +154,7 @@ def test_diversity_is_the_mean_distance_of_all_pairs_of_outputs(
         random = np.random.default_rng([0, 0, 0, 1, i, 1])
         latents = random.standard_normal((OUTPUTS, 4), np.float32)
         styles = model.style_from_latent(latents, np.ones(OUTPUTS, np.int32))
-        source = np.repeat(figures.to_float(picture[None]), OUTPUTS, axis=0)
+        source = np.repeat(inference.to_float(picture[None]), OUTPUTS, axis=0)
         rows.append(model.translate(source, styles))
     distances = [
         float(network(one[a : a + 1], one[b : b + 1])[0])
@@ -168,6 +170,6 @@ def held_back(data):
     """The blue pictures that are held back."""
     config = PictureOptions(data=(str(data),), resolution=32, conditional=True)
     label_set = LabelSet("domains", "classes", ("blue", "red"))
-    opener = domains.make_opener(config, str(data), label_set)
+    opener = domain_models.make_opener(config, str(data), label_set)
     real = read_set(str(data), label_set, opener, opener(None), config, 1000, 0)
     return real.pictures.of_classes(2)[0]

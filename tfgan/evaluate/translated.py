@@ -1,4 +1,4 @@
-"""Models whose pictures a classifier judges: those that translate.
+"""Models that translate, with real pictures that classifiers judge their translations by.
 
 A classifier of each data set learns from the real pictures that are not held back, and is kept.
 """
@@ -7,13 +7,15 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
+
+import numpy as np
 
 from tfgan.data.sources import Source
+from tfgan.digests import model_key
 from tfgan.evaluate import classifier
-from tfgan.evaluate.digests import model_key
-from tfgan.evaluate.features import Networks
-from tfgan.evaluate.kinds import EvaluationError, Request
+from tfgan.evaluate.metric import EvaluationError, Request
+from tfgan.evaluate.networks import Networks, open_attributes
 from tfgan.evaluate.real_pictures import (
     JudgedSet,
     Opener,
@@ -23,34 +25,14 @@ from tfgan.evaluate.real_pictures import (
     read_set,
 )
 from tfgan.label_sets import LabelSet
-from tfgan.metrics.intervals import RESAMPLES
-
-INTERVALS = {
-    "share": "Wilson, 95 %",
-    "mean": f"percentile bootstrap, {RESAMPLES} draws of the pictures, 95 %",
-}
-
-
-class JudgedKind(NamedTuple):
-    """What differs between kinds of models that are judged.
-
-    Attributes:
-        label_sets_of: What the pictures are labelled with that a model learned from, set by set.
-        make_opener: Options, name and labels of a set -> what opens its pictures.
-        fingerprint: That which a run keeps of the pictures of all sets.
-    """
-
-    label_sets_of: Callable[[Any], Sequence[LabelSet]]
-    make_opener: Callable[[Any, str, LabelSet], Opener]
-    fingerprint: Callable[[Sequence[Source]], str]
 
 
 def judge_set(real: RealSet, request: Request) -> JudgedSet:
     """Finds the classifier of a set, and the backgrounds of its pictures."""
-    config = request.config
+    data = request.data
     judge, path = classifier.kept_classifier(
         real.held.train,
-        config.pipeline_options(),
+        data.pipeline_options(),
         request.cache,
         classifier.RECIPE,
         real.label_set.kind == "classes",
@@ -58,7 +40,7 @@ def judge_set(real: RealSet, request: Request) -> JudgedSet:
     return JudgedSet(
         real.label_set,
         real.pictures,
-        find_backgrounds(real.data, config, real.split, real.pictures),
+        find_backgrounds(real.data, data, real.split, real.pictures),
         functools.partial(classifier.classify, judge),
         real.facts(),
         str(path),
@@ -98,20 +80,44 @@ class Reals:
         """The same pictures with the classifiers that judge translations to their labels."""
         return [judge_set(real, self.request) for real in self.sets]
 
+    def attributes_of(
+        self, real: RealSet
+    ) -> tuple[Callable[[np.ndarray], np.ndarray], tuple[str, ...], np.ndarray]:
+        """What says which attributes avatars show, their names, and the truth of held-back ones.
+
+        Pictures uint8 [N, R, R, 3] -> bool [N, n]; names [n]; bool [N, n].
+        """
+        data = self.request.data
+        opener = functools.partial(
+            open_attributes, data.resolution, data.data_dir, data.avatars_count
+        )
+        judge, _ = classifier.kept_classifier(
+            opener(data.split),
+            data.pipeline_options(),
+            self.request.cache,
+            classifier.RECIPE,
+            exclusive=False,
+        )
+        truth = opener(real.split).labels()[real.pictures.indices] > 0.5
+        return functools.partial(classifier.classify, judge), judge.class_names, truth
+
 
 class Subject:
     """A model that translates, and the real pictures that it is measured on.
 
+    Each system adds `translator`, a `translation.Translator`, and `identity_routes`, what is asked
+    of it where other attributes should stay as they are.
+
     Args:
         model: With `resolution`.
         reals: The pictures.
-        made: Folder that keeps what was made of translations.
+        folder: Keeps features of translations.
     """
 
-    def __init__(self, model: Any, reals: Reals, made: Path):
+    def __init__(self, model: Any, reals: Reals, folder: Path):
         self.model = model
         self.reals = reals
-        self.made = made
+        self.folder = folder
         self.request = reals.request
 
     @cached_property
@@ -121,37 +127,50 @@ class Subject:
 
     def sampling(self) -> Mapping[str, Any]:
         """What all results say: how pictures were made, and what was drawn."""
-        config = self.request.config
+        data = self.request.data
         return {
-            "label_key": config.label_key,
-            "resolution": config.resolution,
-            "resize": config.resize,
+            "label_key": data.label_key,
+            "resolution": data.resolution,
+            "resize": data.resize,
             "seed": self.request.seed,
             "arithmetic": self.request.arithmetic,
         }
 
 
-def open_reals(kind: JudgedKind, model: Any, request: Request) -> Reals:
-    """Reads the real pictures that a model is measured on; see `Kind`.
+def open_sets(
+    request: Request,
+    label_sets: Sequence[LabelSet],
+    make_opener: Callable[[Any, str, LabelSet], Opener],
+    fingerprint: Callable[[Sequence[Source]], str],
+) -> Reals:
+    """Reads the real pictures that a model is measured on.
+
+    Args:
+        request: How it is measured.
+        label_sets: What the pictures are labelled with that it learned from, set by set.
+        make_opener: Options, name and labels of a set -> what opens its pictures.
+        fingerprint: That which a run keeps of the pictures of all sets.
 
     Raises:
         EvaluationError: If there are not as many sets as the model has label sets.
         DataError: If a set cannot be read, or not with these labels.
     """
-    config, seed = request.config, request.seed
-    label_sets = kind.label_sets_of(model)
-    if len(config.data) != len(label_sets):
+    data, seed = request.data, request.seed
+    if len(data.data) != len(label_sets):
         raise EvaluationError(
             "--data must be given once for each label set of the model, in their order: "
             f"{', '.join(label_set.name for label_set in label_sets)}. Received: "
-            f"{' '.join(config.data)}."
+            f"{' '.join(data.data)}."
         )
-    pairs = list(zip(config.data, label_sets, strict=True))
-    openers = [kind.make_opener(config, data, label_set) for data, label_set in pairs]
+    pairs = list(zip(data.data, label_sets, strict=True))
+    openers = [make_opener(data, name, label_set) for name, label_set in pairs]
     sources = [opener(None) for opener in openers]
-    note_other_pictures(request.fingerprint, kind.fingerprint(sources))
+    note_other_pictures(request.fingerprint, fingerprint(sources))
     count = request.counts["translation"]
-    reals = []
-    for (data, label_set), opener, source in zip(pairs, openers, sources, strict=True):
-        reals.append(read_set(data, label_set, opener, source, config, count, seed))
-    return Reals(request, reals)
+    return Reals(
+        request,
+        [
+            read_set(name, label_set, opener, source, data, count, seed)
+            for (name, label_set), opener, source in zip(pairs, openers, sources, strict=True)
+        ],
+    )

@@ -10,9 +10,9 @@ from tests.training.runs import mirrored
 from tfgan.data.avatars import ATTRIBUTES
 from tfgan.devices import Replicas
 from tfgan.evaluate import __main__ as evaluate
-from tfgan.evaluate import avatar_network, classifier
-from tfgan.evaluate.avatar_network import open_avatar_network, reduce_to
-from tfgan.evaluate.kinds import PictureOptions, Request
+from tfgan.evaluate import classifier, networks
+from tfgan.evaluate.metric import PictureOptions, Request
+from tfgan.evaluate.networks import open_avatar_network, reduce_to
 from tfgan.models.stylegan2 import StyleGAN2Generator
 
 
@@ -24,7 +24,7 @@ def sets(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
     monkeypatch.setattr(classifier, "RECIPE", classifier.Recipe(images=60, batch_size=20))
-    monkeypatch.setattr(avatar_network, "PICTURES", 60)
+    monkeypatch.setattr(networks, "PICTURES", 60)
 
 
 def test_its_features_are_those_of_a_classifier_of_all_attributes(sets, tmp_path):
@@ -41,7 +41,7 @@ def test_its_features_are_those_of_a_classifier_of_all_attributes(sets, tmp_path
     expected = network.model.features(images.astype(np.float32) / 127.5 - 1)
     np.testing.assert_allclose(features, expected, atol=1e-5)
     # Whatever pictures are measured, it is the same network.
-    other = dataclasses.replace(request, config=dataclasses.replace(config, data=("faces",)))
+    other = dataclasses.replace(request, data=dataclasses.replace(config, data=("faces",)))
     assert open_avatar_network(other).key == network.key
 
 
