@@ -23,10 +23,10 @@ def weights():
     return Case("vgg16").weights("network")
 
 
-def module(kind, items):
+def module(class_name, items):
     """A pickled module of a TorchScript archive."""
-    made = saved.name("__torch__", kind) + pickle.EMPTY_TUPLE + pickle.NEWOBJ
-    return made + saved.dictionary(items) + pickle.BUILD
+    pickled = saved.name("__torch__", class_name) + pickle.EMPTY_TUPLE + pickle.NEWOBJ
+    return pickled + saved.dictionary(items) + pickle.BUILD
 
 
 def save_script(path, weights, **others):

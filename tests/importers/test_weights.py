@@ -95,23 +95,23 @@ def test_paths_are_those_below_the_network():
 
 
 def test_a_network_is_planned_before_it_takes_memory():
-    made = []
+    layers = []
 
     def make():
-        made.append(keras.layers.Dense(2, name="dense"))
-        made[-1].build = lambda: keras.layers.Dense.build(made[-1], (None, 10**7))
-        return made[-1]
+        layers.append(keras.layers.Dense(2, name="dense"))
+        layers[-1].build = lambda: keras.layers.Dense.build(layers[-1], (None, 10**7))
+        return layers[-1]
 
     tracemalloc.start()
     with pytest.raises(CheckpointError, match="does not fit kernel"):
         load(make, {"kernel": np.ones((2, 3), np.float32)}, Names("a layer", ()))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert len(made) == 1
+    assert len(layers) == 1
     assert peak < 10e6
     # Nor does it later, when Keras fills what it has planned itself.
     keras.layers.Dense(1)(keras.Input((2,)))
-    assert made[0].kernel.value.graph is not None
+    assert layers[0].kernel.value.graph is not None
 
 
 def test_weights_may_be_optional_and_configurations_must_exist():

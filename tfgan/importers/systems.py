@@ -1,4 +1,4 @@
-"""What can be imported, and what of it files hold."""
+"""Systems and networks that can be imported, and how files are recognised."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -23,14 +23,14 @@ from tfgan.terminal import UserError
 
 
 class System(NamedTuple):
-    """Something that can be imported.
+    """A system or network that can be imported.
 
     Attributes:
-        about: What it is, and where it was published.
-        find: Its weights in the contents of files, by path; None if they hold anything else.
-        parts: The models of such weights.
-        options: Fields of `Options` that it takes.
-        uses: Commands that take the new file, {file}.
+        about: Its name and where it was published.
+        find: Finds its weights in the contents of files, by path; None if there are none.
+        parts: Converts these weights to models.
+        options: Fields of `Options` that apply to it.
+        uses: Commands for the new file, {file}.
     """
 
     about: str
@@ -41,7 +41,7 @@ class System(NamedTuple):
 
 
 def _merged(find: Callable[[Any], Any]) -> Callable[[Mapping[Path, Any]], Any]:
-    """Finds in several files as if they were one."""
+    """Reads several files as one."""
     return lambda files: find(merge(files))
 
 
@@ -135,12 +135,12 @@ def recognize(files: Mapping[Path, Any], wanted: str | None = None) -> tuple[Sys
     """The system that files hold, and its weights.
 
     Args:
-        files: Their contents, by path.
-        wanted: Key of `SYSTEMS`, or None to find out.
+        files: Contents of the files, by path.
+        wanted: Key of `SYSTEMS`; None to recognise it.
 
     Raises:
-        CheckpointError: If they hold none that can be imported, or not the wanted one.
-        UserError: If several files do not go together.
+        CheckpointError: If they hold nothing that can be imported, or another system than `wanted`.
+        UserError: If files do not belong together.
     """
     systems = SYSTEMS if wanted is None else {wanted: SYSTEMS[wanted]}
     for system in systems.values():
@@ -162,13 +162,13 @@ def find_parts(
     """The system that files hold, and its models.
 
     Args:
-        files: Their contents, by path.
-        wanted: Key of `SYSTEMS`, or None to find out.
-        options: What files cannot tell.
+        files: Contents of the files, by path.
+        wanted: Key of `SYSTEMS`; None to recognise it.
+        options: Facts that files do not hold.
 
     Raises:
-        CheckpointError: If they hold none that can be imported, or say too little.
-        UserError: If files or options do not go together.
+        CheckpointError: If they hold nothing that can be imported, or options are missing.
+        UserError: If files or options do not belong together.
     """
     try:
         system, weights = recognize(files, wanted)
@@ -176,11 +176,9 @@ def find_parts(
         return system, system.parts(weights, options)
     except UserError:
         raise
-    # Names of a system with contents of any kind: a damaged file, or one made to look like it.
+    # Known names with unexpected contents: a damaged file, or a fake.
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
-        raise CheckpointError(
-            "it is damaged: what it holds by known names makes no sense."
-        ) from error
+        raise CheckpointError("it is damaged: entries with known names make no sense.") from error
 
 
 def _check_options(options: Options, system: System) -> None:
