@@ -100,8 +100,10 @@ COMMANDS = {
         refusal="--inception must name files"
     ),
     f"{GENERATE}": Smoke(),
+    f"{GENERATE} * noise": Smoke("--count 4"),
     f"{GENERATE} * interpolate": Smoke("--seconds 1"),
     f"{EXPORT}": Smoke(),
+    f"{EXPORT} stargan.keras": Smoke("--formats int8"),
     f"{EXPORT} latest": Smoke("--formats saved-model float32", REPORT),
     f"{EXPORT} latest --formats": Smoke(),
     f"{EXPORT} latest --evaluate": Smoke(
