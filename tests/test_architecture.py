@@ -435,6 +435,33 @@ def test_systems_never_import_each_other():
     )
 
 
+def test_figures_know_no_model():
+    assert not violations(
+        lambda module: module == "tfgan.figures",
+        lambda _, name: (
+            name != "tfgan" and not inside(name, "tfgan.errors") and not inside(name, "tfgan.files")
+        ),
+    )
+
+
+def test_one_module_turns_bytes_into_floats_and_back():
+    scaled = [
+        path.relative_to(ROOT).as_posix()
+        for package in PACKAGES
+        for path in sorted((ROOT / package).rglob("*.py"))
+        if any(
+            isinstance(node, ast.Constant) and node.value == 127.5
+            for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        )
+    ]
+    # The others draw random bytes, and scale a difference of bytes.
+    assert scaled == [
+        "tfgan/importers/systems.py",
+        "tfgan/inference.py",
+        "tfgan/metrics/translation.py",
+    ]
+
+
 def test_every_progress_bar_is_that_of_the_terminal():
     # Which knows that a log is no terminal.
     bars = [name for name, imports in MODULES.items() if any(inside(i, "tqdm") for i in imports)]

@@ -10,20 +10,13 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from tfgan import inference
 from tfgan.errors import UserError
 from tfgan.files import replacing
-from tfgan.inference import noise_maps, to_float, translate  # noqa: F401 (evaluation has them here)
 
 VIDEO_ENDINGS = (".gif", ".mp4")
 _INK = (40, 40, 40)
 # Looked for among the system's; the built-in font has the letters of ASCII alone.
 _FONTS = ("NotoSansCJK-Regular.ttc", "Arial Unicode.ttf", "DejaVuSans.ttf", "arial.ttf")
-
-
-def to_uint8(images) -> np.ndarray:
-    """See `tfgan.inference.to_uint8`."""  # Evaluation has it here.
-    return inference.to_uint8(np.asarray(images))
 
 
 def enlarge(images: np.ndarray, scale: int) -> np.ndarray:

@@ -13,7 +13,7 @@ from tfgan.evaluate.__main__ import main
 from tfgan.evaluate.exported import open_exported
 from tfgan.evaluate.generators import Generator
 from tfgan.evaluate.metric import EvaluationError
-from tfgan.figures import to_uint8
+from tfgan.inference import to_uint8
 from tfgan.loading import load_model
 
 

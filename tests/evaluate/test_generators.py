@@ -53,10 +53,10 @@ def test_it_is_that_of_the_inference_model(made):
     model = generator.model
     latents, classes, *noise = generator.inputs(0, COUNT)
     styles = model.truncate(model.mapping(latents, classes), 0.7, None)
-    expected = inference.to_uint8(model.synthesis(styles, noise)).astype(int)
+    expected = np.asarray(inference.to_uint8(model.synthesis(styles, noise))).astype(int)
     assert np.abs(expected - pictures).max() <= 1
     assert {n.shape for n in noise} == {(COUNT, size, size, 1) for size in (4, 8, 16)}
-    without = inference.to_uint8(model.synthesis(styles, [0 * one for one in noise]))
+    without = np.asarray(inference.to_uint8(model.synthesis(styles, [0 * one for one in noise])))
     assert np.abs(without.astype(int) - pictures).max() > 10
 
 

@@ -131,7 +131,7 @@ def fit(model: Classifier, batches: Iterable[Mapping[str, Any]], recipe: Recipe)
     @tf.function(autograph=False)
     def step(images, labels, seed):
         draws = Draws(seed, images.shape[0])
-        images = augment(tf.cast(images, tf.float32) / 127.5 - 1.0, draws)
+        images = augment(to_float(images), draws)
         with tf.GradientTape() as tape:
             logits = model(images, training=True)
             losses = classification_loss(logits, labels, model.exclusive, recipe.smoothing)
