@@ -75,13 +75,7 @@ from tfgan.loading import check_writable, class_of, find_model, load_model
 from tfgan.metrics.intervals import Interval
 from tfgan.runs import CONFIG, options_from, read_config, run_of, trained_on
 from tfgan.strict_json import finite_record, without_non_finite, write_json
-from tfgan.terminal import (
-    CommandParser,
-    command,
-    import_tensorflow,
-    require,
-    run_command,
-)
+from tfgan.terminal import CommandParser, command, import_tensorflow, require, run_command
 
 # Bounds of numbers, in words and as tests.
 RULES = {
@@ -95,29 +89,13 @@ RULES = {
     "ppl_epsilon": ("above 0 and at most 0.1", lambda value: 0 < value <= 0.1),
 }
 # Options of a request, by the name of its field; and of path lengths.
-REQUEST_OPTIONS = (
-    "psi",
-    "noise",
-    "real_count",
-    "outputs",
-    "classifier",
-    "labelled",
-    "labelled_table",
-)
+CLASSIFIER_OPTIONS = ("classifier", "labelled", "labelled_table")
+REQUEST_OPTIONS = ("psi", "noise", "real_count", "outputs", *CLASSIFIER_OPTIONS)
 PATH_OPTIONS = ("ppl_space", "ppl_sampling", "ppl_epsilon", "ppl_crop")
-# Options that stand in for those of a run.
-DATA_OPTIONS = (
-    "data",
-    "attribute_table",
-    "data_dir",
-    "split",
-    "image_key",
-    "label_key",
-    "avatars_count",
-    "resize",
-)
-# Those of them that say how a set is read, and so go with its name.
+# Options that say how a data set is read, and so go with its name.
 READING_OPTIONS = ("attribute_table", "image_key", "label_key")
+# Options that stand in for those of a run.
+DATA_OPTIONS = ("data", *READING_OPTIONS, "data_dir", "split", "avatars_count", "resize")
 
 
 class Parser(CommandParser):
