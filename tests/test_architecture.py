@@ -1,10 +1,14 @@
 """The direction of the imports, and names that say nothing."""
 
 import ast
+import dataclasses
+import importlib
 import re
 from pathlib import Path
 
 import pytest
+
+from training.run import SYSTEMS, first_pass
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("tfgan", "training", "export", "mobile_demo")
@@ -400,6 +404,18 @@ def test_only_the_entry_imports_a_system():
         ),
         lambda _, name: inside(name, "training.systems"),
     )
+
+
+def test_the_loop_names_options_that_all_systems_have():
+    fields = [
+        {field.name for field in dataclasses.fields(options.PRESETS["smoke"]())}
+        for options in (importlib.import_module(f"{name}_options") for name in SYSTEMS.values())
+    ]
+    flags = {f"--{name.replace('_', '-')}" for name in set.intersection(*fields)}
+    flags |= set(first_pass()._option_string_actions)
+    for name in ("loop", "steps", "phases", "running_means", "monitor", "checkpoints", "pace"):
+        source = (ROOT / "training" / f"{name}.py").read_text("utf-8")
+        assert set(re.findall(r"--[a-z][a-z-]*", source)) <= flags, name
 
 
 def test_nothing_imports_an_entry_or_lets_a_system_see_the_loop():

@@ -145,4 +145,4 @@ def describe(trainer: Trainer, paces: Mapping[str, Pace]) -> Iterator[str]:
         for name, gb in memory.items()
     )
     if total > WEEK:
-        yield long_run(images, total, trainer.slow_advice)
+        yield long_run(images, total, trainer.reports.slow_advice)

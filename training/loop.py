@@ -4,8 +4,7 @@ import contextlib
 import dataclasses
 import sys
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from training.distribution import ALONE, Workers, deal
 from training.monitor import Monitor, Onlooker
 from training.pace import Pace
 from training.phases import Stage, System
+from training.running_means import RunningMeans
 from training.steps import compile_averages, compile_phase
 from training.stopping import StoppedMeasuringError, Stopping
 
@@ -38,20 +38,34 @@ def check_batch_sizes(stages: Sequence[Stage], replicas: int, accumulate: int) -
     shards = replicas * accumulate
     for stage in stages:
         if stage.batch_size % shards:
-            fits = -(-stage.batch_size // shards) * shards
-            where, advice = "", f"Use --batch-size {fits}."
-            if len(stages) > 1:
-                where = f" in stage {stage.name}"
-                own = f"--batch-sizes {stage.resolution}:{fits}"
-                advice = f"Use {fits} there (--batch-size, or {own}), or other --devices."
+            divisible = -(-stage.batch_size // shards) * shards
             raise ConfigError(
                 f"--batch-size must be a multiple of devices x accumulate, {replicas} x "
-                f"{accumulate}. Received: {stage.batch_size}{where}. {advice}"
+                f"{accumulate}. Received: {stage.batch_size}"
+                f"{f' in stage {stage.name}' if len(stages) > 1 else ''}. "
+                f"Use {stage.batch_advice.format(divisible)}."
             )
 
 
 class TrainingError(GivenUpError):
     """Training cannot go on; the message says where it can be taken up."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Reports:
+    """What a run tells beside losses and pictures.
+
+    Attributes:
+        profile: Whether to record a profile of a few steps for TensorBoard.
+        graph: Whether to show the graphs of the phases in TensorBoard.
+        measure: Gives numbers of quality of the model, by name; None: nothing is measured.
+        slow_advice: What to do instead of a run that would take over a week.
+    """
+
+    profile: bool = False
+    graph: bool = False
+    measure: Callable[[Any], dict[str, float]] | None = None
+    slow_advice: str = ""
 
 
 class Trainer:
@@ -63,11 +77,8 @@ class Trainer:
         config: Options that all systems share.
         strategy: Where the phases run.
         folder: The run folder, which exists.
-        profile: Whether to record a profile of a few steps for TensorBoard.
-        graph: Whether to show the graphs of the phases in TensorBoard.
-        measure: Gives numbers of quality of the model, by name; None: nothing is measured.
         workers: That train together. The first alone writes, shows and measures.
-        slow_advice: What to do instead of a run that would take over a week.
+        reports: What is told beside losses and pictures.
     """
 
     def __init__(
@@ -77,11 +88,9 @@ class Trainer:
         config: TrainingConfig,
         strategy: tf.distribute.Strategy,
         folder: Path,
-        profile: bool = False,
-        graph: bool = False,
-        measure: Callable[[Any], dict[str, float]] | None = None,
+        *,
         workers: Workers = ALONE,
-        slow_advice: str = "",
+        reports: Reports = Reports(),
     ):
         self.system = system
         self.pipeline = pipeline
@@ -89,12 +98,10 @@ class Trainer:
         self.strategy = strategy
         self.folder = folder
         self.workers = workers
-        self.profile = profile and workers.is_chief
-        self.graph = graph and workers.is_chief
-        self.measure = measure
-        self.slow_advice = slow_advice
+        self.reports = reports
         self.replicas = strategy.num_replicas_in_sync
         self.stages = list(system.stages())
+        self.total_images = self.stages[-1].until_images
         self.variables = checkpoints.all_variables(system)
         self.images_seen = 0
         self.step = 0
@@ -103,10 +110,14 @@ class Trainer:
         self._stop: str | None = None  # what all workers agreed on
         self._shown_at: int | None = None
         self._measured_at: int | None = None
-        self._not_training = 0.0  # seconds since the last point of the curves
+        self._statistics = RunningMeans()
+        self._logged_at, self._logged_images = 0.0, 0  # the last point of the curves
+        self._not_training = 0.0  # seconds since then
         self._iterator: Iterator[Any] | None = None
-        self._losses: dict[str, list[Any]] = defaultdict(list)
-        self._phase_of: dict[str, str] = {}
+
+    @property
+    def _profiles(self) -> bool:
+        return self.reports.profile and self.workers.is_chief
 
     @property
     def checkpoint_folder(self) -> Path:
@@ -151,9 +162,8 @@ class Trainer:
             OSError: If the disk takes no more. The last whole checkpoint stays.
             KeyboardInterrupt: At a second signal.
         """
-        total = self.stages[-1].until_images
         make_monitor = Monitor if self.workers.is_chief else Onlooker
-        monitor = make_monitor(self.folder, total, self.images_seen)
+        monitor = make_monitor(self.folder, self.total_images, self.images_seen)
         self._stopping = Stopping(monitor.say, self.config.max_minutes, last_words)
         self._first_step = self.step
         try:
@@ -177,90 +187,110 @@ class Trainer:
                 self._show(monitor)
                 if self._stop in (None, "time"):
                     self._measure(monitor)
-                self._agree()  # Nobody leaves before the chief has written all.
-            if self.images_seen >= total:
+                self._agree()  # waits until the chief has written everything
+            if self.images_seen >= self.total_images:
                 return "finished"
             return self._stop or "finished"
         finally:
             monitor.close()
 
     def _run_stage(self, stage: Stage, monitor: Monitor) -> None:
-        config, batch_size = self.config, stage.batch_size
-        total = self.stages[-1].until_images
         graphs, average, feed = self.prepare(stage)
         pace = Pace(stage)
-        run = {name: pace.timed(name, graph) for name, graph in graphs.items()}
         # Freeing an iterator can wait for TensorFlow for up to a minute: not before all is saved.
         batches = self._iterator = self.batches(feed)
-        logged_at, logged_images = time.monotonic(), self.images_seen
-        self._not_training = 0.0
-        unseen = set(run) if self.graph else set()
+        self._begin_point(time.monotonic())
         with feed.plain_errors():
             while self.images_seen < stage.until_images and self._stop is None:
-                if self.profile and self.step - self._first_step == PROFILED_STEPS[0]:
+                if self._profiles and self.step - self._first_step == PROFILED_STEPS[0]:
                     tf.profiler.experimental.start(str(self.folder))
-                batch = next(batches)
-                position = tf.constant(self.images_seen, tf.int64)
-                for phase in stage.phases:
-                    if phase.runs_at(self.step):
-                        if phase.name not in pace.begun:
-                            self._stopping.waits_for = (
-                                f"phase {phase.name} has run for the first time, which also builds "
-                                "its graph"
-                            )
-                            # Where this call has trained nothing yet, there is nothing to save.
-                            if self.step == self._first_step and self._agreed_to_stop():
-                                return
-                        if phase.name in unseen:
-                            unseen.remove(phase.name)
-                            monitor.graph(graphs[phase.name], (batch, position))
-                        for name, value in run[phase.name](batch, position).items():
-                            self._losses[name].append(value)
-                            self._phase_of[name] = phase.name
-                before, self.images_seen = self.images_seen, self.images_seen + batch_size
+                if not self._run_phases(stage, graphs, next(batches), pace, monitor):
+                    return
+                before, self.images_seen = self.images_seen, self.images_seen + stage.batch_size
                 self.step += 1
                 average(
                     [
-                        tf.constant(a.decay(self.images_seen, batch_size), tf.float32)
+                        tf.constant(a.decay(self.images_seen, stage.batch_size), tf.float32)
                         for a in self.system.averages
                     ]
                 )
-                self.system.after_step(self.step, self.images_seen, batch_size)
+                self.system.after_step(self.step, self.images_seen, stage.batch_size)
                 monitor.advance(self.images_seen)
                 self._stopping.waits_for = "this step is done and saved"
-                note = pace.note(total - self.images_seen, self.slow_advice)
+                note = pace.note(self.total_images - self.images_seen, self.reports.slow_advice)
                 if note and self.workers.is_chief:
                     monitor.say(note)
                 self._stopping.check_clock()
-                due = self._agree(time.monotonic() - logged_at >= config.log_seconds)
-                ends = self._stop is not None or self.images_seen >= stage.until_images
-                if self.profile:
-                    last = self._stop is not None or self.images_seen >= total
-                    self._end_profile(self.step - self._first_step, last, monitor)
-                crosses = _crosses(before, self.images_seen)
-                every = config.evaluate_every
-                saves, shows = crosses(config.checkpoint_kimg), crosses(config.sample_kimg)
-                measures = self._stop is None and every is not None and crosses(every)
-                if saves or shows or measures or not self.step % CHECKED_EVERY:
-                    self._check_finite()  # waits until the device has done the steps
-                    with self._apart(monitor):
-                        if saves:
-                            self._save()
-                        if shows:
-                            self._show(monitor)
-                        if measures:
-                            self._measure(monitor)
-                            self._agree()
-                now = time.monotonic()
-                if due or ends:
-                    values = self._check_finite()
-                    seconds = now - logged_at - self._not_training
-                    rate = (self.images_seen - logged_images) / seconds
-                    values.update(self.system.scalars())
-                    monitor.scalars(self.images_seen, {**values, "images_per_second": rate})
-                    self._losses.clear()
-                    logged_at, logged_images = now, self.images_seen
-                    self._not_training = 0.0
+                self._keep_up(stage, before, monitor)
+
+    def _run_phases(
+        self,
+        stage: Stage,
+        graphs: Mapping[str, Any],
+        batch: Any,
+        pace: Pace,
+        monitor: Monitor,
+    ) -> bool:
+        """Runs the phases of one step; False where training stops before it has trained anything.
+
+        A phase that runs for the first time also builds its graph, so before each of these it is
+        settled whether to stop, while there is nothing to save.
+        """
+        position = tf.constant(self.images_seen, tf.int64)
+        for phase in stage.phases:
+            if not phase.runs_at(self.step):
+                continue
+            graph = graphs[phase.name]
+            if phase.name not in pace.begun:
+                self._stopping.waits_for = (
+                    f"phase {phase.name} has run for the first time, which also builds its graph"
+                )
+                if self.step == self._first_step and self._agreed_to_stop():
+                    return False
+                if self.reports.graph and self.workers.is_chief:
+                    monitor.graph(graph, (batch, position))
+            self._statistics.add(phase, pace.timed(phase.name, graph)(batch, position))
+        return True
+
+    def _keep_up(self, stage: Stage, before: int, monitor: Monitor) -> None:
+        """After a step from `before` on: settles whether to stop; saves, shows and measures."""
+        config = self.config
+        due = self._agree(time.monotonic() - self._logged_at >= config.log_seconds)
+        if self._profiles:
+            last = self._stop is not None or self.images_seen >= self.total_images
+            self._end_profile(self.step - self._first_step, last, monitor)
+        crosses = _crosses(before, self.images_seen)
+        every = config.evaluate_every
+        saves, shows = crosses(config.checkpoint_kimg), crosses(config.sample_kimg)
+        measures = self._stop is None and every is not None and crosses(every)
+        ends = self._stop is not None or self.images_seen >= stage.until_images
+        if saves or shows or measures or not self.step % CHECKED_EVERY:
+            self._check_finite()  # waits until the device has done the steps
+            with self._apart(monitor):
+                if saves:
+                    self._save()
+                if shows:
+                    self._show(monitor)
+                if measures:
+                    self._measure(monitor)
+                    self._agree()
+        if due or ends:
+            self._end_point(monitor)
+
+    def _begin_point(self, now: float) -> None:
+        """Begins to count what the next point of the curves tells."""
+        self._statistics.clear()
+        self._logged_at, self._logged_images = now, self.images_seen
+        self._not_training = 0.0
+
+    def _end_point(self, monitor: Monitor) -> None:
+        """Adds a point to the curves: means of what the steps since the last one told."""
+        now = time.monotonic()
+        seconds = now - self._logged_at - self._not_training
+        rate = (self.images_seen - self._logged_images) / seconds
+        values = {**self._check_finite(), **self.system.scalars(), "images_per_second": rate}
+        monitor.scalars(self.images_seen, values)
+        self._begin_point(now)
 
     @contextlib.contextmanager
     def _apart(self, monitor: Monitor) -> Iterator[None]:
@@ -321,17 +351,11 @@ class Trainer:
 
     def _check_finite(self) -> dict[str, float]:
         """Means of the statistics since the last point; stops training where one is not finite."""
-        values = {}
-        for name, parts in self._losses.items():
-            if name.startswith("accuracy/"):  # NaN in the steps that say nothing of it
-                parts = [part for part in parts if not np.isnan(part)]
-            if parts:
-                values[name] = float(np.mean(parts))
-        wrong = [name for name, value in values.items() if not np.isfinite(value)]
+        means = self._statistics.means()
+        wrong = [name for name, value in means.items() if not np.isfinite(value)]
         if wrong:
-            named = [f"{name} of phase {self._phase_of[name]}" for name in wrong]
-            raise self._not_finite(named)
-        return values
+            raise self._not_finite([self._statistics.describe(name) for name in wrong])
+        return means
 
     def _not_finite(self, names: Sequence[str]) -> TrainingError:
         return TrainingError(
@@ -344,8 +368,8 @@ class Trainer:
 
     def newest_checkpoint(self) -> int | None:
         """Images seen at the newest checkpoint; None where there is none."""
-        found = checkpoints.list_checkpoints(self.checkpoint_folder)
-        return int(found[-1].stem) if found else None
+        paths = checkpoints.list_checkpoints(self.checkpoint_folder)
+        return int(paths[-1].stem) if paths else None
 
     def _save(self) -> None:
         if not self.workers.is_chief:
@@ -371,7 +395,7 @@ class Trainer:
 
     def _measure(self, monitor: Monitor) -> None:
         """Adds a point to the curves of quality; a signal to stop ends it without one."""
-        if self.measure is None or self._measured_at == self.images_seen:
+        if self.reports.measure is None or self._measured_at == self.images_seen:
             return
         self._measured_at = self.images_seen
         self._stopping.waits_for = "the measuring is ended and the run saved"
@@ -380,7 +404,7 @@ class Trainer:
         try:
             with self.workers.alone(self.strategy).scope():
                 model = self.system.inference_model()
-            found = self.measure(model)
+            measurements = self.reports.measure(model)
         except StoppedMeasuringError:
             return
         except UserError as error:
@@ -389,11 +413,11 @@ class Trainer:
         finally:
             self._stopping.measuring = False
             self._stopping.waits_for = "this step is done and saved"
-        if found:
+        if measurements:
             monitor.scalars(
-                self.images_seen, {f"metrics/{name}": value for name, value in found.items()}
+                self.images_seen, {f"metrics/{name}": value for name, value in measurements.items()}
             )
-            listed = ", ".join(f"{name} {value:.4g}" for name, value in found.items())
+            listed = ", ".join(f"{name} {value:.4g}" for name, value in measurements.items())
             monitor.say(
                 f"At {self.images_seen:,} images: {listed} ({time.monotonic() - started:.0f} s)"
             )

@@ -18,8 +18,7 @@ class Update:
     variables: Sequence[Any]
 
 
-# batch, draws -> per-example loss [b], and statistics: name -> scalar or per-example tensor; those
-# that begin with "accuracy/" may be NaN in batches that say nothing of them
+# batch, draws -> per-example loss [b], and statistics: name -> scalar or per-example tensor
 Loss = Callable[[Mapping[str, Any], Draws], tuple[Any, dict[str, Any]]]
 
 
@@ -36,6 +35,8 @@ class Phase:
         bounded_gradients: Whether non-finite gradients are replaced by 0 and +-1e5, as float16
             training needs.
         steps: Steps in a row that run it. Where several data sets take turns, one of each.
+        optional_statistics: Names of those that are NaN in batches that say nothing of them; any
+            other that is not finite ends training.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Phase:
     offset: int = 0
     bounded_gradients: bool = False
     steps: int = 1
+    optional_statistics: Sequence[str] = ()
 
     def runs_at(self, step: int) -> bool:
         """Whether step 0, 1, 2, ... runs it."""
@@ -62,6 +64,7 @@ class Stage:
         resolution: Height and width of the images.
         phases: What each step may run, in order.
         about: What else the list of stages shall say.
+        batch_advice: How a user gets a batch of {} images.
     """
 
     name: str
@@ -70,6 +73,7 @@ class Stage:
     resolution: int
     phases: Sequence[Phase]
     about: str = ""
+    batch_advice: str = "--batch-size {}"
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import dataclasses
+import functools
 import importlib
 import os
 import re
@@ -28,7 +29,7 @@ from training.data import Data, open_data
 from training.distribution import join
 from training.dry_run import dry_run
 from training.half_precision import fit_precision
-from training.loop import Trainer, check_batch_sizes
+from training.loop import Reports, Trainer, check_batch_sizes
 from training.measurements import Measurements
 from training.options import SYSTEMS
 from training.pace import advice_for
@@ -90,32 +91,21 @@ class Session:
         measure = self._measurements(system)
         self._describe(data, system, stages)
         advice = advice_for(self.device, self.config.preset, module.PRESETS)
-        if self.args.dry_run:
-            dry_run(
-                Trainer(
-                    system,
-                    data.feed,
-                    self.config,
-                    self.strategy,
-                    Path(),
-                    workers=self.workers,
-                    slow_advice=advice,
-                )
-            )
-            return 0
-        folder = self._open_folder(data)
-        self.trainer = Trainer(
+        reports = Reports(self.args.profile, self.args.graph, measure, advice)
+        make_trainer = functools.partial(
+            Trainer,
             system,
             data.feed,
             self.config,
             self.strategy,
-            folder,
-            self.args.profile,
-            self.args.graph,
-            measure,
-            self.workers,
-            advice,
+            workers=self.workers,
+            reports=reports,
         )
+        if self.args.dry_run:
+            dry_run(make_trainer(Path()))
+            return 0
+        folder = self._open_folder(data)
+        self.trainer = make_trainer(folder)
         if not self.is_new:
             self._restore(self.trainer, data, stages)
         return self._train(self.trainer, folder, data)

@@ -19,7 +19,7 @@ from tfgan.data.pipeline import Pipeline
 from tfgan.label_sets import LabelSet
 from tfgan.terminal import import_tensorflow
 from training.distribution import ALONE, join
-from training.loop import Trainer
+from training.loop import Reports, Trainer
 from training.systems import stargan, stargan_v2, stylegan, stylegan2
 
 NAMES = ("even", "odd")
@@ -124,7 +124,9 @@ def train(name, folder, strategy, workers=ALONE):
         system.ada_p.assign(0.5)
     # The chief alone measures, and makes a model for that, which the others must not wait for.
     measure = (lambda model: {"resolution": model.resolution}) if workers.is_chief else None
-    trainer = Trainer(system, feed, config, strategy, folder, measure=measure, workers=workers)
+    trainer = Trainer(
+        system, feed, config, strategy, folder, workers=workers, reports=Reports(measure=measure)
+    )
     assert trainer.train() == "finished"
     return trainer
 

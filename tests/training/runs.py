@@ -13,7 +13,7 @@ import tensorflow as tf
 from tfgan.data.pipeline import Pipeline
 from tfgan.data.sources import Picture
 from training.config import TrainingConfig
-from training.loop import Trainer
+from training.loop import Reports, Trainer
 
 
 @functools.cache
@@ -68,7 +68,7 @@ class RandomPictures:
 
 
 def make_trainer(
-    folder: Path, system: ModuleType, config: TrainingConfig, devices: int = 1, **shows
+    folder: Path, system: ModuleType, config: TrainingConfig, devices: int = 1, **reports
 ) -> Trainer:
     """A trainer on random pictures; `system` is a module of training.systems."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -79,7 +79,7 @@ def make_trainer(
     class_names = source.class_names if config.conditional else ()
     with strategy.scope():
         made = system.create(config, class_names)
-    return Trainer(made, pipeline, config, strategy, folder, **shows)
+    return Trainer(made, pipeline, config, strategy, folder, reports=Reports(**reports))
 
 
 def values(trainer: Trainer) -> dict[str, np.ndarray]:

@@ -48,8 +48,8 @@ CONFIG = dataclasses.replace(
 )
 
 
-def make_trainer(folder, config=CONFIG, devices=1, **shows):
-    trainer = runs.make_trainer(folder, stylegan2, config, devices, **shows)
+def make_trainer(folder, config=CONFIG, devices=1, **reports):
+    trainer = runs.make_trainer(folder, stylegan2, config, devices, **reports)
     trainer.system.ada_p.assign(0.5)  # from the first step on, half of the augmentations happen
     return trainer
 
@@ -345,10 +345,10 @@ def test_batch_that_devices_and_rounds_do_not_divide_is_refused():
     with pytest.raises(ConfigError, match=r"Received: 8\. Use --batch-size 12"):
         check_batch_sizes([stage], replicas=2, accumulate=3)
     early = Stage("8", 50, 16, 8, ())
-    with pytest.raises(
-        ConfigError, match=r"Received: 8 in stage train. Use 16 there .*--batch-sizes 16:16"
-    ):
-        check_batch_sizes([early, stage], replicas=4, accumulate=4)
+    late = dataclasses.replace(stage, batch_advice="--batch-sizes 16:{0}, or --batch-size {0}")
+    words = r"Received: 8 in stage train\. Use --batch-sizes 16:16, or --batch-size 16\."
+    with pytest.raises(ConfigError, match=words):
+        check_batch_sizes([early, late], replicas=4, accumulate=4)
 
 
 def test_replicas_on_cpus_take_turns_without_the_iterator_that_holds_a_process_up(

@@ -19,7 +19,7 @@ from tfgan.loading import load_model
 from tfgan.runs import save_config
 from training import run
 from training.config import ConfigError
-from training.loop import Trainer
+from training.loop import Reports, Trainer
 from training.monitor import Monitor
 from training.steps import compile_phase
 from training.systems import stargan
@@ -59,7 +59,7 @@ class LabelledPictures(RandomPictures):
         return super().read(index)._replace(label=self._labels[index])
 
 
-def make_trainer(folder, config=CONFIG, label_sets=SETS, **shows):
+def make_trainer(folder, config=CONFIG, label_sets=SETS, **reports):
     folder.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(config.seed)
     strategy = mirrored(1)
@@ -67,7 +67,7 @@ def make_trainer(folder, config=CONFIG, label_sets=SETS, **shows):
         system = stargan.create(config, label_sets)
     sources = [LabelledPictures(config.resolution, label_set) for label_set in label_sets]
     pipeline = JointPipeline(sources, label_sets, config.pipeline_options())
-    return Trainer(system, pipeline, config, strategy, folder, **shows)
+    return Trainer(system, pipeline, config, strategy, folder, reports=Reports(**reports))
 
 
 def stats_of(trainer):

@@ -83,7 +83,13 @@ class StarGANSystem:
         config, turns = self.config, len(self.label_sets)
         half = config.precision == "float16"
         phases = [
-            Phase("d", self.d, [self._updates["discriminator"]], bounded_gradients=half),
+            Phase(
+                "d",
+                self.d,
+                [self._updates["discriminator"]],
+                bounded_gradients=half,
+                optional_statistics=self._accuracy_names("real"),
+            ),
             Phase(
                 "g",
                 self.g,
@@ -92,6 +98,7 @@ class StarGANSystem:
                 offset=(config.n_critic - 1) * turns,
                 bounded_gradients=half,
                 steps=turns,
+                optional_statistics=self._accuracy_names("fake"),
             ),
         ]
         images = round(config.total_kimg * 1000)
@@ -148,14 +155,14 @@ class StarGANSystem:
         return loss, terms
 
     def _accuracies(self, of: str, logits, labels) -> dict[str, Any]:
+        accuracies = losses.label_accuracies(logits, labels, self.label_sets)
+        return dict(zip(self._accuracy_names(of), tf.unstack(accuracies, axis=1), strict=True))
+
+    def _accuracy_names(self, of: str) -> list[str]:
         """A curve for each set, of the steps that show it."""
-        found = losses.label_accuracies(logits, labels, self.label_sets)
         if len(self.label_sets) == 1:
-            return {f"accuracy/{of}": found[:, 0]}
-        return {
-            f"accuracy/{of}/{label_set.name}": found[:, index]
-            for index, label_set in enumerate(self.label_sets)
-        }
+            return [f"accuracy/{of}"]
+        return [f"accuracy/{of}/{label_set.name}" for label_set in self.label_sets]
 
     def after_step(self, step: int, images_seen: int, batch_size: int) -> None:
         """Lets the learning rates fall to 0, linearly with the images seen."""

@@ -252,6 +252,7 @@ class StyleGANSystem:
                 growth.size,
                 self._phases(growth),
                 f"learning rate {growth.learning_rate:g}",
+                f"--batch-size {{0}}, --batch-sizes {growth.size}:{{0}}, or other --devices",
             )
             for growth in self.schedule
             if growth.begins < total
