@@ -22,7 +22,7 @@ from export.formats import FORMATS, Materials
 from export.metrics import LPIPS_SMALLEST, TAKEN, evaluate, lpips_files, open_lpips
 from export.pictures import read_pictures
 from tfgan.arithmetic import in_float32, without_tf32
-from tfgan.loading import check_writable, find_model, load_model
+from tfgan.loading import check_writable, find_model, load_model, results_folder
 from tfgan.runs import LATEST, trained_on
 from tfgan.terminal import (
     CommandParser,
@@ -158,7 +158,10 @@ def output_folder(given: str, model_file: Path, out: Path | None) -> Path:
     if out is not None:
         return out
     is_run = given == LATEST or Path(given).is_dir()
-    return model_file.parent / ("export" if is_run else f"{model_file.stem}-export")
+    place = results_folder(model_file)
+    if place != model_file.parent:
+        return place / f"{given}-export"
+    return place / ("export" if is_run else f"{model_file.stem}-export")
 
 
 def picture_sets(

@@ -94,6 +94,7 @@ COMMANDS = {
     f"{TRAIN} --model stylegan2 --dry-run": Smoke(STYLEGAN2),
     f"{TRAIN} --model stylegan --preset ffhq-1024 --data photos --dry-run": Smoke(STYLEGAN),
     f"{TRAIN} --resume": Smoke("--devices 1 --total-kimg 0.008", RUN),
+    "python -m training.features": Smoke("--images 50 --resolution 16", ("*.keras",)),
     f"{EVALUATE}": Smoke("--count 8 --devices 1"),
     f"{EVALUATE} latest": Smoke("--count 8 --devices 1", ("runs/*/evaluation.json",)),
     f"{EVALUATE} MODEL.keras --data my_pictures --metrics fid": Smoke(

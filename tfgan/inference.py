@@ -18,7 +18,7 @@ from tfgan.terminal import Progress
 
 # One batch size for all commands and counts, since another one may round differently.
 BATCH_SIZE = 4
-TRUNCATION_PSI = 0.7  # where nothing else is asked for
+TRUNCATION_PSI = 0.7  # default of generate, sample grids, exports and so of the app
 AS_PUBLISHED = "as published"  # the truncation cutoff of the model's class
 NOISE = ("random", "fixed", "none")
 NOISE_LAYERS = ("all", "coarse", "fine")

@@ -15,6 +15,7 @@ from tfgan.terminal import UserError
 # Importing a module registers its classes with Keras, which then reads them from files.
 MODULES = (
     "tfgan.models.classifier",
+    "tfgan.models.feature_discriminator",
     "tfgan.models.inception",
     "tfgan.models.landmarks",
     "tfgan.models.lpips",
@@ -26,6 +27,7 @@ MODULES = (
     "tfgan.models.stylegan_discriminator",
     "tfgan.models.vgg",
 )
+PRETRAINED = Path(__file__).parent / "pretrained"  # models that come with the package, and cards
 # Bytes of what is no weights: a StyleGAN2 of 1024 pixels has a config.json of 5,000. As Python's
 # dictionaries a text can take forty times its size.
 _LIMITS = {"config.json": 2**20, "metadata.json": 2**20}
@@ -62,17 +64,31 @@ def check_writable(folder: Path, field: str = "out", advice: str = "") -> None:
         ) from error
 
 
+def pretrained_names() -> list[str]:
+    """Names of the models that come with the package, each a folder like that of a run."""
+    return sorted(file.parent.name for file in PRETRAINED.glob(f"*/{MODEL}"))
+
+
+def results_folder(model_file: Path) -> Path:
+    """Where results of a model go by default: beside it, or where the user is if it is ours."""
+    ours = PRETRAINED in model_file.absolute().parents
+    return Path() if ours else model_file.parent
+
+
 def find_model(name: str | Path) -> Path:
     """Returns the file that a user means.
 
     Args:
-        name: A `.keras` file, a run folder (its model.keras), or "latest" (the newest run with a
-            model.keras under ./runs, where no file or folder has that name).
+        name: A `.keras` file, a run folder (its model.keras), or where no file or folder has that
+            name, "latest" (the newest run with a model.keras under ./runs) or the name of a model
+            that comes with the package.
 
     Raises:
         ModelError: If there is no such file.
     """
     path = Path(name)
+    if str(name) in pretrained_names() and not path.exists():
+        return PRETRAINED / name / MODEL
     if str(name) == LATEST and not path.exists():
         folder = latest_run(RUNS, MODEL)
         if folder is None:
@@ -88,7 +104,10 @@ def find_model(name: str | Path) -> Path:
             )
         return path / MODEL
     if not path.is_file():
-        raise ModelError(f"there is no file {path}. Give a .keras file or a run folder.")
+        raise ModelError(
+            f"there is no file {path}. Give a .keras file, a run folder, or the name of a model of "
+            f"the package: {', '.join(pretrained_names()) or 'there is none'}."
+        )
     if path.suffix != ".keras":
         raise ModelError(
             f"the model must be a .keras file or a run folder. Received: {path}. Of a published "

@@ -73,7 +73,7 @@ class TrainingConfig:
     cache_gb: float = 1.0
     # images of one step, over all devices together; memory and time of a step grow with it
     batch_size: int = 32
-    # work through each batch in so many rounds: as many times less memory, the same gradients
+    # split each batch into this number of rounds: less memory, the same gradients
     accumulate: int = 1
     # .keras file or run whose weights training starts from, in place of random ones
     init: str | None = None
@@ -82,7 +82,7 @@ class TrainingConfig:
     freeze_d: int = 0
     # length of training, in thousands of images shown; pictures come again and again
     total_kimg: float = 25000.0
-    # end training after so many minutes, and save; each call, with --resume too, has as many anew
+    # end training after so many minutes, and save; --resume starts the clock anew
     max_minutes: float | None = None
     seed: int = 0  # of all random numbers: the same seed and options give the same run
     # save a checkpoint and model.keras after each so many thousand images

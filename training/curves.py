@@ -29,6 +29,10 @@ _TAGS = {
 }
 # The first that a name begins with says what it is.
 _NUMBERS = {
+    "loss/d_features": "Loss of the discriminators of --features: falls where they tell real "
+    "pictures from generated ones.",
+    "loss/g_features": "Loss of the generator by --features: falls where its pictures pass for "
+    "real.",
     "loss/d": "Loss of the discriminator: falls where it tells real pictures from generated ones.",
     "loss/g": "Loss of the generator: falls where the discriminator takes its pictures for real. "
     "Neither loss tells how good pictures are: --evaluate-every does.",

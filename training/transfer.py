@@ -62,8 +62,9 @@ def start_from(system: System, config: TrainingConfig) -> list[str]:
 
     The model.keras of a run stands for the run: its newest whole checkpoint gives all networks.
     Else NAME.keras gives the averaged networks, and the trained ones too where there is no
-    NAME-raw.keras; NAME-discriminator.keras gives the discriminator. A variable is taken where one
-    of the same place and shape is there; the others stay as they were made.
+    NAME-raw.keras; NAME-discriminator.keras gives the discriminator, and so on. A variable is taken
+    where one of the same place and shape is there; the others stay as they were made. Networks that
+    are not trained stay as they are.
 
     Args:
         system: Its networks are changed in place.
@@ -80,19 +81,18 @@ def start_from(system: System, config: TrainingConfig) -> list[str]:
     if found != wanted:
         raise ConfigError(f"`init` must hold a {wanted} for this model. Received: {file}, {found}.")
     averages = [average.target for average in system.averages]
-    beside = {
-        part: file.with_name(f"{file.stem}-{part}.keras") for part in ("raw", "discriminator")
-    }
+    raw = file.with_name(f"{file.stem}-raw.keras")
     lines: list[str] = []
     of_run: dict[str, Weights] = {}
     if file.name == MODEL:
         of_run = read_run(file.parent, tuple(system.networks), lines.append)
     of_files: dict[Path, Weights] = {}
     for name, network in system.networks.items():
+        if not network.trainable:
+            continue
         if type(network).__name__ != wanted:
-            source = beside["discriminator"]
+            source = file.with_name(f"{file.stem}-{name}.keras")
         else:
-            raw = beside["raw"]
             source = raw if raw.is_file() and network not in averages else file
         if name in of_run:
             weights = of_run[name]
@@ -100,7 +100,7 @@ def start_from(system: System, config: TrainingConfig) -> list[str]:
             if source not in of_files:
                 of_files[source] = read_model(source, network)
             weights = of_files[source]
-        elif config.freeze_d:
+        elif config.freeze_d and name == "discriminator":
             raise ConfigError(
                 f"`freeze_d` needs a discriminator that has learned, {source.name} beside "
                 f"{file}, or the checkpoint of a run. Received: none. Leave `freeze_d` out."

@@ -71,7 +71,7 @@ from tfgan.evaluate.systems import (
     System,
     check_packages,
 )
-from tfgan.loading import check_writable, class_of, find_model, load_model
+from tfgan.loading import check_writable, class_of, find_model, load_model, results_folder
 from tfgan.metrics.intervals import Interval
 from tfgan.runs import CONFIG, options_from, read_config, run_of, trained_on
 from tfgan.strict_json import finite_record, without_non_finite, write_json
@@ -239,11 +239,13 @@ def flag(name: str) -> str:
 
 def find_places(options: argparse.Namespace, file: Path) -> tuple[Path, Path]:
     """Where the result goes and where classifiers are kept, checked before any work is done."""
-    folder = run_of(file)
-    if folder is not None:
+    folder, place = run_of(file), results_folder(file)
+    if folder is None:
+        out, cache = place / f"{file.stem}-evaluation.json", place / CACHE
+    elif place == folder:
         out, cache = folder / "evaluation.json", folder.absolute().parent / CACHE
     else:
-        out, cache = file.with_name(f"{file.stem}-evaluation.json"), file.parent / CACHE
+        out, cache = place / f"{folder.name}-evaluation.json", place / CACHE
     if options.tflite is not None:
         out = options.tflite.with_name(f"{options.tflite.stem}-evaluation.json")
     out, cache = options.out or out, options.cache or cache

@@ -78,14 +78,17 @@ class Classifier(StoresArguments, keras.Model):
         self.logits.build((None, width))
         self.built = True
 
+    def feature_maps(self, images, training: bool = False):
+        """Normalised maps of every resolution down to 4, before ReLU: a list of [B, h, h, C]."""
+        x, maps = images, []
+        for conv, norm in zip(self.convs, self.norms, strict=True):
+            maps.append(norm(conv(x), training=training))
+            x = tf.nn.max_pool2d(tf.nn.relu(maps[-1]), 2, 2, "VALID")
+        return maps
+
     def features(self, images, training: bool = False):
         """Input of the last dense layer: [B, H, W, 3] -> float32 [B, C], each 0 or more."""
-        x = images
-        for conv, norm in zip(self.convs, self.norms, strict=True):
-            x = tf.nn.relu(norm(conv(x), training=training))
-            if x.shape[1] > 4:
-                x = tf.nn.max_pool2d(x, 2, 2, "VALID")
-        return tf.reduce_mean(x, axis=[1, 2])
+        return tf.reduce_mean(tf.nn.relu(self.feature_maps(images, training)[-1]), axis=[1, 2])
 
     def call(self, images, training=False):
         return self.logits(self.features(images, training))

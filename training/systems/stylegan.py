@@ -20,6 +20,7 @@ from tfgan.models.stylegan import StyleGANGenerator, fade_in
 from tfgan.models.stylegan_discriminator import StyleGANDiscriminator
 from tfgan.optimizers import Adam
 from training import losses
+from training.feature_judge import open_judge
 from training.phases import Average, Phase, Stage, Update
 from training.sample_grid import sample_grid
 from training.style_mixing import mixed_styles
@@ -195,8 +196,14 @@ class StyleGANSystem:
             "average": self.average,
             "discriminator": self.discriminator,
         }
+        self.judge = open_judge(config.features)
+        self.networks |= self.judge.networks
         self.optimizers = {}
-        for name, network in (("g", self.generator), ("d", self.discriminator)):
+        trained = {
+            "g": self.generator.trainable_variables,
+            "d": self.discriminator.trainable_variables + self.judge.trainable_variables,
+        }
+        for name, variables in trained.items():
             optimizer = Adam(
                 self.schedule[0].learning_rate,
                 beta_1=0.0,
@@ -204,7 +211,7 @@ class StyleGANSystem:
                 epsilon=1e-8,
                 counts_each=True,  # variables join as the networks grow
             )
-            optimizer.build(network.trainable_variables)
+            optimizer.build(variables)
             self.optimizers[f"{name}_optimizer"] = optimizer
         self.alpha = tf.Variable(self.schedule[0].fade(0), trainable=False)
         self.stage = tf.Variable(0, trainable=False, dtype=tf.int64)
@@ -273,15 +280,15 @@ class StyleGANSystem:
             loss_of=partial(d_loss[self.config.loss], self.config),
         )
         g = partial(self.g, size=growth.size, fade=fade, loss_of=g_loss[self.config.loss])
-        changed = {
-            name: [
-                Update(
-                    self.optimizers[f"{name}_optimizer"], network.in_use(growth.size, growth.fades)
-                )
-            ]
-            for name, network in (("d", self.discriminator), ("g", self.generator))
-        }
-        return [Phase("d", d, changed["d"]), Phase("g", g, changed["g"])]
+        g_variables, d_variables = (
+            network.in_use(growth.size, growth.fades)
+            for network in (self.generator, self.discriminator)
+        )
+        d_variables = [*d_variables, *self.judge.trainable_variables]
+        return [
+            Phase("d", d, [Update(self.optimizers["d_optimizer"], d_variables)]),
+            Phase("g", g, [Update(self.optimizers["g_optimizer"], g_variables)]),
+        ]
 
     def images(self, draws: Draws, labels, size: int, fade):
         """Generated images with mixed styles and random noise, [b, size, size, 3]."""
@@ -306,9 +313,11 @@ class StyleGANSystem:
     def g(self, batch, draws: Draws, size: int, fade, loss_of):
         """Loss of the generator."""
         labels = batch["label"]
-        logits = self.scores(self.images(draws, labels, size, fade), labels, fade)
+        images = self.images(draws, labels, size, fade)
+        logits = self.scores(images, labels, fade)
         loss = loss_of(logits)
-        return loss, {"loss/g": loss, "score/fake": logits}
+        stats = {"loss/g": loss, "score/fake": logits}
+        return self.judge.with_generator_loss(loss, stats, images)
 
     def d(self, batch, draws: Draws, size: int, fade, loss_of):
         """Loss of the discriminator, with its penalty in every step."""
@@ -319,7 +328,7 @@ class StyleGANSystem:
         loss, stats = loss_of(
             partial(self.scores, labels=labels, fade=fade), reals, fakes, draws.uniform([1, 1, 1])
         )
-        return loss, stats
+        return self.judge.with_discriminator_loss(loss, stats, reals, fakes)
 
     def after_step(self, step: int, images_seen: int, batch_size: int) -> None:
         """Fades in by images seen; where a stage begins, sets its learning rate."""

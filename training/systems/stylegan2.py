@@ -16,6 +16,7 @@ from tfgan.models.stylegan2_discriminator import StyleGAN2Discriminator
 from tfgan.optimizers import Adam, initial_rates
 from training import losses
 from training.augment import augment, update_p
+from training.feature_judge import open_judge
 from training.phases import Average, Phase, Stage, Update
 from training.sample_grid import sample_grid
 from training.style_mixing import mixed_styles
@@ -70,10 +71,13 @@ class StyleGAN2System:
             "average": self.average,
             "discriminator": self.discriminator,
         }
+        self.judge = open_judge(config.features)
+        self.networks |= self.judge.networks
+        self.d_variables = self.discriminator.trainable_variables + self.judge.trainable_variables
         self.g_optimizer = adam(config, config.pl_interval if config.pl_weight else None)
         self.d_optimizer = adam(config, config.r1_interval)
         self.g_optimizer.build(self.generator.trainable_variables)
-        self.d_optimizer.build(self.discriminator.trainable_variables)
+        self.d_optimizer.build(self.d_variables)
         self.optimizers = {"g_optimizer": self.g_optimizer, "d_optimizer": self.d_optimizer}
         self._rates = initial_rates(self.optimizers)
         mean = tf.VariableAggregation.MEAN
@@ -116,12 +120,13 @@ class StyleGAN2System:
         config = self.config
         half = config.precision == "float16"
         g_update = [Update(self.g_optimizer, self.generator.trainable_variables)]
-        d_update = [Update(self.d_optimizer, self.discriminator.trainable_variables)]
+        r1_update = [Update(self.d_optimizer, self.discriminator.trainable_variables)]
+        d_update = [Update(self.d_optimizer, self.d_variables)]
         phases = [
             Phase("g_main", self.g_main, g_update, bounded_gradients=half),
             Phase("g_path_length", self.g_path_length, g_update, config.pl_interval, 0, half),
             Phase("d_main", self.d_main, d_update, bounded_gradients=half),
-            Phase("d_r1", self.d_r1, d_update, config.r1_interval, 0, half),
+            Phase("d_r1", self.d_r1, r1_update, config.r1_interval, 0, half),
         ]
         phases = [p for p in phases if p.name != "g_path_length" or config.pl_weight]
         images = round(config.total_kimg * 1000)
@@ -139,19 +144,25 @@ class StyleGAN2System:
         noise = [draws.normal([n, n, 1]) for n in self.generator.synthesis.noise_sizes]
         return self.generator.synthesis(styles, noise)
 
-    def scores(self, draws: Draws, images, labels):
-        """Discriminator logits [b, 1] of augmented images."""
+    def augmented(self, draws: Draws, images):
+        """Images as discriminators see them."""
         if self.config.ada:
             images = augment(images, tf.convert_to_tensor(self.ada_p), draws)
+        return images
+
+    def scores(self, images, labels):
+        """Discriminator logits [b, 1]."""
         return self.discriminator(images, labels if self.discriminator.num_classes else None)
 
     def g_main(self, batch, draws: Draws):
         """Non-saturating loss of the generator."""
         labels = batch["label"]
         images = self.images(draws, self.styles(draws, labels))
-        logits = self.scores(draws, images, labels)
+        images = self.augmented(draws, images)
+        logits = self.scores(images, labels)
         loss = losses.nonsaturating_generator_loss(logits)
-        return loss, {"loss/g": loss, "score/fake": logits}
+        stats = {"loss/g": loss, "score/fake": logits}
+        return self.judge.with_generator_loss(loss, stats, images)
 
     def g_path_length(self, batch, draws: Draws):
         """Path length regularisation, on a smaller batch."""
@@ -193,20 +204,23 @@ class StyleGAN2System:
         """Logistic loss of the discriminator."""
         labels = batch["label"]
         fakes = tf.stop_gradient(self.images(draws, self.styles(draws, labels)))
-        fake_logits = self.scores(draws, fakes, labels)
-        real_logits = self.scores(draws, batch["image"], labels)
-        loss = losses.logistic_discriminator_loss(real_logits, fake_logits)
+        fakes = self.augmented(draws, fakes)
+        reals = self.augmented(draws, batch["image"])
+        real_logits = self.scores(reals, labels)
+        loss = losses.logistic_discriminator_loss(real_logits, self.scores(fakes, labels))
         sign = tf.sign(real_logits)
         if self.config.ada:
             self.real_signs.assign_add(tf.stack([tf.reduce_mean(sign), 1.0]))
-        return loss, {"loss/d": loss, "score/real": real_logits, "score/real_sign": sign}
+        stats = {"loss/d": loss, "score/real": real_logits, "score/real_sign": sign}
+        return self.judge.with_discriminator_loss(loss, stats, reals, fakes)
 
     def d_r1(self, batch, draws: Draws):
         """R1 penalty on real pictures, through the augmentation."""
         images = batch["image"]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(images)
-            total = tf.reduce_sum(self.scores(draws, images, batch["label"]))
+            logits = self.scores(self.augmented(draws, images), batch["label"])
+            total = tf.reduce_sum(logits)
         penalty = losses.squared_gradient_norm(tape.gradient(total, images))
         weight = 0.5 * self.config.gamma * self.config.r1_interval
         return penalty * weight, {"penalty/r1": penalty}

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+from tfgan.inference import TRUNCATION_PSI
 from training.config import (
     ANY,
     BELOW_ONE,
@@ -71,6 +72,9 @@ class StyleGAN2Config(TrainingConfig):
     # let the half-life of --ema-kimg be at most this share of the images seen so far, to forget the
     # beginning sooner; None: no such bound, which is the default with --init
     ema_rampup: float | None = 0.05
+    # network that knows such pictures, a .keras file of python -m training.features, whose features
+    # are discriminated too: variety comes many times sooner; default: pixels alone, as published
+    features: str | None = None
     # show the discriminator distorted pictures, as strongly as it needs not to learn them by heart;
     # for small data sets
     ada: bool = False
@@ -81,7 +85,7 @@ class StyleGAN2Config(TrainingConfig):
     # with --init: 100
     ada_kimg: float = 500.0
     # how close sample pictures are to the average: 1 shows all variety, 0.7 fewer failures
-    sample_psi: float = 0.7
+    sample_psi: float = TRUNCATION_PSI
 
     # A ramp-up would replace the average that was taken over with the weights of the first step.
     # Both as in NVlabs/stylegan2-ada-pytorch, train.py, with --resume.

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+from tfgan.inference import TRUNCATION_PSI
 from tfgan.layers.widths import resolutions_to
 from training.config import (
     ANY,
@@ -69,6 +70,9 @@ class StyleGANConfig(TrainingConfig):
     gp_weight: float = 10.0
     # with wgan-gp, weight of squared scores of real pictures, which keeps them near 0
     drift_weight: float = 0.001
+    # network that knows such pictures, a .keras file of python -m training.features, whose features
+    # are discriminated too: variety comes many times sooner; default: pixels alone, as published
+    features: str | None = None
     # share of the steps in which coarse and fine layers get styles of two faces, so that they can
     # be combined
     style_mixing: float = 0.9
@@ -81,7 +85,7 @@ class StyleGANConfig(TrainingConfig):
     ema_kimg: float = 10.0
     # how close sample pictures are to the average: 1 shows all variety, 0.7 fewer failures; in the
     # first 8 layers
-    sample_psi: float = 0.7
+    sample_psi: float = TRUNCATION_PSI
 
     rules: ClassVar[Mapping[str, Rule]] = {
         **TrainingConfig.rules,
