@@ -60,6 +60,19 @@ def test_it_is_that_of_the_inference_model(made):
     assert np.abs(without.astype(int) - pictures).max() > 10
 
 
+def test_it_draws_what_all_other_commands_draw_of_the_seed(made):
+    _, generator, pictures = made
+    seeds = generator.seeds(0, COUNT)
+    assert list(seeds) == [3_000_000 + i for i in range(COUNT)]
+    assert Generator(None, None, 1.0, 0).seeds(0, 2) == range(2)
+    classes = generator.classes(0, COUNT)
+    expected = inference.generate(
+        generator.model, seeds, classes, truncation_psi=0.7, noise="random"
+    )
+    # Another batch sums in another order, and a sum that is near a half may round the other way.
+    assert np.abs(expected.astype(int) - pictures).max() <= 1
+
+
 def test_other_seeds_give_other_latents_classes_and_noise():
     model = StyleGAN2Generator(8, 4, 4, class_names=("a", "b"), channel_base=32, channel_max=4)
     model.build()

@@ -23,9 +23,12 @@ from tfgan.evaluate.real_pictures import (
     note_other_pictures,
     read_two_draws,
 )
-from tfgan.inference import noise_maps, to_uint8
+from tfgan.inference import draw_latents, noise_maps, to_uint8
 from tfgan.metrics.stored_rows import Rows
 from tfgan.terminal import Progress
+
+# Between the seeds of the first pictures of --seed 0 and --seed 1, or both would measure the same.
+SPACING = 1_000_000
 
 
 class Generator:
@@ -35,7 +38,8 @@ class Generator:
         model: With `latent_dim`, `mapping`, `truncate`, `truncation_cutoff` and `synthesis`.
         labels: Classes that are drawn from, as often as they are in it; None without classes.
         psi: Truncation.
-        seed: Of latents, classes and noise.
+        seed: Of latents, classes and noise. Picture i is what other commands draw of the seed
+            `SPACING * seed + i`.
         noise: "random", of each picture its own, or "fixed": the maps that the model keeps.
     """
 
@@ -53,11 +57,13 @@ class Generator:
         self.seed = seed
         self.noise_mode = noise
 
+    def seeds(self, start: int, stop: int) -> range:
+        """Seeds of pictures `start` to `stop`, as `tfgan.generate` takes them."""
+        return range(self.seed * SPACING + start, self.seed * SPACING + stop)
+
     def latents(self, start: int, stop: int) -> np.ndarray:
         """Latents of pictures `start` to `stop`, float32 [n, Z]."""
-        width = self.model.latent_dim
-        streams = [np.random.default_rng([self.seed, i, 2]) for i in range(start, stop)]
-        return np.stack([stream.standard_normal(width, np.float32) for stream in streams])
+        return draw_latents(self.seeds(start, stop), self.model.latent_dim)
 
     def classes(self, start: int, stop: int) -> np.ndarray:
         """Their classes, int32 [n]; 0 where the model has none."""
@@ -71,7 +77,7 @@ class Generator:
         """Their noise, one map [n, H, W, 1] per convolution; none where it is fixed."""
         if self.noise_mode == "fixed":
             return []
-        seeds = [(self.seed, i) for i in range(start, stop)]
+        seeds = [(seed, 0) for seed in self.seeds(start, stop)]
         return noise_maps(self.model.synthesis.noise_sizes, seeds)
 
     def inputs(self, start: int, stop: int) -> list[np.ndarray]:
