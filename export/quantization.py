@@ -23,7 +23,7 @@ DENSE = ("FULLY_CONNECTED", "BATCH_MATMUL")
 _CONVOLUTIONS = (TFLOperationName.CONV_2D, TFLOperationName.CONV_2D_TRANSPOSE)
 _DENSE = (TFLOperationName.FULLY_CONNECTED, TFLOperationName.BATCH_MATMUL)
 _WEIGHT_BITS = 8
-# How a convolution can compute whose errors in the bits of a form show: with int8 weights and
+# Fallbacks for convolutions that lose too much precision in a format: with int8 weights and
 # ranges found for each picture, or with float16 weights, which are twice as large.
 DYNAMIC, FLOAT16 = "dynamic", "float16"
 KEEPABLE = {DYNAMIC: CONVOLUTIONS, FLOAT16: (*CONVOLUTIONS, *DENSE)}

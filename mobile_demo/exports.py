@@ -177,5 +177,5 @@ def _run(module: str, *options: str, accepted: Sequence[int]) -> None:
     if process.returncode not in accepted:
         raise ExportError(
             f"{shown} is expected to make a model to show. Received: exit status "
-            f"{process.returncode}. Mend what it says, or give an export folder."
+            f"{process.returncode}. Correct what it reports, or give an export folder."
         )

@@ -90,7 +90,7 @@ def _npm(*arguments: str) -> None:
         last = (done.stderr.strip() or done.stdout.strip()).splitlines()[-12:]
         raise BuildError(
             f"npm {' '.join(arguments)} in {APP} is expected to end well. Received: exit status "
-            f"{done.returncode}. Mend what it says, then try again:\n" + "\n".join(last)
+            f"{done.returncode}. Correct what it reports, then try again:\n" + "\n".join(last)
         )
 
 

@@ -394,7 +394,7 @@ def main(arguments: list[str] | None = None) -> int:
         raise PrepareError(
             expected="pictures must be readable, and OUT writable",
             received=f"{error.filename or options.out}: {error.strerror or error}",
-            advice="Mend it, and give the same command to go on.",
+            advice="Repair it, and give the same command to go on.",
         ) from error
     return 0
 

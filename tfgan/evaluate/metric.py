@@ -63,8 +63,8 @@ class Metric:
         options: Other options of the command line that are for it alone.
         faces: `MEASURES`, where its numbers mean nothing of other pictures than the built-in faces;
             `NEEDS`, where it refuses others; "" for neither.
-        instead: Of `options`, those of which one makes up for other pictures than it needs.
-        caution: What its numbers do not say, and what does; "" where they say what one expects.
+        instead: Of `options`, any one of which lets it measure other pictures.
+        caution: Its limits, and which metric to use instead; "" where there are none.
         packages: Optional packages that it needs; see `tfgan.terminal.require`.
     """
 

@@ -67,7 +67,7 @@ def describe(result: Mapping[str, Any]) -> str:
     facts = result["facts"]
     words = [
         f"Classifier: {facts['classifier']}",
-        f"{facts['generated']['count']:,} generated, the surer half for each attribute",
+        f"{facts['generated']['count']:,} generated, the surest half of each attribute",
     ]
     return f"{tables.lay_out(title, rows)}\n{tables.made_line(words, facts['generated'])}"
 
