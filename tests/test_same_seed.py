@@ -9,6 +9,7 @@ from export.compare import expect
 from tests.export.small import describe, stylegan, stylegan2
 from tests.generate.pictures import read
 from tfgan import inference
+from tfgan.evaluate.generators import Generator
 from tfgan.generate.__main__ import main
 from training.sample_grid import sample_grid
 
@@ -72,3 +73,10 @@ def test_the_comparison_of_an_export_shows_the_pictures_of_its_numbers(model, pi
         # Another batch size may round differently, by one step of 255.
         images = inference.to_uint8(expected.pictures).astype(int)
         assert np.max(np.abs(images - pictures)) <= 1
+
+
+def test_the_first_pictures_of_an_evaluation_are_those_of_the_first_seeds(model, pictures):
+    generator = Generator(model, None, PSI, seed=0, noise="fixed")
+    images = generator.pictures(*generator.inputs(SEED, SEED + COUNT))
+    # Another batch size may round differently, by one step of 255.
+    assert np.max(np.abs(np.asarray(images).astype(int) - pictures)) <= 1

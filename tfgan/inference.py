@@ -1,7 +1,8 @@
 """Runs models: a seed -> latents and noise -> styles -> pictures; translation; floats and bytes.
 
 This is the one place that does, so the same seed gives the same picture in every command. Where a
-command takes one seed and makes many pictures, picture i has the seed `seed + i`.
+command takes one seed and makes many pictures, picture i has the seed `seed + i`; evaluation begins
+at a million times its seed, so that what it measures with seeds 0 and 1 has no picture in common.
 
 Inside the program pictures are float32 in [-1, 1]; what these functions return is uint8.
 """
