@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from training.run import SYSTEMS, first_pass
+from training.options import first_pass
+from training.run import SYSTEMS
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("tfgan", "training", "export", "mobile_demo")
