@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tfgan.inference import levels_of
 from tfgan.strict_json import REASONS, finite_record
 from tfgan.terminal import UserError, python_module
 
@@ -21,6 +22,14 @@ SYSTEMS = {
     "StyleGAN": "stylegan",
     "StarGAN v2": "stargan-v2",
     "StarGAN": "stargan",
+}
+_STYLE_PANELS = ("seeds", "truncation", "noise", "mixing")
+# What manifests of earlier versions did not say, by their `kind`: system and panels.
+_BEFORE_PANELS = {
+    "StyleGAN2Generator": ("StyleGAN2", _STYLE_PANELS),
+    "StyleGANGenerator": ("StyleGAN", _STYLE_PANELS),
+    "StarGANv2": ("StarGAN v2", ("domains",)),
+    "StarGAN": ("StarGAN", ("labels",)),
 }
 SMOKE_FORMS = ("float32", "float16", "dynamic")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\.tflite")
@@ -82,11 +91,28 @@ def _is_usable(form: dict[str, Any]) -> bool:
     return form.get("status") != "failed" and REASONS not in finite_record(form)
 
 
+def _completed(manifest: dict[str, Any]) -> dict[str, Any]:
+    """A manifest of an earlier version with what the app reads now; others as they are."""
+    if "panels" in manifest or manifest.get("kind") not in _BEFORE_PANELS:
+        return manifest
+    system, panels = _BEFORE_PANELS[manifest["kind"]]
+    if manifest.get("class_names") and "seeds" in panels:
+        panels = ("seeds", "truncation", "classes", "noise", "mixing")
+    added: dict[str, Any] = {"system": system, "panels": list(panels)}
+    if "mixing" in panels:
+        # Two styles for each resolution from 4 on; StyleGAN2 has one of 4, and one for the picture.
+        size = int(manifest["resolution"])
+        each = [1 << i for i in range(2, size.bit_length()) for _ in range(2)]
+        sizes = [*each[1:], size] if system == "StyleGAN2" else each
+        added["style_levels"] = levels_of(sizes)
+    return {**manifest, **added}
+
+
 def read_export(folder: Path) -> Export:
     """Reads an export folder, and checks that its `.tflite` files are whole.
 
     Raises:
-        ExportError: If it is not an export, was made by an earlier version, or is not whole.
+        ExportError: If it is not an export, says nothing that the app can show, or is not whole.
     """
     about = folder / MANIFEST
     if not about.is_file():
@@ -103,12 +129,12 @@ def read_export(folder: Path) -> Export:
             f"{about} must be as python -m export.run writes it. Received: "
             f"{error!r:.100}. {_EXPORT}"
         ) from error
+    manifest = _completed(manifest)
     missing = [key for key in ("system", "panels") if not manifest.get(key)]
     if missing:
         raise ExportError(
             f"{about} must say what the app can show. Received: one without "
-            f"{' and '.join(missing)}, as earlier versions wrote it. Export the model again: "
-            "python -m export.run MODEL"
+            f"{' and '.join(missing)}. Export the model again: python -m export.run MODEL"
         )
     # Other forms are not for phones.
     files = [path for path in digests if path.endswith(".tflite")]

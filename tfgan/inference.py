@@ -107,7 +107,11 @@ def style_levels(model: Any) -> dict[str, list[int]]:
     Reference:
         Karras et al. 2018, arXiv:1812.04948, figure 3.
     """
-    sizes = [*model.synthesis.noise_sizes, model.resolution][: model.num_styles]
+    return levels_of([*model.synthesis.noise_sizes, model.resolution][: model.num_styles])
+
+
+def levels_of(sizes: Sequence[int]) -> dict[str, list[int]]:
+    """`style_levels` of styles whose first convolutions have these resolutions."""
     levels = {
         name: [i for i, size in enumerate(sizes) if low <= size <= high]
         for name, (low, high) in STYLE_LEVELS.items()

@@ -8,8 +8,13 @@ import sys
 
 import pytest
 
+from export.style_generators import style_generator
 from mobile_demo import exports
 from mobile_demo import site as sites
+from tfgan.models.stargan import StarGAN
+from tfgan.models.stargan_v2 import StarGANv2
+from tfgan.models.stylegan import StyleGANGenerator
+from tfgan.models.stylegan2 import StyleGAN2Generator
 
 DIGEST = hashlib.sha256(b"TFL3").hexdigest()
 
@@ -53,14 +58,43 @@ def test_a_spoilt_folder_is_refused(tmp_path, spoil, words):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"panels": None}, "one without panels, as earlier versions wrote it. Export the model"),
-        ({"panels": None, "system": None}, "one without system and panels, as earlier versions"),
+        ({"panels": None}, "one without panels. Export the model again"),
+        ({"panels": None, "system": None}, "one without system and panels. Export"),
         ({"forms": [{"path": "saved_model/1", "sha256": None}]}, "which has none"),
     ],
 )
 def test_an_export_that_the_app_cannot_show_is_refused(tmp_path, changes, words):
     with pytest.raises(exports.ExportError, match=words):
         exports.read_export(write(tmp_path / "run" / "export", **changes))
+
+
+@pytest.mark.parametrize("make", [StyleGANGenerator, StyleGAN2Generator])
+def test_manifests_of_earlier_versions_are_read_with_what_they_did_not_say(tmp_path, make):
+    model = make(32, 8, 8, ("cat", "dog"), 2, 64, 8)
+    model.build()
+    exportable = style_generator(model, "any")
+    folder = write(tmp_path / "run" / "export", kind=make.__name__, **exportable.facts)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    before = {key: manifest[key] for key in manifest if key not in ("system", "panels")}
+    del before["style_levels"]
+    (folder / "manifest.json").write_text(json.dumps(before))
+    read = exports.read_export(folder)
+    assert read.system == {"StyleGANGenerator": "StyleGAN"}.get(make.__name__, "StyleGAN2")
+    assert read.manifest["panels"] == list(exportable.panels)
+    assert read.manifest["style_levels"] == exportable.facts["style_levels"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "system", "panels"),
+    [(StarGAN.__name__, "StarGAN", ["labels"]), (StarGANv2.__name__, "StarGAN v2", ["domains"])],
+)
+def test_so_are_those_of_translations(tmp_path, kind, system, panels):
+    folder = write(tmp_path / "run" / "export", kind=kind)
+    before = json.loads((folder / "manifest.json").read_text())
+    del before["panels"], before["system"]
+    (folder / "manifest.json").write_text(json.dumps(before))
+    read = exports.read_export(folder)
+    assert (read.system, read.manifest["panels"]) == (system, panels)
 
 
 HOSTILE = (
@@ -130,7 +164,7 @@ def test_the_newest_export_of_each_system_that_can_be_shown_is_taken(tmp_path, c
     write(tmp_path / "earlier" / "export", panels=None)
     found = exports.newest_exports(tmp_path)
     assert [export.name for export in found] == ["faces", "new", "next"]
-    assert "as earlier versions wrote it. Export the model again" in capsys.readouterr().err
+    assert "one without panels. Export the model again" in capsys.readouterr().err
 
 
 def test_without_exports_all_four_systems_are_trained_and_exported(tmp_path, monkeypatch):
