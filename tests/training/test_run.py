@@ -149,7 +149,7 @@ def test_dry_run_tells_speed_time_and_memory_of_every_system(
     shown = capsys.readouterr()
     lines = dict(line.split(maxsplit=1) for line in shown.out.splitlines() if " " in line.strip())
     assert re.fullmatch(r"[\d.,]+ images per second", lines["Speed"])
-    assert re.match(r"about [\d.]+ s for 0.\d+ kimg", lines["Time"])
+    assert re.match(r"about [\d.]+ (s|min) for 0.\d+ kimg", lines["Time"])
     assert re.match(r"\d\.\d GB of process", lines["Memory"])
     phases = re.findall(r"Timing    (\S+) of stage", shown.err)
     assert phases
