@@ -151,7 +151,7 @@ def test_durations_are_as_exact_as_they_deserve(seconds, words):
 COMMANDS = [
     *["training.run", "training.launch", "training.evaluate", "export.run", "mobile_demo"],
     *["tfgan.evaluate", "tfgan.generate", "tfgan.importers", "tfgan.align", "tfgan.data.prepare"],
-    *["tfgan.data.avatars", "tfgan"],
+    *["tfgan.data.avatars", "training.features", "tfgan"],
 ]
 
 
@@ -163,6 +163,7 @@ ENTRIES = [
     "export.run",
     "tfgan.align",
     "tfgan.data.prepare",
+    "training.features",
 ]
 
 

@@ -2,9 +2,10 @@
 
 import runpy
 
-from tfgan.terminal import CommandParser, run_command
+from tfgan.terminal import CommandParser, command, run_command
 
 
+@command()
 def main() -> int:
     """Runs the command in this process; it ends it."""
     CommandParser.called_as["python -m tfgan.evaluate"] = "python -m training.evaluate"

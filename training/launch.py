@@ -103,7 +103,9 @@ def wait(processes: Sequence[subprocess.Popen]) -> int:
     status, deadline = 0, None
     running = set(processes)
     while running:
-        for process in [one for one in running if one.poll() is not None]:
+        ended = [process for process in running if process.poll() is not None]
+        # One that was killed ends others at once, and says why.
+        for process in sorted(ended, key=lambda process: process.returncode):
             running.remove(process)
             code = process.returncode
             status = status or (128 - code if code < 0 else code)

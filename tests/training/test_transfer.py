@@ -198,7 +198,7 @@ def test_a_model_of_other_widths_is_a_mistake(tmp_path):
         "stylegan2", channel_base=base, channel_max=2 * stylegan2.PRESETS["smoke"]().channel_max
     )
     before = values_of(system.generator)
-    wanted = f"Use the settings that it has: --channel-base {base // 2} --channel-max [0-9]+.$"
+    wanted = f"Use the settings that it has: `channel_base` {base // 2} `channel_max` [0-9]+.$"
     with pytest.raises(ConfigError, match=f"half of the parameters or more.*{wanted}"):
         start(system, tmp_path / "model.keras")
     assert before.keys() == values_of(system.generator).keys()
