@@ -189,7 +189,7 @@ def test_default_runs_end_by_images_and_the_clock_only_guards(name):
         "stargan": (60.0, 12.0),
         "stargan-v2": (20.0, 13.0),
         "stylegan": (80.0, 13.0),
-        "stylegan2": (45.0, 7.4),
+        "stylegan2": (75.0, 9.2),
     }[name]
     config = SYSTEMS[name].PRESETS["avatars"]()
     assert config.total_kimg == kimg
