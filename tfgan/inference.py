@@ -98,11 +98,8 @@ def grid_seeds(
 def style_levels(model: Any) -> dict[str, list[int]]:
     """Coarse, middle and fine styles: their places in [N, L, W], by name, as far as there are any.
 
-    A style belongs to the resolution of the convolution that it scales first. A model of 32 pixels
-    has no fine styles, and one of 8 only coarse ones.
-
-    Args:
-        model: A generator with `synthesis.noise_sizes`, `resolution` and `num_styles`.
+    A style belongs to the resolution of the convolution that it scales first, so a model of 32
+    pixels has no fine styles. `model` has `synthesis.noise_sizes`, `resolution` and `num_styles`.
 
     Reference:
         Karras et al. 2018, arXiv:1812.04948, figure 3.
