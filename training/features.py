@@ -24,7 +24,7 @@ from tfgan.data.opening import parse_name
 from tfgan.data.sources import DataOptions, Source
 from tfgan.files import replacing
 from tfgan.loading import OutputError, check_writable
-from tfgan.terminal import CommandParser, command, import_tensorflow, run_command
+from tfgan.terminal import CommandParser, UserError, command, import_tensorflow, run_command
 
 HELD_BACK = 2000  # most pictures that it is tried on
 SEED = 7  # not that of the networks that evaluation trains, which should judge independently
@@ -63,7 +63,7 @@ def _parser() -> CommandParser:
     return parser
 
 
-@command(stopped="Stopped; nothing was written.")
+@command(stopped="Stopped; nothing was written.", flags={"data": "DATA"})
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     parsed = _parser().parse_args(arguments)
@@ -71,6 +71,11 @@ def main(arguments: list[str] | None = None) -> int:
     if out.suffix != ".keras" or out.is_dir():
         raise OutputError(field="out", expected="must be a file that ends in .keras", received=out)
     check_writable(out.parent)
+    for field, least in (("images", 1), ("seed", 0), ("avatars_count", 1)):
+        if getattr(parsed, field) < least:
+            raise UserError(
+                field=field, expected=f"must be {least} or more", received=getattr(parsed, field)
+            )
     values = {**vars(parsed), "data": (parsed.data,)}
     options = DataOptions.from_values(values)
     source, are_classes = open_labels(options)
