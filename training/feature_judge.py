@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-import tensorflow as tf
-
 from tfgan.layers.resample import mean_down, nearest_up
 from tfgan.loading import class_of, find_model, load_model
 from tfgan.models.classifier import Classifier
 from tfgan.models.feature_discriminator import FeatureDiscriminator
+from training import losses
 from training.config import ConfigError
 
 
@@ -54,13 +53,12 @@ class FeatureJudge:
 
     def with_generator_loss(self, loss, stats: Mapping[str, Any], images):
         """Adds the losses of all heads to that of a generator, [B], and to its statistics."""
-        part = tf.reduce_sum(tf.nn.softplus(-self(images)), axis=1)
+        part = losses.nonsaturating_generator_loss(self(images))
         return loss + part, {**stats, "loss/g_features": part}
 
     def with_discriminator_loss(self, loss, stats: Mapping[str, Any], reals, fakes):
         """Adds the losses of all heads to that of a discriminator, [B], and to its statistics."""
-        part = tf.nn.softplus(-self(reals)) + tf.nn.softplus(self(fakes))
-        part = tf.reduce_sum(part, axis=1)
+        part = losses.logistic_discriminator_loss(self(reals), self(fakes))
         return loss + part, {**stats, "loss/d_features": part}
 
 

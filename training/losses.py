@@ -11,7 +11,7 @@ def nonsaturating_generator_loss(fake_logits):
     """-log sigmoid(D(G(z))) per example.
 
     Args:
-        fake_logits: Scores of generated images, [B, 1].
+        fake_logits: Scores of generated images, [B, n]; the losses of n discriminators add up.
 
     Returns:
         [B], float32.
@@ -19,12 +19,12 @@ def nonsaturating_generator_loss(fake_logits):
     Reference:
         Goodfellow et al. 2014, arXiv:1406.2661, section 3.
     """
-    return tf.nn.softplus(-fake_logits)[:, 0]
+    return tf.reduce_sum(tf.nn.softplus(-fake_logits), axis=1)
 
 
 def logistic_discriminator_loss(real_logits, fake_logits):
-    """-log sigmoid(D(x)) - log(1 - sigmoid(D(G(z)))) per example; both [B, 1] -> [B]."""
-    return (tf.nn.softplus(-real_logits) + tf.nn.softplus(fake_logits))[:, 0]
+    """-log sigmoid(D(x)) - log(1 - sigmoid(D(G(z)))) per example, summed over n: [B, n] -> [B]."""
+    return tf.reduce_sum(tf.nn.softplus(-real_logits) + tf.nn.softplus(fake_logits), axis=1)
 
 
 def squared_gradient_norm(gradients):

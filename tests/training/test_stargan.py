@@ -317,8 +317,8 @@ def test_samples_show_pictures_of_each_set_with_one_label_changed_after_another(
     assert len(targets) == 5
     cells = [[image] for image in images[rows]]
     for _, vectors in targets:
-        made = inference.translate(system.inference_model(), images[rows], vectors)
-        for row, image in zip(cells, made, strict=True):
+        translations = inference.translate(system.inference_model(), images[rows], vectors)
+        for row, image in zip(cells, translations, strict=True):
             row.append(image)
     expected = figures.figure(
         [[figures.enlarge(cell, 3) for cell in row] for row in cells],

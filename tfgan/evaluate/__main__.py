@@ -259,7 +259,7 @@ def find_places(options: argparse.Namespace, file: Path) -> tuple[Path, Path]:
     return out, cache
 
 
-def given_options(options: argparse.Namespace, names: Iterable[str]) -> dict[str, Any]:
+def options_set(options: argparse.Namespace, names: Iterable[str]) -> dict[str, Any]:
     """Those of some options that the command line gave."""
     values = {name: getattr(options, name) for name in names}
     return {name: value for name, value in values.items() if value is not None}
@@ -277,9 +277,9 @@ def picture_options(
         resolution: Of the model.
     """
     folder, fingerprint = run_of(file), None
-    given = given_options(options, DATA_OPTIONS)
+    overrides = options_set(options, DATA_OPTIONS)
     special = {name for other in SYSTEMS.values() for name in other.data_options}
-    unknown = set(given) & special - set(system.data_options)
+    unknown = set(overrides) & special - set(system.data_options)
     if unknown:
         raise EvaluationError(
             f"{', '.join(map(flag, sorted(unknown)))} says nothing about the pictures of this kind "
@@ -296,8 +296,8 @@ def picture_options(
             f"pictures: {system.data}."
         )
     if options.data is not None:
-        given = {**dict.fromkeys(READING_OPTIONS), **given, "data": tuple(options.data)}
-    data = dataclasses.replace(data, **given, conditional=True, resolution=resolution)
+        overrides = {**dict.fromkeys(READING_OPTIONS), **overrides, "data": tuple(options.data)}
+    data = dataclasses.replace(data, **overrides, conditional=True, resolution=resolution)
     return data, fingerprint
 
 
@@ -314,7 +314,7 @@ def choose_metrics(options: argparse.Namespace, file: Path, system: System) -> t
     special = set(NETWORKS)
     for other in SYSTEMS.values():
         special.update(other.options, *(metric.options for metric in other.metrics.values()))
-    wrong = sorted(given_options(options, special - fits))
+    wrong = sorted(options_set(options, special - fits))
     if wrong:
         raise EvaluationError(
             f"{', '.join(map(flag, wrong))} says nothing about --metrics {' '.join(chosen)} of "
@@ -347,7 +347,7 @@ def run(argv: list[str], until_end: contextlib.ExitStack) -> int:
     data = tuple(options.data or (trained_on(file) if run_of(file) is not None else ()))
     files = {option: getattr(options, option) for option in NETWORKS}
     networks = system.find_networks(files, chosen, data)
-    system.check_faces(chosen, data, list(given_options(options, vars(options))))
+    system.check_faces(chosen, data, list(options_set(options, vars(options))))
     beside = system.cautions(chosen, data)
     print(f"Model       {options.tflite or file}", flush=True)
     import_tensorflow()
@@ -369,7 +369,7 @@ def run(argv: list[str], until_end: contextlib.ExitStack) -> int:
         options.noise = "fixed"
         arithmetic = f"{ARITHMETIC}, but pictures by {options.tflite.name}"
     pictures, fingerprint = picture_options(options, file, system, model.resolution)
-    paths = given_options(options, PATH_OPTIONS)
+    paths = options_set(options, PATH_OPTIONS)
     request = Request(
         pictures,
         fingerprint,
@@ -380,7 +380,7 @@ def run(argv: list[str], until_end: contextlib.ExitStack) -> int:
         networks,
         paths=PathLengths(**{name.removeprefix("ppl_"): paths[name] for name in paths}),
         arithmetic=arithmetic,
-        **given_options(options, REQUEST_OPTIONS),
+        **options_set(options, REQUEST_OPTIONS),
     )
     module = system.open()
     reals = module.open_reals(model, request)

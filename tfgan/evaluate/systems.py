@@ -91,21 +91,21 @@ class System(NamedTuple):
         }
 
     def check_faces(
-        self, chosen: Sequence[str], data: Sequence[str], given: Sequence[str] = ()
+        self, chosen: Sequence[str], data: Sequence[str], options_set: Sequence[str] = ()
     ) -> None:
         """Refuses metrics that need the built-in faces where pictures are others.
 
         Args:
             chosen: Names of those that are asked for.
             data: The real pictures, as --data names them.
-            given: Options of the command line that were given.
+            options_set: Names of the options of the command line that are set.
 
         Raises:
             EvaluationError: If there is one; it says what can be done.
         """
         for name in chosen:
             metric = self.metrics[name]
-            if metric.faces != NEEDS or are_drawn(data) or set(metric.instead) & set(given):
+            if metric.faces != NEEDS or are_drawn(data) or set(metric.instead) & set(options_set):
                 continue
             advice = f"Leave {name} out."
             if metric.instead:
@@ -120,14 +120,14 @@ class System(NamedTuple):
 
     def find_networks(
         self,
-        given: Mapping[str, Sequence[Path] | None],
+        files_of: Mapping[str, Sequence[Path] | None],
         chosen: Sequence[str],
         data: Sequence[str] = (),
     ) -> dict[str, tuple[Path, ...]]:
         """The files of the networks that metrics need: those given, or those of the environment.
 
         Args:
-            given: By option of `NETWORKS`, files that were named; None where none was.
+            files_of: By option of `NETWORKS`, files that were named; None where none was.
             chosen: Names of those that are asked for.
             data: The real pictures, as --data names them: what is offered in place of a network
                 depends on them.
@@ -141,7 +141,7 @@ class System(NamedTuple):
             if option is None or option in named:
                 continue
             network, flag = NETWORKS[option], "--" + option.replace("_", "-")
-            where, files = flag, tuple(given[option] or ())
+            where, files = flag, tuple(files_of[option] or ())
             if not files and os.environ.get(network.variable):
                 where = network.variable
                 files = tuple(map(Path, os.environ[where].split(os.pathsep)))

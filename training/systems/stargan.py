@@ -189,12 +189,12 @@ class StarGANSystem:
         """
         rows = self._sample_rows(set_indices(self.label_sets, labels))
         targets = one_label_changed(self.label_sets, labels[rows])
-        made = inference.translate(
+        translations = inference.translate(
             self.shown,
             np.repeat(images[rows], len(targets), axis=0),
             np.stack([vectors for _, vectors in targets], axis=1).reshape(-1, labels.shape[1]),
         )
-        table = made.reshape(len(rows), len(targets), *images.shape[1:])
+        table = translations.reshape(len(rows), len(targets), *images.shape[1:])
         scale = -(-96 // images.shape[1])
         cells = [
             [*figures.enlarge(np.concatenate([[source], row]), scale)]
